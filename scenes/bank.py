@@ -1,0 +1,148 @@
+"""The MLP bank: K small networks of one shape, each owning a part of the scene.
+
+This is the slow, obvious twin in numpy. `fitting/torch_bank.py` fits the same bank and `renderer/bank_glsl.py`
+generates the shader that evaluates it, both from the layout declared here.
+
+    code [C] ----------------------- linear path ------------------------.
+                                                                         v
+    (position, sines, cosines) + code -> hidden x layers -> output ----> + -> output activation -> [D]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes.gaussians import Floats
+
+ACTIVATIONS = ("tanh", "relu", "softplus", "sine")
+OUTPUT_ACTIVATIONS = ("none", "tanh")
+SINE_FREQUENCY = 3.0  # sin(3 z): findings on SDF cells; the fixed gain of the "sine" activation
+
+
+@dataclass(frozen=True)
+class Block:
+    """One matrix or vector of a network, as it lies in the flat weights."""
+
+    name: str
+    rows: int  # inputs (1 for a bias)
+    columns: int  # outputs
+    offset: int  # first element in the flat weights of one network
+
+    @property
+    def stop(self) -> int:
+        return self.offset + self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class BankShape:
+    """The one architecture all networks of a bank share."""
+
+    frequencies: tuple[float, ...]  # angular frequencies of the positional encoding, radians per local unit
+    code: int  # latent dimensions C, 0 for none
+    width: int  # hidden width, a multiple of 4
+    layers: int  # hidden layers; 0 leaves the linear path and the bias
+    outputs: int  # D
+    linear: bool = True  # direct path from the code to the outputs
+    activation: str = "tanh"  # of the hidden layers
+    output_activation: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.width % 4 or min(self.code, self.width, self.layers) < 0 or self.outputs < 1:
+            raise ValueError(f"bank: expected a width that is a multiple of 4 and sizes >= 0, found {self}")
+        if self.activation not in ACTIVATIONS or self.output_activation not in OUTPUT_ACTIVATIONS:
+            raise ValueError(f"bank: unknown activation {self.activation!r} or {self.output_activation!r}")
+        if self.linear and not self.code:
+            raise ValueError("bank: a linear path needs a code")
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of the first hidden layer: position 3, sine and cosine of each frequency on 3 axes, code."""
+        return 3 + 6 * len(self.frequencies) + self.code
+
+    def blocks(self) -> list[Block]:
+        """The layout inside the flat weights [P]: the one declaration numpy, torch, GLSL and the file share.
+
+        Matrices are [rows = inputs, columns = outputs], row-major.
+        """
+        sizes: list[tuple[str, int, int]] = []
+        fan_in = self.inputs
+        for layer in range(self.layers):
+            sizes += [(f"hidden{layer}", fan_in, self.width), (f"hidden{layer}_bias", 1, self.width)]
+            fan_in = self.width
+        if self.layers:
+            sizes.append(("output", self.width, self.outputs))
+        sizes.append(("output_bias", 1, self.outputs))
+        if self.linear:
+            sizes.append(("linear", self.code, self.outputs))
+        blocks, offset = [], 0
+        for name, rows, columns in sizes:
+            blocks.append(Block(name, rows, columns, offset))
+            offset += rows * columns
+        return blocks
+
+    @property
+    def parameters(self) -> int:
+        """P, the weights of one network."""
+        return self.blocks()[-1].stop
+
+
+@dataclass(frozen=True)
+class MlpBank:
+    """K networks; `weights` [K, P] float32 in the layout of `shape.blocks()`."""
+
+    shape: BankShape
+    weights: Floats
+
+    def __post_init__(self) -> None:
+        if self.weights.ndim != 2 or self.weights.shape[1] != self.shape.parameters:
+            raise ValueError(f"weights: expected [K, {self.shape.parameters}], found {self.weights.shape}")
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def block(self, network: int, name: str) -> Floats:
+        """The matrix [rows, columns] called `name` of one network."""
+        block = next(b for b in self.shape.blocks() if b.name == name)
+        return self.weights[network, block.offset : block.stop].reshape(block.rows, block.columns)
+
+    def evaluate(self, network: NDArray[np.integer], local: Floats, codes: Floats) -> Floats:
+        """Outputs [N, D] for `local` [N, 3] coordinates in [-1, 1] and `codes` [N, C] of networks `network` [N]."""
+        outputs = np.empty((len(local), self.shape.outputs), np.float32)
+        for k in np.unique(network):
+            mine = network == k
+            outputs[mine] = self._evaluate_one(int(k), local[mine], codes[mine])
+        return outputs
+
+    def _evaluate_one(self, network: int, local: Floats, codes: Floats) -> Floats:
+        hidden = np.concatenate([encode_position(local, self.shape.frequencies), codes], axis=1)
+        for layer in range(self.shape.layers):
+            linear = hidden @ self.block(network, f"hidden{layer}") + self.block(network, f"hidden{layer}_bias")
+            hidden = activate(linear, self.shape.activation)
+        outputs = np.broadcast_to(self.block(network, "output_bias"), (len(local), self.shape.outputs))
+        if self.shape.layers:
+            outputs = outputs + hidden @ self.block(network, "output")
+        if self.shape.linear:
+            outputs = outputs + codes @ self.block(network, "linear")
+        return np.tanh(outputs) if self.shape.output_activation == "tanh" else outputs
+
+
+def encode_position(local: Floats, frequencies: tuple[float, ...]) -> Floats:
+    """[N, 3 + 6 F]: x y z, then for each frequency sin of x y z and cos of x y z (NeRF, section 5.1)."""
+    parts = [local]
+    for frequency in frequencies:
+        parts += [np.sin(np.float32(frequency) * local), np.cos(np.float32(frequency) * local)]
+    return np.concatenate(parts, axis=1)
+
+
+def activate(x: Floats, activation: str) -> Floats:
+    """The hidden activation, elementwise."""
+    if activation == "tanh":
+        return np.tanh(x)
+    if activation == "relu":
+        return np.maximum(x, 0)
+    if activation == "softplus":
+        return np.logaddexp(x, 0).astype(x.dtype)
+    return np.sin(np.float32(SINE_FREQUENCY) * x)

@@ -1,0 +1,60 @@
+"""Pinhole cameras, in OpenCV's axes: x right, y down, z forward; pixel centres at +0.5.
+
+The files cameras come in are read by `scenes/camera_files.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEAR = 0.2  # world units; the original 3DGS culls what is nearer
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera without a resolution: the same camera serves any image size of its aspect.
+
+    `fov_y` is the vertical field of view in radians. Pixels are square unless `pixel_aspect` (fx / fy) says otherwise;
+    `centre` is the principal point as a fraction of width and height.
+    """
+
+    camera_from_world: NDArray[np.float64]  # [4, 4] rigid
+    fov_y: float
+    pixel_aspect: float = 1.0
+    centre: tuple[float, float] = (0.5, 0.5)
+    name: str = ""
+
+    def intrinsics(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """fx, fy, cx, cy in pixels for an image of `width` x `height`."""
+        fy = 0.5 * height / np.tan(0.5 * self.fov_y)
+        return float(fy * self.pixel_aspect), float(fy), self.centre[0] * width, self.centre[1] * height
+
+    @property
+    def position(self) -> NDArray[np.float64]:
+        """[3] the camera's centre in the world."""
+        rotation, translation = self.camera_from_world[:3, :3], self.camera_from_world[:3, 3]
+        return -rotation.T @ translation
+
+
+def look_at(
+    eye: NDArray[np.floating],
+    target: NDArray[np.floating],
+    up: NDArray[np.floating],
+    fov_y: float,
+    name: str = "",
+) -> Camera:
+    """A camera at `eye` that sees `target` in the middle of the picture, `up` ([3], world) pointing up in it."""
+    forward = np.asarray(target, np.float64) - eye
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, up)
+    if np.linalg.norm(right) < 1e-6:  # looking along the up axis: any right will do
+        right = np.cross(forward, np.eye(3)[np.argmin(np.abs(forward))])
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    camera_from_world = np.eye(4)
+    camera_from_world[:3, :3] = rotation
+    camera_from_world[:3, 3] = -rotation @ eye
+    return Camera(camera_from_world, fov_y, name=name)
