@@ -33,6 +33,7 @@ class Block:
 
     @property
     def stop(self) -> int:
+        """The element after the last."""
         return self.offset + self.rows * self.columns
 
 

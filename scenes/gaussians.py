@@ -55,7 +55,7 @@ class Gaussians:
     @property
     def sh_degree(self) -> int:
         """0 to 3."""
-        return int(round(self.sh.shape[1] ** 0.5)) - 1
+        return round(self.sh.shape[1] ** 0.5) - 1
 
     def select(self, index: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Gaussians:
         """The Gaussians at `index` (a mask, a slice or integers), in that order."""
