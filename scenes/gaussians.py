@@ -8,11 +8,13 @@ the Gaussian. Images are float RGB in [0, 1], [H, W, 3].
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
 
 SH_C0 = 0.28209479177387814  # Y_0^0 = 1 / (2 sqrt(pi))
 
@@ -74,7 +76,7 @@ class Gaussians:
         return np.all([np.isfinite(a.reshape(len(self), -1)).all(axis=1) for a in flat], axis=0)
 
 
-def rotation_matrices(rotations: Floats) -> Floats:
+def rotation_matrices(rotations: NDArray[Real]) -> NDArray[Real]:
     """Rotation matrices [N, 3, 3] of quaternions [N, 4] w, x, y, z of any non-zero length."""
     w, x, y, z = (rotations / np.linalg.norm(rotations, axis=1, keepdims=True)).T
     rows = [
