@@ -1,0 +1,103 @@
+"""How alike two pictures are: PSNR and SSIM on float RGB in [0, 1], and their means over several views.
+
+LPIPS, which needs torch, is in `fitting/perceptual.py`; pictures and plots of these figures in `renderer/report.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes.errors import KilofieldError
+
+Image = NDArray[np.floating]  # [H, W, 3] RGB in [0, 1]
+
+SSIM_SIGMA = 1.5  # pixels; with the window cut at 3.5 sigma this is the 11 x 11 window of Wang et al. 2004
+SSIM_WINDOW = 11  # pixels; smaller pictures have no SSIM
+
+
+def mean_squared_error(a: Image, b: Image) -> float:
+    """The mean over pixels and channels of the squared difference, summed in float64."""
+    if a.shape != b.shape:
+        raise ValueError(f"images: expected two of one shape, found {a.shape} and {b.shape}")
+    return float(np.mean(np.square(a.astype(np.float64) - b.astype(np.float64))))
+
+
+def psnr_of_error(error: float) -> float:
+    """The peak signal-to-noise ratio in dB of a mean squared error, for a peak of 1; infinite for an error of 0."""
+    return -10 * math.log10(error) if error > 0 else math.inf
+
+
+def psnr(a: Image, b: Image) -> float:
+    """The peak signal-to-noise ratio in dB; infinite for equal images."""
+    return psnr_of_error(mean_squared_error(a, b))
+
+
+def ssim(a: Image, b: Image) -> float:
+    """Structural similarity, mean over channels and pixels, 1 for equal images.
+
+    The settings of Wang et al. 2004 ("Image quality assessment: from error visibility to structural similarity") that
+    papers on radiance fields report: Gaussian weights with a sigma of 1.5 pixels, population covariance. Pictures
+    under 11 x 11 pixels are a `KilofieldError`.
+    """
+    from skimage.metrics import structural_similarity
+
+    height, width = a.shape[:2]
+    if min(height, width) < SSIM_WINDOW:
+        raise KilofieldError(
+            f"SSIM: expected pictures of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, found {width}x{height}"
+        )
+    pair = (a.astype(np.float64), b.astype(np.float64))
+    settings = {"gaussian_weights": True, "sigma": SSIM_SIGMA, "use_sample_covariance": False}
+    return float(structural_similarity(*pair, data_range=1.0, channel_axis=2, **settings))
+
+
+@dataclass(frozen=True)
+class ViewScore:
+    """How alike the two pictures of one camera are."""
+
+    name: str
+    error: float  # mean squared
+    ssim: float
+    lpips: float | None = None  # None: its weights are not on this machine
+
+    @property
+    def psnr(self) -> float:
+        """In dB; infinite for equal pictures."""
+        return psnr_of_error(self.error)
+
+
+@dataclass(frozen=True)
+class MeanScore:
+    """The figures of several views as one."""
+
+    psnr: float  # dB, the mean of each view's PSNR, as papers report it; infinite if any view's is
+    psnr_of_mean_error: float  # dB, all views taken as one large picture; never above the mean PSNR
+    ssim: float
+    lpips: float | None
+
+
+def mean_score(views: Iterable[ViewScore]) -> MeanScore:
+    """The means over `views`, of which there is at least one."""
+    views = list(views)
+    distances = [view.lpips for view in views if view.lpips is not None]
+    return MeanScore(
+        psnr=float(np.mean([view.psnr for view in views])),
+        psnr_of_mean_error=psnr_of_error(float(np.mean([view.error for view in views]))),
+        ssim=float(np.mean([view.ssim for view in views])),
+        lpips=float(np.mean(distances)) if len(distances) == len(views) else None,
+    )
+
+
+def decibels(value: float) -> str:
+    """A PSNR as it is printed: two decimals, `identical` when infinite."""
+    return f"{value:.2f}" if math.isfinite(value) else "identical"
+
+
+def json_number(value: float | None) -> float | None:
+    """A figure as it is written to JSON, which has no infinity: null for an infinite PSNR, which means identical."""
+    return value if value is not None and math.isfinite(value) else None
