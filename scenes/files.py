@@ -1,0 +1,28 @@
+"""Opening a file somebody named: the errors every format shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from scenes.errors import SceneFileError
+
+
+def read_start(path: str | os.PathLike[str], size: int) -> bytes:
+    """Up to `size` bytes from the start of a file; a `SceneFileError` if there is no such file, or nothing in it."""
+    start = _read(path, size)
+    if not start:
+        raise SceneFileError(path, "file", "some bytes", "an empty file")
+    return start
+
+
+def _read(path: str | os.PathLike[str], size: int) -> bytes:
+    if Path(path).is_dir():
+        raise SceneFileError(path, "file", "a file", "a folder")
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(size)
+    except FileNotFoundError as error:
+        raise SceneFileError(path, "file", "a file", "nothing at this path") from error
+    except OSError as error:
+        raise SceneFileError(path, "file", "a file that can be read", str(error.strerror).lower()) from error

@@ -1,0 +1,196 @@
+"""The .ply container: a text header, then one table a named element, as ascii or as bytes.
+
+    ply
+    format binary_little_endian 1.0         or binary_big_endian, ascii
+    comment antialiased 1
+    element vertex 1000                     a table of 1000 rows ...
+    property float x                        ... with these columns, packed without padding
+    property half y
+    end_header
+    <rows of the first element, rows of the second, ...>
+
+plyfile writes our files, but does not read them: it has no 16-bit floats, parses ascii value by value, and takes memory
+by the header's word. What the columns mean is said in `scenes/ply.py` and `scenes/compressed_ply.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.lib.recfunctions import unstructured_to_structured
+from numpy.typing import NDArray
+
+from scenes.errors import SceneFileError
+from scenes.files import read_start
+
+MAX_HEADER = 1 << 20  # bytes; real headers have under 4 KB
+BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+TYPES = {
+    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"},
+    **{"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
+    **{"half": "f2", "float": "f4", "double": "f8", "float16": "f2", "float32": "f4", "float64": "f8"},
+}
+
+
+@dataclass
+class PlyElement:
+    """One table of the file: its name, its rows and its columns in file order, as numpy types without a byte order."""
+
+    name: str
+    count: int
+    properties: dict[str, str]
+    has_list: bool = False  # rows differ in length
+
+
+@dataclass(frozen=True)
+class PlyHeader:
+    """What the text at the start of a .ply says."""
+
+    path: str
+    byte_order: str  # "<" or ">"; "" for ascii
+    elements: list[PlyElement]
+    comments: list[str]
+    start: int  # the first byte after the header
+
+    def element(self, name: str) -> PlyElement | None:
+        """The element called `name`, if there is one."""
+        return next((element for element in self.elements if element.name == name), None)
+
+
+def read_header(path: str | os.PathLike[str]) -> PlyHeader:
+    """The header of a .ply, checked line by line."""
+    lines, start = _header_lines(path)
+    parser = _HeaderParser(os.fspath(path))
+    for number, line in enumerate(lines[1:], start=2):
+        parser.take(number, line)
+    if parser.byte_order is None:
+        raise SceneFileError(path, "header", "a format line", "none")
+    return PlyHeader(parser.path, parser.byte_order, parser.elements, parser.comments, start)
+
+
+def _header_lines(path: str | os.PathLike[str]) -> tuple[list[str], int]:
+    """The lines before `end_header`, and the first byte after it. Line ends may be LF, CR LF or CR."""
+    start = read_start(path, MAX_HEADER)
+    first = start[:64].splitlines()[0] if start[:64].splitlines() else b""
+    if first.rstrip() != b"ply":
+        raise SceneFileError(path, "line 1", "the word ply", ascii(first.decode("latin-1")))
+    end = start.find(b"end_header")
+    if end < 0:
+        raise SceneFileError(path, "header", f"end_header within {MAX_HEADER} bytes", "none")
+    after = start[end + 10 : end + 12]
+    newline = 2 if after == b"\r\n" else 1
+    return [line.strip() for line in start[:end].decode("latin-1").splitlines()], end + 10 + newline
+
+
+class _HeaderParser:
+    """Takes the lines after the first, one by one."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.byte_order: str | None = None
+        self.elements: list[PlyElement] = []
+        self.comments: list[str] = []
+
+    def take(self, number: int, line: str) -> None:
+        words = line.split()
+        keyword = words[0] if words else ""
+        if keyword == "comment":
+            self.comments.append(line[len("comment") :].strip())
+        elif keyword == "format":
+            self._take_format(number, words)
+        elif keyword == "element":
+            self._take_element(number, words)
+        elif keyword == "property":
+            self._take_property(number, words)
+        elif keyword not in ("", "obj_info"):
+            self._fail(number, "comment, element, property or end_header", line)
+
+    def _take_format(self, number: int, words: list[str]) -> None:
+        if len(words) != 3 or words[1] not in BYTE_ORDERS:
+            self._fail(number, f"format {', '.join(BYTE_ORDERS)} and a version", " ".join(words))
+        self.byte_order = BYTE_ORDERS[words[1]]
+
+    def _take_element(self, number: int, words: list[str]) -> None:
+        if len(words) != 3 or not (words[2].isascii() and words[2].isdigit()):
+            self._fail(number, "element NAME COUNT", " ".join(words))
+        self.elements.append(PlyElement(words[1], int(words[2]), {}))
+
+    def _take_property(self, number: int, words: list[str]) -> None:
+        if not self.elements:
+            self._fail(number, "an element before its properties", " ".join(words))
+        element = self.elements[-1]
+        if words[1:2] == ["list"]:
+            element.has_list = True
+            return
+        if len(words) != 3 or words[1] not in TYPES:
+            self._fail(number, f"property TYPE NAME with a type of {', '.join(TYPES)}", " ".join(words))
+        if words[2] in element.properties:
+            self._fail(number, "each property once", f"{words[2]} again")
+        element.properties[words[2]] = TYPES[words[1]]
+
+    def _fail(self, number: int, expected: str, found: str) -> NoReturn:
+        raise SceneFileError(self.path, f"line {number}", expected, found)
+
+
+def read_element(header: PlyHeader, name: str) -> NDArray[np.void]:
+    """The rows of element `name` as a structured array [count]: mapped from the file, or float64 columns if ascii.
+
+    Memory is taken only after the file's length has been compared with what the header claims.
+    """
+    position = next(i for i, element in enumerate(header.elements) if element.name == name)
+    before, element = header.elements[:position], header.elements[position]
+    if element.has_list:
+        raise SceneFileError(header.path, f"element {name}", "no list properties", "one")
+    return _read_binary(header, before, element) if header.byte_order else _read_ascii(header, before, element)
+
+
+def _read_binary(header: PlyHeader, before: list[PlyElement], element: PlyElement) -> NDArray[np.void]:
+    lists = [other.name for other in before if other.has_list]
+    if lists:
+        raise SceneFileError(header.path, f"element {element.name}", "no lists before it", f"element {lists[0]}")
+    dtype = _row_dtype(header, element)
+    offset = header.start + sum(other.count * _row_dtype(header, other).itemsize for other in before)
+    found = max(Path(header.path).stat().st_size - offset, 0)
+    if found < element.count * dtype.itemsize:
+        expected = f"{element.count * dtype.itemsize} bytes ({element.count} rows of {dtype.itemsize})"
+        raise SceneFileError(header.path, f"element {element.name}", expected, str(found))
+    if not element.count:  # nothing can be mapped
+        return np.empty(0, dtype)
+    return np.memmap(header.path, dtype, "r", offset, (element.count,))
+
+
+def _row_dtype(header: PlyHeader, element: PlyElement) -> np.dtype[np.void]:
+    return np.dtype([(name, header.byte_order + kind) for name, kind in element.properties.items()])
+
+
+def _read_ascii(header: PlyHeader, before: list[PlyElement], element: PlyElement) -> NDArray[np.void]:
+    names = list(element.properties)
+    least = 2 * len(names) * element.count - 1  # a digit and a separator for every value
+    found = Path(header.path).stat().st_size - header.start
+    if found < least:
+        place, expected = f"element {element.name}", f"at least {least} bytes ({element.count} rows of ascii)"
+        raise SceneFileError(header.path, place, expected, str(found))
+    table = _ascii_table(header, sum(other.count for other in before), element)
+    return unstructured_to_structured(table, np.dtype([(name, "f8") for name in names]))
+
+
+def _ascii_table(header: PlyHeader, skip: int, element: PlyElement) -> NDArray[np.float64]:
+    """[count, properties] after `skip` lines."""
+    place, columns = f"element {element.name}", len(element.properties)
+    with Path(header.path).open("rb") as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "loadtxt: input contained no data")  # it is an error of ours, below
+        file.seek(header.start)
+        try:
+            table = np.loadtxt(file, comments=None, skiprows=skip, max_rows=element.count, ndmin=2, encoding="latin-1")
+        except ValueError as error:
+            raise SceneFileError(header.path, place, f"{columns} numbers a row", str(error).split(";")[0]) from error
+    if len(table) < element.count:
+        raise SceneFileError(header.path, place, f"{element.count} rows", str(len(table)))
+    if table.shape[1] != columns:
+        raise SceneFileError(header.path, place, f"{columns} numbers a row", str(table.shape[1]))
+    return table
