@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Everything `make demo` and `make test` need, from a bare Debian or Ubuntu: virtual environment, pinned packages,
+# OpenGL. Only missing things are installed. As root system packages come from apt; otherwise the command is printed.
+set -euo pipefail
+
+VENV=.venv
+MESA_PACKAGES=(libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri)
+
+say() { printf 'setup: %s\n' "$*"; }
+
+fail() {
+    printf 'setup: %s\n' "$@" >&2
+    exit 1
+}
+
+# apt_install WHY PACKAGE...: installs as root, otherwise prints the command and stops.
+apt_install() {
+    local why=$1
+    shift
+    if ! command -v apt-get >/dev/null; then
+        fail "$why; this is not a Debian or Ubuntu, so please install what these packages hold: $*"
+    fi
+    if [[ $(id -u) -ne 0 ]]; then
+        fail "$why; please run this, then try again:" "  sudo apt-get update && sudo apt-get install -y $*"
+    fi
+    say "$why: installing $*"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+# Python 3.10 to 3.13: what the pinned packages have wheels for.
+fits() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+
+find_python() {
+    local candidate
+    if [[ -n ${KILOFIELD_PYTHON:-} ]]; then
+        fits "$KILOFIELD_PYTHON" || fail "KILOFIELD_PYTHON=$KILOFIELD_PYTHON: expected Python 3.10 to 3.13"
+        printf '%s' "$KILOFIELD_PYTHON"
+        return
+    fi
+    for candidate in python3 python3.13 python3.12 python3.11 python3.10; do
+        if command -v "$candidate" >/dev/null && fits "$candidate"; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+make_venv() {
+    local python version
+    if [[ -x $VENV/bin/python ]] && fits "$VENV/bin/python" && "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
+        return
+    fi
+    if ! python=$(find_python); then
+        [[ -z ${KILOFIELD_PYTHON:-} ]] || exit 1
+        apt_install 'no Python 3.10 to 3.13 found' python3 python3-venv
+        python=$(find_python) || fail "no Python 3.10 to 3.13 found: install one and set KILOFIELD_PYTHON to it"
+    fi
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        apt_install "Python's venv module is missing" "python$version-venv"
+    fi
+    say "making $VENV with $("$python" --version)"
+    "$python" -m venv --clear "$VENV"
+}
+
+install_packages() {
+    say 'installing the packages of requirements.lock'
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.lock
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+}
+
+check_opengl() { "$VENV/bin/python" scripts/check_opengl.py; }
+
+ensure_opengl() {
+    local found
+    if ! found=$(check_opengl 2>&1); then
+        apt_install "no OpenGL 4.1 or later ($found)" "${MESA_PACKAGES[@]}"
+        found=$(check_opengl 2>&1) || fail "still no OpenGL 4.1 or later after installing Mesa: $found"
+    fi
+    say "OpenGL: $found"
+}
+
+main() {
+    cd "$(dirname "${BASH_SOURCE[0]}")/.."
+    make_venv
+    install_packages
+    ensure_opengl
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+    main "$@"
+fi
