@@ -16,6 +16,7 @@ by the header's word. What the columns mean is said in `scenes/ply.py` and `scen
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,17 +75,16 @@ def read_header(path: str | os.PathLike[str]) -> PlyHeader:
 
 
 def _header_lines(path: str | os.PathLike[str]) -> tuple[list[str], int]:
-    """The lines before `end_header`, and the first byte after it. Line ends may be LF, CR LF or CR."""
+    """The lines before `end_header`, and the first byte after it. Line ends are those of the first line."""
     start = read_start(path, MAX_HEADER)
-    first = start[:64].splitlines()[0] if start[:64].splitlines() else b""
-    if first.rstrip() != b"ply":
-        raise SceneFileError(path, "line 1", "the word ply", ascii(first.decode("latin-1")))
-    end = start.find(b"end_header")
+    first = re.match(rb"ply[ \t]*(\r\n|\n|\r)", start)
+    if first is None:
+        raise SceneFileError(path, "line 1", "the word ply", ascii(start[:64].decode("latin-1").partition("\n")[0]))
+    newline = first.group(1)
+    end = start.find(newline + b"end_header" + newline)
     if end < 0:
-        raise SceneFileError(path, "header", f"end_header within {MAX_HEADER} bytes", "none")
-    after = start[end + 10 : end + 12]
-    newline = 2 if after == b"\r\n" else 1
-    return [line.strip() for line in start[:end].decode("latin-1").splitlines()], end + 10 + newline
+        raise SceneFileError(path, "header", f"a line end_header within {MAX_HEADER} bytes", "none")
+    return start[:end].decode("latin-1").split(newline.decode()), end + len(b"end_header") + 2 * len(newline)
 
 
 class _HeaderParser:
@@ -116,7 +116,7 @@ class _HeaderParser:
         self.byte_order = BYTE_ORDERS[words[1]]
 
     def _take_element(self, number: int, words: list[str]) -> None:
-        if len(words) != 3 or not (words[2].isascii() and words[2].isdigit()):
+        if len(words) != 3 or not re.fullmatch(r"[0-9]{1,18}", words[2]):
             self._fail(number, "element NAME COUNT", " ".join(words))
         self.elements.append(PlyElement(words[1], int(words[2]), {}))
 
@@ -146,6 +146,8 @@ def read_element(header: PlyHeader, name: str) -> NDArray[np.void]:
     before, element = header.elements[:position], header.elements[position]
     if element.has_list:
         raise SceneFileError(header.path, f"element {name}", "no list properties", "one")
+    if not element.count:
+        return np.empty(0, _row_dtype(header, element))
     return _read_binary(header, before, element) if header.byte_order else _read_ascii(header, before, element)
 
 
@@ -159,8 +161,6 @@ def _read_binary(header: PlyHeader, before: list[PlyElement], element: PlyElemen
     if found < element.count * dtype.itemsize:
         expected = f"{element.count * dtype.itemsize} bytes ({element.count} rows of {dtype.itemsize})"
         raise SceneFileError(header.path, f"element {element.name}", expected, str(found))
-    if not element.count:  # nothing can be mapped
-        return np.empty(0, dtype)
     return np.memmap(header.path, dtype, "r", offset, (element.count,))
 
 
@@ -169,14 +169,14 @@ def _row_dtype(header: PlyHeader, element: PlyElement) -> np.dtype[np.void]:
 
 
 def _read_ascii(header: PlyHeader, before: list[PlyElement], element: PlyElement) -> NDArray[np.void]:
-    names = list(element.properties)
-    least = 2 * len(names) * element.count - 1  # a digit and a separator for every value
+    skip = sum(other.count for other in before)
+    least = skip + 2 * len(element.properties) * element.count - 1  # a digit and a separator for every value
     found = Path(header.path).stat().st_size - header.start
     if found < least:
-        place, expected = f"element {element.name}", f"at least {least} bytes ({element.count} rows of ascii)"
-        raise SceneFileError(header.path, place, expected, str(found))
-    table = _ascii_table(header, sum(other.count for other in before), element)
-    return unstructured_to_structured(table, np.dtype([(name, "f8") for name in names]))
+        expected = f"at least {least} bytes ({element.count} rows of {len(element.properties)} numbers)"
+        raise SceneFileError(header.path, f"element {element.name}", expected, str(found))
+    table = _ascii_table(header, skip, element)
+    return unstructured_to_structured(table, np.dtype([(name, "f8") for name in element.properties]))
 
 
 def _ascii_table(header: PlyHeader, skip: int, element: PlyElement) -> NDArray[np.float64]:

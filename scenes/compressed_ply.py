@@ -1,0 +1,143 @@
+"""Gaussians in a .compressed.ply, as PlayCanvas and SuperSplat write it; read only.
+
+    element  rows           properties                                  what
+    chunk    ceil(N / 256)  float min_x min_y min_z max_x max_y max_z   box of 256 consecutive Gaussians
+                            float min_scale_x .. max_scale_z            range of their log scales
+                            float min_r min_g min_b max_r max_g max_b   range of their colours; 0 and 1 if absent
+    vertex   N              uint packed_position   11-10-11 bits x y z  lerp(min, max)
+                            uint packed_rotation   2-10-10-10 bits      index of the largest of w x y z, then the rest
+                            uint packed_scale      11-10-11 bits x y z  lerp(min_scale, max_scale)
+                            uint packed_color      8-8-8-8 bits r g b a lerp(min, max) = 0.5 + C0 f_dc; opacity
+    sh       N, or absent   uchar f_rest_0..M-1    M = 9, 24 or 45      channel-major, (t - 0.5) * 8
+
+Bit fields are named from the top bits down.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes.errors import SceneFileError
+from scenes.gaussians import SH_C0, Floats, Gaussians
+from scenes.ply import PlyContent, keep_valid, rest_names, sh_from_channels
+from scenes.ply_elements import PlyHeader, read_element, read_header
+
+CHUNK = 256  # Gaussians
+AXES = ("x", "y", "z")
+SCALES = ("scale_x", "scale_y", "scale_z")
+COLOURS = ("r", "g", "b")
+PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
+SH_RANGE = 8.0  # f_rest lies in [-4, 4]
+LARGEST_ALPHA = 254.5 / 255  # a byte of 255 may have been anything from here up; the logit of 1 is infinite
+
+
+def is_compressed(header: PlyHeader) -> bool:
+    """Whether a .ply claims to be a compressed one."""
+    return header.element("chunk") is not None
+
+
+def read_compressed_ply(path: str | os.PathLike[str]) -> PlyContent:
+    """The Gaussians of a .compressed.ply; `SceneFileError` if it is not one."""
+    return read_compressed(read_header(path))
+
+
+def read_compressed(header: PlyHeader) -> PlyContent:
+    """The Gaussians under a header that has been read already."""
+    _check(header)
+    rows, chunks = read_element(header, "vertex"), read_element(header, "chunk")
+    chunk = np.arange(len(rows)) // CHUNK  # [N]
+    packed = {name: rows[name].astype(np.uint32) for name in PACKED}
+    colour = _bits(packed["packed_color"], (8, 8, 8, 8))  # [N, 4]
+    dc = (_lerp(chunks, COLOURS, chunk, colour[:, :3]) - 0.5) / SH_C0
+    gaussians = Gaussians(
+        positions=_lerp(chunks, AXES, chunk, _bits(packed["packed_position"], (11, 10, 11))),
+        log_scales=_lerp(chunks, SCALES, chunk, _bits(packed["packed_scale"], (11, 10, 11))),
+        rotations=_rotations(packed["packed_rotation"]),
+        opacity_logits=_logit(colour[:, 3]),
+        sh=sh_from_channels(dc.astype(np.float32, copy=False), _rest(header)),
+    )
+    return keep_valid(header.path, gaussians)
+
+
+def _check(header: PlyHeader) -> None:
+    """The three elements have the properties and rows the format asks for."""
+    chunk, vertex, sh = (header.element(name) for name in ("chunk", "vertex", "sh"))
+    if chunk is None or vertex is None:
+        found = f"no {'chunk' if chunk is None else 'vertex'}"
+        raise SceneFileError(header.path, "header", "elements chunk and vertex", found)
+    ranges = [f"{end}_{name}" for end in ("min", "max") for name in (*AXES, *SCALES)]
+    for element, names in ((chunk, ranges), (vertex, PACKED)):
+        missing = [name for name in names if name not in element.properties]
+        if missing:
+            place = f"element {element.name}"
+            raise SceneFileError(header.path, place, "properties of a compressed .ply", f"no {', '.join(missing)}")
+    if chunk.count != -(-vertex.count // CHUNK):
+        expected = f"{-(-vertex.count // CHUNK)} rows, one per {CHUNK} of {vertex.count} Gaussians"
+        raise SceneFileError(header.path, "element chunk", expected, str(chunk.count))
+    if sh is not None and sh.count != vertex.count:
+        raise SceneFileError(header.path, "element sh", f"{vertex.count} rows, one per Gaussian", str(sh.count))
+
+
+def _bits(packed: NDArray[np.uint32], widths: tuple[int, ...]) -> Floats:
+    """[N, len(widths)] the bit fields of 32-bit words from the top down, each divided by its largest value."""
+    fields = np.empty((len(packed), len(widths)), np.float32)
+    below = 32
+    for column, width in enumerate(widths):
+        below -= width
+        fields[:, column] = ((packed >> np.uint32(below)) & np.uint32(2**width - 1)) / np.float32(2**width - 1)
+    return fields
+
+
+def _lerp(chunks: NDArray[np.void], names: tuple[str, ...], chunk: NDArray[np.integer], fraction: Floats) -> Floats:
+    """[N, 3] from `fraction` [N, 3] of the way between each chunk's min and max; of 0 and 1 where there are none."""
+    lowest, highest = (
+        _range_end(chunks, [f"{end}_{name}" for name in names], i) for i, end in enumerate(("min", "max"))
+    )
+    return (lowest[chunk] + fraction * (highest - lowest)[chunk]).astype(np.float32, copy=False)
+
+
+def _range_end(chunks: NDArray[np.void], names: list[str], default: int) -> Floats:
+    """[chunks, 3]."""
+    if not set(names) <= set(chunks.dtype.names or ()):
+        return np.full((len(chunks), len(names)), default, np.float32)
+    return np.stack([chunks[name].astype(np.float32) for name in names], axis=1)
+
+
+def _rotations(packed: NDArray[np.uint32]) -> Floats:
+    """Unit quaternions [N, 4] w, x, y, z: the largest, which is never negative, completes the other three."""
+    rest = (_bits(packed << np.uint32(2), (10, 10, 10)) - np.float32(0.5)) * np.float32(2**0.5)  # [N, 3]
+    largest = np.sqrt(np.maximum(0, 1 - (rest * rest).sum(axis=1)))
+    index = (packed >> np.uint32(30)).astype(np.int64)  # [N] of w, x, y, z
+    columns = np.arange(3) + (np.arange(3) >= index[:, None])  # [N, 3] where the rest go: around the largest
+    rotations = np.empty((len(packed), 4), np.float32)
+    np.put_along_axis(rotations, columns, rest, axis=1)
+    np.put_along_axis(rotations, index[:, None], largest[:, None], axis=1)
+    return rotations
+
+
+def _logit(alpha: Floats) -> Floats:
+    alpha = np.clip(alpha, np.float32(1 - LARGEST_ALPHA), np.float32(LARGEST_ALPHA))
+    return np.log(alpha / (1 - alpha))
+
+
+def _rest(header: PlyHeader) -> Floats:
+    """[N, 3 (K - 1)] the other SH coefficients, channel-major."""
+    element, vertex = header.element("sh"), header.element("vertex")
+    if element is None:
+        return np.empty((vertex.count if vertex else 0, 0), np.float32)
+    names = rest_names(header.path, "sh", element.properties)
+    rows = read_element(header, "sh")
+    return SH_BYTES[np.stack([rows[name].astype(np.uint8) for name in names], axis=1)]
+
+
+def _sh_bytes() -> Floats:
+    """[256] the value of each byte: the middle of its bin, but the ends of the range exactly."""
+    fraction = (np.arange(256) + 0.5) / 256
+    fraction[[0, 255]] = 0, 1
+    return ((fraction - 0.5) * SH_RANGE).astype(np.float32)
+
+
+SH_BYTES = _sh_bytes()
