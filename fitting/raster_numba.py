@@ -1,0 +1,437 @@
+"""The CPU backend of the rasteriser: numba kernels over tiles of 16 x 16 pixels.
+
+    project (per Gaussian) -> sort by depth -> bin into tiles -> blend (per tile) -> image
+    image gradient -> blend backward (per tile, into slots) -> project backward (per Gaussian, gathers its slots)
+
+The loops are laid out for the compiler's vectoriser: a tile goes through its Gaussians one by one, and each touches the
+16 pixels of a row at once. All state of a tile lies in one array at constant distances, so that no aliasing check is
+needed. Threads share nothing they write, so the result does not depend on their number. The projection's kernels are
+in `raster_numba_project.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fitting.raster_numba_project import RECORD, kernel, project, project_backward, view_array
+from fitting.raster_view import RasterView
+
+TILE = 16
+PIXELS = TILE * TILE
+SLOT = 9  # gradient sums of one (tile, Gaussian) pair: colour 3, dp, dp dx, dp dy, dp dx2, dp dx dy, dp dy2
+Array = NDArray[np.float32]
+
+f32 = np.float32
+ALPHA_MIN = f32(1 / 255)  # 3DGS: a fainter contribution is skipped
+ALPHA_MAX = f32(0.99)  # 3DGS: keeps the transmittance away from zero
+T_MIN = f32(1e-4)  # 3DGS: a pixel stops before its transmittance falls below this
+POWER_MIN = f32(-8.0)  # exp(-8) < 1/255, and the polynomial is fitted to [-8, 0]
+# Unsigned offsets of a tile's state: numba would test signed ones for "counts from the end", which stops the vectoriser
+U16, U32, U48, U64, U80 = (np.uint64(16 * i) for i in range(1, 6))
+P1, P2, P3, P4, P5, P6 = (np.uint64(PIXELS * i) for i in range(1, 7))
+CHECK_EVERY = 16  # Gaussians between two looks at whether a tile is finished
+
+# exp(x) on [-8, 0] = (minimax polynomial of x / 32) ^ 32: accurate to 1e-6 and nothing but multiplications, which
+# vectorise without a vector math library
+_nodes = np.cos(np.pi * (np.arange(64) + 0.5) / 64) * 0.125 - 0.125
+E0, E1, E2, E3, E4, E5 = (f32(c) for c in np.polynomial.Polynomial.fit(_nodes, np.exp(_nodes), 5).convert().coef)
+
+
+@njit(inline="always")
+def _exp(x):
+    y = x * f32(1 / 32)
+    e = E0 + y * (E1 + y * (E2 + y * (E3 + y * (E4 + y * E5))))
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    return e * e
+
+
+@njit(inline="always")
+def _alpha(dx, half_a, bdy, cyy, opacity):
+    power = (half_a * dx + bdy) * dx + cyy
+    return opacity * _exp(max(power, POWER_MIN))
+
+
+@kernel
+def _rows(record, tile_y):
+    """The rows of the tile that the Gaussian's ellipse touches, first and one past the last."""
+    centre = record[1] - f32(tile_y * TILE) - f32(0.5)
+    first = max(0, int(np.ceil(centre - record[10])))
+    return first, min(TILE, int(np.floor(centre + record[10])) + 1)
+
+
+@kernel
+def _start_tile(state, tile_x, tile_y, width, height):
+    """T = 1 and colour = 0 everywhere; alive = 1 inside the picture."""
+    for i in range(PIXELS):
+        x, y = tile_x * TILE + i % TILE, tile_y * TILE + i // TILE
+        state[i] = 1
+        state[PIXELS + i] = 1 if x < width and y < height else 0
+        for channel in range(2, 5):
+            state[channel * PIXELS + i] = 0
+
+
+@kernel
+def _anyone_alive(state):
+    alive = f32(0)
+    for i in range(PIXELS):
+        alive += state[PIXELS + i]
+    return alive > 0
+
+
+@kernel
+def _blend(first_tile, last_tile, tiles_x, starts, ids, records, width, height, background, image, finals, stops):
+    state = np.empty(5 * PIXELS, np.float32)  # T, alive, red, green, blue
+    for tile in range(first_tile, last_tile):
+        tile_x, tile_y = tile % tiles_x, tile // tiles_x
+        _start_tile(state, tile_x, tile_y, width, height)
+        stop = starts[tile + 1]
+        for slot in range(starts[tile], starts[tile + 1]):
+            if (slot - starts[tile]) % CHECK_EVERY == 0 and not _anyone_alive(state):
+                stop = slot
+                break
+            record = records[ids[slot]]
+            mean_x = record[0] - f32(tile_x * TILE) - f32(0.5)
+            mean_y = record[1] - f32(tile_y * TILE) - f32(0.5)
+            half_a, opacity = f32(-0.5) * record[2], record[5]
+            red, green, blue = record[6], record[7], record[8]
+            first, last = _rows(record, tile_y)
+            for y in range(first, last):
+                dy = f32(y) - mean_y
+                bdy, cyy = -record[3] * dy, f32(-0.5) * record[4] * dy * dy
+                row = np.uint64(y * TILE)
+                for x in range(TILE):
+                    i = row + np.uint64(x)
+                    alpha = min(_alpha(f32(x) - mean_x, half_a, bdy, cyy, opacity), ALPHA_MAX)
+                    alpha = alpha * state[P1 + i] if alpha >= ALPHA_MIN else f32(0)
+                    transmittance = state[i]
+                    after = transmittance - transmittance * alpha
+                    going_on = after >= T_MIN
+                    weight = transmittance * alpha if going_on else f32(0)
+                    state[i] = after if going_on else transmittance
+                    state[P1 + i] = state[P1 + i] if going_on else f32(0)
+                    state[P2 + i] += weight * red
+                    state[P3 + i] += weight * green
+                    state[P4 + i] += weight * blue
+        stops[tile] = stop
+        for i in range(PIXELS):
+            x, y = tile_x * TILE + i % TILE, tile_y * TILE + i // TILE
+            if x < width and y < height:
+                finals[y, x] = state[i]
+                for channel in range(3):
+                    image[y, x, channel] = state[(2 + channel) * PIXELS + i] + state[i] * background[channel]
+
+
+@kernel
+def _start_tile_backward(state, tile_x, tile_y, image, grad):
+    """T, alive, S = 0, then G = image . gradient and the gradient itself."""
+    height, width = image.shape[:2]
+    _start_tile(state, tile_x, tile_y, width, height)
+    for i in range(PIXELS):
+        x, y = tile_x * TILE + i % TILE, tile_y * TILE + i // TILE
+        inside = x < width and y < height
+        total = f32(0)
+        for channel in range(3):
+            g = grad[y, x, channel] if inside else f32(0)
+            total += g * image[y, x, channel] if inside else f32(0)
+            state[(4 + channel) * PIXELS + i] = g
+        state[P3 + i] = total
+
+
+@kernel
+def _reduce_lanes(lanes, mean_x, slots, slot):
+    """Sums the six per-column sums of a pair into its nine gradients; dx is constant down a column."""
+    for quantity in range(3):
+        total = f32(0)
+        for x in range(TILE):
+            total += lanes[quantity * TILE + x]
+        slots[slot, quantity] = total
+    dp, dp_dx, dp_dy, dp_dx2, dp_dxdy, dp_dy2 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
+    for x in range(TILE):
+        dx = f32(x) - mean_x
+        sum_dp = lanes[3 * TILE + x]
+        sum_dy = lanes[4 * TILE + x]
+        dp += sum_dp
+        dp_dx += sum_dp * dx
+        dp_dx2 += sum_dp * dx * dx
+        dp_dy += sum_dy
+        dp_dxdy += sum_dy * dx
+        dp_dy2 += lanes[5 * TILE + x]
+    slots[slot, 3] = dp
+    slots[slot, 4] = dp_dx
+    slots[slot, 5] = dp_dy
+    slots[slot, 6] = dp_dx2
+    slots[slot, 7] = dp_dxdy
+    slots[slot, 8] = dp_dy2
+
+
+@kernel
+def _blend_backward(first_tile, last_tile, tiles_x, starts, stops, ids, records, image, grad, slots):
+    """Front to back again: dL/dalpha_i = T_i c_i.g - (G - S_i) / (1 - alpha_i), S_i the sum of w c.g up to i."""
+    state = np.empty(7 * PIXELS, np.float32)  # T, alive, S, G, gradient r g b
+    lanes = np.empty(6 * TILE, np.float32)  # sums per column: w g_r, w g_g, w g_b, dp, dp dy, dp dy^2
+    for tile in range(first_tile, last_tile):
+        tile_x, tile_y = tile % tiles_x, tile // tiles_x
+        _start_tile_backward(state, tile_x, tile_y, image, grad)
+        for slot in range(stops[tile], starts[tile + 1]):
+            slots[slot] = 0
+        for slot in range(starts[tile], stops[tile]):
+            record = records[ids[slot]]
+            mean_x = record[0] - f32(tile_x * TILE) - f32(0.5)
+            mean_y = record[1] - f32(tile_y * TILE) - f32(0.5)
+            half_a, opacity = f32(-0.5) * record[2], record[5]
+            red, green, blue = record[6], record[7], record[8]
+            lanes[:] = 0
+            first, last = _rows(record, tile_y)
+            for y in range(first, last):
+                dy = f32(y) - mean_y
+                bdy, cyy = -record[3] * dy, f32(-0.5) * record[4] * dy * dy
+                row = np.uint64(y * TILE)
+                for x in range(TILE):
+                    i = row + np.uint64(x)
+                    full = _alpha(f32(x) - mean_x, half_a, bdy, cyy, opacity)
+                    alpha = min(full, ALPHA_MAX)
+                    alpha = alpha * state[P1 + i] if alpha >= ALPHA_MIN else f32(0)
+                    transmittance = state[i]
+                    after = transmittance - transmittance * alpha
+                    going_on = after >= T_MIN
+                    alpha = alpha if going_on else f32(0)
+                    weight = transmittance * alpha
+                    state[i] = after if going_on else transmittance
+                    state[P1 + i] = state[P1 + i] if going_on else f32(0)
+                    g_r, g_g, g_b = state[P4 + i], state[P5 + i], state[P6 + i]
+                    cg = red * g_r + green * g_g + blue * g_b
+                    done = state[P2 + i] + weight * cg
+                    state[P2 + i] = done
+                    dalpha = transmittance * cg - (state[P3 + i] - done) / (f32(1) - alpha)
+                    dp = dalpha * alpha if full <= ALPHA_MAX else f32(0)
+                    lanes[x] += weight * g_r
+                    lanes[U16 + np.uint64(x)] += weight * g_g
+                    lanes[U32 + np.uint64(x)] += weight * g_b
+                    lanes[U48 + np.uint64(x)] += dp
+                    lanes[U64 + np.uint64(x)] += dp * dy
+                    lanes[U80 + np.uint64(x)] += dp * dy * dy
+            _reduce_lanes(lanes, mean_x, slots, slot)
+
+
+@kernel
+def _blend_weights(first_tile, last_tile, tiles_x, starts, ids, records, width, height, weights):
+    """The sum of alpha T over a tile's pixels, per pair."""
+    state = np.empty(5 * PIXELS, np.float32)
+    for tile in range(first_tile, last_tile):
+        tile_x, tile_y = tile % tiles_x, tile // tiles_x
+        _start_tile(state, tile_x, tile_y, width, height)
+        for slot in range(starts[tile], starts[tile + 1]):
+            record = records[ids[slot]]
+            mean_x = record[0] - f32(tile_x * TILE) - f32(0.5)
+            mean_y = record[1] - f32(tile_y * TILE) - f32(0.5)
+            half_a, opacity = f32(-0.5) * record[2], record[5]
+            total = f32(0)
+            first, last = _rows(record, tile_y)
+            for y in range(first, last):
+                dy = f32(y) - mean_y
+                bdy, cyy = -record[3] * dy, f32(-0.5) * record[4] * dy * dy
+                row = np.uint64(y * TILE)
+                for x in range(TILE):
+                    i = row + np.uint64(x)
+                    alpha = min(_alpha(f32(x) - mean_x, half_a, bdy, cyy, opacity), ALPHA_MAX)
+                    alpha = alpha * state[P1 + i] if alpha >= ALPHA_MIN else f32(0)
+                    after = state[i] - state[i] * alpha
+                    going_on = after >= T_MIN
+                    total += state[i] * alpha if going_on else f32(0)
+                    state[i] = after if going_on else state[i]
+                    state[P1 + i] = state[P1 + i] if going_on else f32(0)
+            weights[slot] = total
+
+
+@kernel
+def _tile_columns(record, tile_y, tiles_x):
+    """The tile columns the ellipse touches within one row of tiles, first and one past the last.
+
+    Within a band of rows an ellipse is widest at its rightmost (leftmost) point when that lies in the band, else at the
+    band's nearer edge.
+    """
+    a, b, c, reach = record[2], record[3], record[4], record[11]  # a dx^2 + 2 b dx dy + c dy^2 <= reach
+    top = f32(tile_y * TILE) + f32(0.5) - record[1]
+    bottom = top + f32(TILE - 1)
+    top, bottom = max(top, -record[10]), min(bottom, record[10])
+    if top > bottom:
+        return 0, 0
+    right_at = -b * record[9] / c
+    low, high = f32(0), f32(0)
+    for side in range(2):
+        sign = f32(1) if side else f32(-1)
+        dy = min(max(sign * right_at, top), bottom)
+        root = np.sqrt(max(b * b * dy * dy - a * (c * dy * dy - reach), f32(0)))
+        dx = (-b * dy + sign * root) / a
+        if side:
+            high = dx
+        else:
+            low = dx
+    first = max(0, int(np.floor((record[0] + low) / f32(TILE))))
+    return first, min(tiles_x, int(np.floor((record[0] + high) / f32(TILE))) + 1)
+
+
+@kernel
+def _tile_rows(record, tiles_y):
+    first = max(0, int(np.floor((record[1] - record[10]) / f32(TILE))))
+    return first, min(tiles_y, int(np.floor((record[1] + record[10]) / f32(TILE))) + 1)
+
+
+@kernel
+def _count_pairs(order, records, tiles_x, tiles_y, starts, firsts):
+    """starts[tile + 1] = the tile's pairs; firsts[g] and firsts[g + 1] bound the pairs of the g-th in depth order."""
+    for g in range(len(order)):
+        record = records[order[g]]
+        count = 0
+        row, last_row = _tile_rows(record, tiles_y)
+        for tile_y in range(row, last_row):
+            first, last = _tile_columns(record, tile_y, tiles_x)
+            for tile_x in range(first, last):
+                starts[tile_y * tiles_x + tile_x + 1] += 1
+                count += 1
+        firsts[g + 1] = firsts[g] + count
+
+
+@kernel
+def _fill_pairs(order, records, tiles_x, tiles_y, cursors, ids, pair_slots):
+    """Lists the Gaussians of each tile in depth order, and the slots of each Gaussian."""
+    pair = 0
+    for g in range(len(order)):
+        record = records[order[g]]
+        row, last_row = _tile_rows(record, tiles_y)
+        for tile_y in range(row, last_row):
+            first, last = _tile_columns(record, tile_y, tiles_x)
+            for tile_x in range(first, last):
+                slot = cursors[tile_y * tiles_x + tile_x]
+                cursors[tile_y * tiles_x + tile_x] = slot + 1
+                ids[slot] = order[g]
+                pair_slots[pair] = slot
+                pair += 1
+
+
+@dataclass
+class Bins:
+    """Which Gaussians touch which tiles."""
+
+    tiles_x: int
+    tiles_y: int
+    starts: NDArray[np.int64]  # [tiles + 1] first slot of each tile
+    ids: NDArray[np.int32]  # [slots] the Gaussian of each slot, nearest first within a tile
+    order: NDArray[np.int64]  # [V] visible Gaussians by depth
+    firsts: NDArray[np.int64]  # [V + 1] bounds of each visible Gaussian in `pair_slots`
+    pair_slots: NDArray[np.int32]  # [slots] the slots of each visible Gaussian
+
+
+@dataclass
+class Saved:
+    """What the backward pass needs of the forward pass."""
+
+    tensors: tuple[Array, ...]
+    view: RasterView
+    records: Array
+    bins: Bins
+    stops: NDArray[np.int64]  # [tiles] one past the last slot a tile looked at
+    image: Array
+
+
+def depth_order(depths: Array) -> NDArray[np.int64]:
+    """[V] the visible (depth > 0) Gaussians, nearest first; equal depths keep their order."""
+    visible = np.flatnonzero(depths > 0)
+    bits = depths[visible].view(np.uint32)  # positive floats sort like their bits
+    low = np.argsort((bits & 0xFFFF).astype(np.uint16), kind="stable")  # numpy sorts 16-bit keys by radix
+    return visible[low[np.argsort((bits[low] >> 16).astype(np.uint16), kind="stable")]]
+
+
+def _bin(records: Array, depths: Array, width: int, height: int) -> Bins:
+    tiles_x, tiles_y = -(-width // TILE), -(-height // TILE)
+    order = depth_order(depths)
+    starts = np.zeros(tiles_x * tiles_y + 1, np.int64)
+    firsts = np.zeros(len(order) + 1, np.int64)
+    _count_pairs(order, records, tiles_x, tiles_y, starts, firsts)
+    starts = np.cumsum(starts)
+    ids = np.empty(starts[-1], np.int32)
+    pair_slots = np.empty(starts[-1], np.int32)
+    _fill_pairs(order, records, tiles_x, tiles_y, starts[:-1].copy(), ids, pair_slots)
+    return Bins(tiles_x, tiles_y, starts, ids, order, firsts, pair_slots)
+
+
+@cache
+def _threads() -> tuple[ThreadPoolExecutor, int]:
+    count = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 32)
+    return ThreadPoolExecutor(count), count
+
+
+def _parallel(kernel: Callable[..., None], count: int, *arguments: object) -> None:
+    """Runs kernel(first, last, ...) over [0, count) in a few pieces a thread; the kernels release the lock."""
+    pool, threads = _threads()
+    pieces = min(count, 4 * threads)
+    bounds = [count * i // pieces for i in range(pieces + 1)] if pieces else []
+    jobs = [pool.submit(kernel, first, last, *arguments) for first, last in zip(bounds, bounds[1:], strict=False)]
+    for job in jobs:
+        job.result()
+
+
+def _arrays(*tensors: Tensor) -> tuple[Array, ...]:
+    return tuple(np.ascontiguousarray(t.numpy()) for t in tensors)
+
+
+def _project(tensors: tuple[Array, ...], view: RasterView) -> tuple[Array, Array]:
+    count = len(tensors[0])
+    records, depths = np.empty((count, RECORD), np.float32), np.empty(count, np.float32)
+    _parallel(project, count, *tensors, view_array(view), view.antialiased, records, depths)
+    return records, depths
+
+
+def forward(
+    positions: Tensor, log_scales: Tensor, rotations: Tensor, opacity_logits: Tensor, sh: Tensor, view: RasterView
+) -> tuple[Tensor, Saved]:
+    """The picture [H, W, 3] and what `backward` needs."""
+    tensors = _arrays(positions, log_scales, rotations, opacity_logits, sh)
+    records, depths = _project(tensors, view)
+    bins = _bin(records, depths, view.width, view.height)
+    image = np.empty((view.height, view.width, 3), np.float32)
+    finals = np.empty((view.height, view.width), np.float32)
+    stops = np.empty(bins.tiles_x * bins.tiles_y, np.int64)
+    background = np.asarray(view.background, np.float32)
+    size = (view.width, view.height)
+    _parallel(_blend, len(stops), bins.tiles_x, bins.starts, bins.ids, records, *size, background, image, finals, stops)
+    return torch.from_numpy(image), Saved(tensors, view, records, bins, stops, image)
+
+
+def backward(saved: Saved, grad_image: Tensor) -> tuple[Tensor, ...]:
+    """Gradients of the five tensors for a gradient of the picture [H, W, 3]."""
+    bins, (grad,) = saved.bins, _arrays(grad_image)
+    slots = np.empty((len(bins.ids), SLOT), np.float32)
+    tiles = (bins.tiles_x, bins.starts, saved.stops, bins.ids)
+    _parallel(_blend_backward, len(saved.stops), *tiles, saved.records, saved.image, grad, slots)
+    grads = tuple(np.zeros_like(t) for t in saved.tensors)
+    gather = (bins.order, bins.firsts, bins.pair_slots, slots, saved.records)
+    view = (view_array(saved.view), saved.view.antialiased)
+    _parallel(project_backward, len(bins.order), *gather, *saved.tensors, *view, *grads)
+    return tuple(torch.from_numpy(g) for g in grads)
+
+
+def importance(
+    positions: Tensor, log_scales: Tensor, rotations: Tensor, opacity_logits: Tensor, sh: Tensor, view: RasterView
+) -> NDArray[np.float32]:
+    """[N] the sum over pixels of alpha times transmittance, in one view."""
+    tensors = _arrays(positions, log_scales, rotations, opacity_logits, sh)
+    records, depths = _project(tensors, view)
+    bins = _bin(records, depths, view.width, view.height)
+    weights = np.empty(len(bins.ids), np.float32)
+    size = (view.width, view.height)
+    _parallel(_blend_weights, bins.tiles_x * bins.tiles_y, bins.tiles_x, bins.starts, bins.ids, records, *size, weights)
+    return np.bincount(bins.ids, weights, minlength=len(records)).astype(np.float32)
