@@ -1,0 +1,86 @@
+"""Cameras in JSON files: ours, INRIA's and NeRF's, told apart by what is in them.
+
+    ours      [{"camera_from_world": 4x4, "fov_y": radians,
+                "pixel_aspect": fx / fy, "centre": [x, y], "name": text}, ...]           the last three are optional
+    INRIA's   [{"id", "img_name", "width", "height", "position": [3], "rotation": 3x3 world from camera,
+                "fx", "fy"}, ...]                                                        pixels, OpenCV's axes
+    NeRF's    {"frames": [...], ...}                                                     see `scenes/transforms_json.py`
+
+Matrices are lists of rows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from scenes.atomic import replacing
+from scenes.cameras import Camera
+from scenes.errors import SceneFileError
+from scenes.json_entry import JsonEntry, read_json, shown
+from scenes.rigid import check_rigid, inverse_rigid
+from scenes.transforms_json import transforms_frames
+
+
+def read_cameras(path: str | os.PathLike[str]) -> list[Camera]:
+    """The cameras of a JSON file in any of the three forms, at least one; `SceneFileError` if it is none of them."""
+    content = read_json(path)
+    if isinstance(content, dict) and "frames" in content:
+        return [frame.camera(frame.size()) for frame in transforms_frames(path, content)]
+    if not isinstance(content, list):
+        raise SceneFileError(path, "file", "a list of cameras or an object with frames", shown(content))
+    if not content:
+        raise SceneFileError(path, "file", "at least one camera", "0")
+    return [_camera(JsonEntry.of(path, f"camera {i}", value)) for i, value in enumerate(content)]
+
+
+def write_cameras(path: str | os.PathLike[str], cameras: list[Camera]) -> None:
+    """Writes our form, a camera a line; `read_cameras` gives back the very same numbers."""
+    lines = ",\n".join(json.dumps(_our_entry(camera), allow_nan=False) for camera in cameras)
+    with replacing(path) as temporary:
+        temporary.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def _our_entry(camera: Camera) -> dict[str, Any]:
+    entry: dict[str, Any] = {"camera_from_world": camera.camera_from_world.tolist(), "fov_y": float(camera.fov_y)}
+    if camera.pixel_aspect != 1:
+        entry["pixel_aspect"] = float(camera.pixel_aspect)
+    if camera.centre != (0.5, 0.5):
+        entry["centre"] = [float(x) for x in camera.centre]
+    if camera.name:
+        entry["name"] = camera.name
+    return entry
+
+
+def _camera(entry: JsonEntry) -> Camera:
+    if "camera_from_world" in entry.values:
+        return _our_camera(entry)
+    if "rotation" in entry.values and "position" in entry.values:
+        return _inria_camera(entry)
+    expected = "camera_from_world, or position and rotation"
+    raise SceneFileError(entry.path, entry.place, expected, ", ".join(entry.values) or "an empty object")
+
+
+def _our_camera(entry: JsonEntry) -> Camera:
+    centre = entry.array("centre", (2,)) if "centre" in entry.values else (0.5, 0.5)
+    return Camera(
+        camera_from_world=check_rigid(entry, "camera_from_world", entry.array("camera_from_world", (4, 4))),
+        fov_y=entry.number("fov_y", above=0, below=math.pi),
+        pixel_aspect=entry.number("pixel_aspect", above=0) if "pixel_aspect" in entry.values else 1.0,
+        centre=(float(centre[0]), float(centre[1])),
+        name=entry.text("name") if "name" in entry.values else "",
+    )
+
+
+def _inria_camera(entry: JsonEntry) -> Camera:
+    world_from_camera = np.eye(4)
+    world_from_camera[:3, :3] = entry.array("rotation", (3, 3))
+    world_from_camera[:3, 3] = entry.array("position", (3,))
+    check_rigid(entry, "rotation", world_from_camera)
+    height, fx, fy = (entry.number(key, above=0) for key in ("height", "fx", "fy"))
+    name = entry.text("img_name") if "img_name" in entry.values else ""
+    return Camera(inverse_rigid(world_from_camera), 2 * math.atan(0.5 * height / fy), pixel_aspect=fx / fy, name=name)

@@ -1,0 +1,111 @@
+"""JSON written by other programs, taken value by value with an error that says where it went wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes.errors import SceneFileError
+from scenes.files import read_start
+
+MAX_JSON = 1 << 28  # bytes; a hundred thousand cameras
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """What a JSON file says; `SceneFileError` if it cannot be read or is not JSON."""
+    read_start(path, 1)
+    size = Path(path).stat().st_size
+    if size > MAX_JSON:
+        raise SceneFileError(path, "file", f"at most {MAX_JSON} bytes", str(size))
+    try:
+        return json.loads(Path(path).read_bytes())
+    except json.JSONDecodeError as error:
+        raise SceneFileError(path, f"line {error.lineno}", "JSON", error.msg.lower()) from error
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise SceneFileError(path, "file", "JSON", str(error)) from error
+
+
+@dataclass(frozen=True)
+class JsonEntry:
+    """An object in a JSON file, and the words that say where it is."""
+
+    path: str
+    place: str  # such as "camera 3"
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str], place: str, value: Any) -> JsonEntry:
+        """`value` as an entry; an error if it is not an object."""
+        if not isinstance(value, dict):
+            raise SceneFileError(path, place, "an object", shown(value))
+        return cls(os.fspath(path), place, value)
+
+    def error(self, key: str, expected: str, found: str) -> SceneFileError:
+        """The error for the value under `key`."""
+        return SceneFileError(self.path, f"{self.place}, {key}", expected, found)
+
+    def value(self, key: str) -> Any:
+        """What is under `key`, which must be there."""
+        if key not in self.values:
+            raise self.error(key, "a value", "none")
+        return self.values[key]
+
+    def number(self, key: str, above: float = -math.inf, below: float = math.inf) -> float:
+        """The number under `key`, strictly between `above` and `below`."""
+        value = _number(self.value(key))
+        if value is None or not above < value < below:
+            raise self.error(key, _range_words(above, below), shown(self.values[key]))
+        return value
+
+    def text(self, key: str) -> str:
+        """The string under `key`."""
+        value = self.value(key)
+        if not isinstance(value, str):
+            raise self.error(key, "a string", shown(value))
+        return value
+
+    def array(self, key: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """The nested lists of finite numbers under `key`, of the given shape."""
+        array = _array(self.value(key), shape)
+        if array is None:
+            raise self.error(key, f"{' x '.join(map(str, shape))} finite numbers", shown(self.values[key]))
+        return array
+
+
+def shown(value: Any) -> str:
+    """`value` as JSON on one line, cut to what fits in a message."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond float64
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _array(value: Any, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    if not isinstance(value, list) or len(value) != shape[0]:
+        return None
+    parts = [_array(part, shape[1:]) if shape[1:] else _number(part) for part in value]
+    return None if any(part is None for part in parts) else np.array(parts, np.float64)
+
+
+def _range_words(above: float, below: float) -> str:
+    if above == -math.inf and below == math.inf:
+        return "a finite number"
+    if below == math.inf:
+        return f"a finite number above {above:g}"
+    return f"a number between {above:g} and {below:.5g}"
