@@ -94,10 +94,10 @@ def mean_score(views: Iterable[ViewScore]) -> MeanScore:
 
 
 def decibels(value: float) -> str:
-    """A PSNR as it is printed: two decimals, `identical` when infinite."""
-    return f"{value:.2f}" if math.isfinite(value) else "identical"
+    """A PSNR as it is printed: two decimals, `inf` for identical pictures."""
+    return f"{value:.2f}"
 
 
 def json_number(value: float | None) -> float | None:
-    """A figure as it is written to JSON, which has no infinity: null for an infinite PSNR, which means identical."""
+    """A figure as it is written to JSON, which has no infinity: null for the infinite PSNR of identical pictures."""
     return value if value is not None and math.isfinite(value) else None
