@@ -1,0 +1,156 @@
+"""Arrays as streams of a .kilo and back: raw, zstd, rANS, octree.
+
+A stream may hold at most `MAX_RATIO` times its stored bytes plus `MAX_FREE` once decoded, so that a small file can
+never ask for much memory; the writer takes a plainer codec where a better one would break that rule.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from scenes import octree, rans
+from scenes.kilo_container import Source
+from scenes.rans_tables import CodecError
+
+Array = NDArray[Any]
+
+DTYPES = {"int8": "<i1", "int16": "<i2", "uint32": "<u4", "float16": "<f2", "float32": "<f4"}
+CODECS = ("raw", "zstd", "rans", "octree")
+MAX_RATIO = 1024
+MAX_FREE = 1 << 16
+ZSTD_LEVEL = 19
+RANS_HANDICAP = 1.02  # rANS needs no library in a browser: zstd must be this much shorter to be chosen
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What the manifest says about a stream."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    codec: str
+    offset: int  # from the start of the data
+    stored: int  # bytes in the file
+    raw: int  # bytes decoded
+    crc: int  # CRC-32 of the stored bytes
+
+    @property
+    def stop(self) -> int:
+        """The offset behind the last stored byte."""
+        return self.offset + self.stored
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest's form."""
+        return asdict(self) | {"shape": list(self.shape)}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An encoded array that has no place in the file yet."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    codec: str
+    data: bytes
+
+    def placed(self, offset: int) -> Stream:
+        """The stream at `offset`."""
+        raw = int(np.prod(self.shape)) * np.dtype(DTYPES[self.dtype]).itemsize
+        return Stream(self.dtype, self.shape, self.codec, offset, len(self.data), raw, zlib.crc32(self.data))
+
+
+def allowed_raw(stored: int) -> int:
+    """The most bytes a stream of `stored` bytes may decode to."""
+    return MAX_RATIO * stored + MAX_FREE
+
+
+def pack_floats(array: Array) -> Packed:
+    """Floats bit for bit: as halves where that loses nothing, and with zstd where that is shorter."""
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    exact = np.array_equal(half.astype(np.float32), array)
+    return pack_plain(half if exact else array.astype(np.float32))
+
+
+def pack_plain(array: Array) -> Packed:
+    """Any array, raw or with zstd, whichever is shorter."""
+    name = next(n for n, code in DTYPES.items() if np.dtype(code) == array.dtype)
+    raw = np.ascontiguousarray(array, DTYPES[name]).tobytes()
+    data = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=False).compress(raw)
+    if len(data) < len(raw) <= allowed_raw(len(data)):
+        return Packed(name, array.shape, "zstd", data)
+    return Packed(name, array.shape, "raw", raw)
+
+
+def pack_symbols(array: Array, columns: Array) -> Packed:
+    """Integers [n, m]; column j is coded with table `columns[j]`."""
+    plain = pack_plain(array)
+    try:
+        data = rans.encode(array, np.tile(columns, len(array)), int(columns.max(initial=-1)) + 1)
+    except CodecError:  # more different values than a table holds
+        return plain
+    if array.nbytes <= allowed_raw(len(data)) and len(data) < RANS_HANDICAP * len(plain.data):
+        return Packed(plain.dtype, plain.shape, "rans", data)
+    return plain
+
+
+def pack_cells(cells: Array, bits: int) -> Packed:
+    """Cells [n, 3] uint32, an octree when they are in Morton order."""
+    codes = octree.morton_codes(cells)
+    plain = pack_plain(cells.astype(np.uint32))
+    if len(cells) and (codes[1:] < codes[:-1]).any():
+        return plain
+    try:
+        data, _ = octree.encode_cells(cells, bits)
+    except CodecError:  # more points in one cell than a table holds
+        return plain
+    if 12 * len(cells) <= allowed_raw(len(data)) and len(data) < len(plain.data):
+        return Packed("uint32", plain.shape, "octree", data)
+    return plain
+
+
+def read_stream(source: Source, start: int, stream: Stream, place: str, columns: Array | None, bits: int) -> Array:
+    """The array of `stream`; `start` is where the data starts. Raises `SceneFileError` naming `place`."""
+    data = source.read(start + stream.offset, stream.stored)
+    crc = zlib.crc32(data)
+    if len(data) != stream.stored:
+        raise source.error(place, f"{stream.stored} bytes", f"{len(data)}, cut short")
+    if crc != stream.crc:
+        raise source.error(place, f"checksum {stream.crc:08x}", f"{crc:08x}, damaged")
+    try:
+        return _decode(data, stream, columns, bits)
+    except CodecError as error:
+        raise source.error(place, error.expected, error.found) from error
+    except zstandard.ZstdError as error:
+        raise source.error(place, "zstd", str(error).splitlines()[0]) from error
+
+
+def _decode(data: bytes, stream: Stream, columns: Array | None, bits: int) -> Array:
+    if stream.codec == "octree":
+        return octree.decode_cells(data, bits, stream.shape[0])
+    if stream.codec == "rans":
+        assert columns is not None  # the manifest's reader allows this codec only where there are tables
+        symbols = rans.decode(data, np.tile(columns, stream.shape[0]))
+        info = np.iinfo(DTYPES[stream.dtype])
+        if symbols.min(initial=0) < info.min or symbols.max(initial=0) > info.max:
+            raise CodecError(f"values of {stream.dtype}", f"{symbols.min()} to {symbols.max()}")
+        return symbols.astype(DTYPES[stream.dtype]).reshape(stream.shape)
+    if stream.codec == "zstd":
+        data = _unzstd(data, stream.raw)
+    return np.frombuffer(data, DTYPES[stream.dtype]).reshape(stream.shape)
+
+
+def _unzstd(data: bytes, raw: int) -> bytes:
+    size = zstandard.frame_content_size(data)  # -1 when the frame does not say
+    if size not in (-1, raw) or raw == 0:
+        raise CodecError(f"a zstd frame of {raw} bytes", f"{size}")
+    out = zstandard.ZstdDecompressor().decompress(data, max_output_size=raw, allow_extra_data=False)
+    if len(out) != raw:
+        raise CodecError(f"{raw} bytes", f"{len(out)}")
+    return out

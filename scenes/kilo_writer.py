@@ -1,0 +1,217 @@
+"""A scene as the bytes of a .kilo file: chunks, tiers, streams and the manifest about them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes import rans
+from scenes.bank import BankShape, MlpBank
+from scenes.gaussians import Floats
+from scenes.kilo_container import aligned, build
+from scenes.kilo_streams import Packed, pack_cells, pack_floats, pack_plain, pack_symbols
+from scenes.neural_gaussians import NeuralGaussians
+from scenes.octree import morton_codes
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class KiloReport:
+    """Where the bytes of a .kilo file are. `tables` are the rANS tables of codes and weights."""
+
+    positions: int
+    codes: int
+    weights: int
+    tables: int
+    manifest: int  # with the header
+    other: int  # boxes, weight steps, output ranges, padding
+    total: int
+
+
+def columns_of_weights(shape: BankShape) -> NDArray[np.int64]:
+    """[P] the block each weight of a network belongs to."""
+    blocks = shape.blocks()
+    return np.repeat(np.arange(len(blocks)), [block.rows * block.columns for block in blocks])
+
+
+def canonical_order(scene: NeuralGaussians, tiers: NDArray[np.integer] | None = None) -> NeuralGaussians:
+    """`scene` as a file gives it back: sorted by cluster, then tier, then Morton code of the cell (with a grid).
+
+    Otherwise equal Gaussians keep their order. Positions without a grid and weights without steps become half floats.
+    """
+    order = _order(scene, _tiers(scene, tiers))
+    positions, weights = scene.positions[order], scene.bank.weights
+    if scene.grid is None:
+        positions = _halves(positions, "positions").astype(np.float32)
+    if scene.weight_steps is None:
+        weights = _halves(weights, "weights").astype(np.float32)
+    return replace(scene, positions=positions, codes=scene.codes[order], bank=MlpBank(scene.bank.shape, weights))
+
+
+def encode_kilo(
+    scene: NeuralGaussians,
+    *,
+    tool: dict[str, Any] | None = None,
+    chunks: list[int] | None = None,
+    tiers: NDArray[np.integer] | None = None,
+) -> tuple[bytes, KiloReport]:
+    """The file and where its bytes are; see `scenes.kilo.write_kilo`."""
+    tier_of = _tiers(scene, tiers)
+    chunks = [len(scene.bank)] if chunks is None else list(chunks)
+    if min(chunks, default=0) < 1 or sum(chunks) != len(scene.bank):
+        raise ValueError(f"chunks: expected sizes that add up to {len(scene.bank)} clusters, found {chunks}")
+    _check(scene)
+    order = _order(scene, tier_of)
+    files = _Writer(replace(scene, positions=scene.positions[order], codes=scene.codes[order]), tier_of[order])
+    return files.write(chunks, tool)
+
+
+def _tiers(scene: NeuralGaussians, tiers: NDArray[np.integer] | None) -> NDArray[np.int64]:
+    tier_of = np.zeros(len(scene), np.int64) if tiers is None else np.asarray(tiers).astype(np.int64)
+    if tier_of.shape != (len(scene),) or tier_of.min(initial=0) < 0 or tier_of.max(initial=0) > 255:
+        raise ValueError(f"tiers: expected {len(scene)} integers from 0 to 255")
+    return tier_of
+
+
+def _order(scene: NeuralGaussians, tier_of: NDArray[np.int64]) -> NDArray[np.int64]:
+    morton = morton_codes(scene.grid.cells(scene.positions)) if scene.grid else np.zeros(len(scene), np.uint64)
+    return np.lexsort((morton, tier_of, scene.clusters))
+
+
+def _check(scene: NeuralGaussians) -> None:
+    """What the type does not promise but the file needs."""
+    scalars = (scene.positions, scene.boxes, scene.bank.weights, scene.output_offset, scene.output_scale)
+    if not all(np.isfinite(array).all() for array in scalars):
+        raise ValueError("scene: expected finite numbers")
+    if scene.boxes.shape != (len(scene.bank), 2, 3) or not (scene.boxes[scene.counts > 0, 1] > 0).all():
+        raise ValueError("boxes: expected [K, 2, 3] with half extents above 0 where a cluster has Gaussians")
+    if (
+        scene.output_offset.shape != (scene.bank.shape.outputs,)
+        or scene.output_scale.shape != scene.output_offset.shape
+    ):
+        raise ValueError(f"outputs: expected {scene.bank.shape.outputs} offsets and scales")
+    if scene.grid is not None:
+        on_grid = scene.grid.positions(scene.grid.cells(scene.positions))
+        if not np.array_equal(on_grid, scene.positions):
+            raise ValueError("positions: expected all of them exactly on the grid")
+
+
+def _halves(values: Floats, what: str) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        halves = values.astype(np.float16)
+    if not np.isfinite(halves).all():
+        raise ValueError(f"{what}: expected values a half float can hold")
+    return halves
+
+
+def _quantised(weights: Floats, steps: Floats, columns: NDArray[np.int64]) -> NDArray[np.int8]:
+    step = steps.astype(np.float32)[:, columns]
+    quantised = np.rint(np.divide(weights, step, out=np.zeros_like(weights), where=step != 0))
+    if np.abs(quantised).max(initial=0) > 127 or not np.array_equal(quantised.astype(np.float32) * step, weights):
+        raise ValueError("weights: expected integers from -127 to 127 times the steps, in float32")
+    return quantised.astype(np.int8)
+
+
+def _bounds(positions: Floats) -> list[list[float]]:
+    """A box around `positions` in few digits, rounded outwards."""
+    if not len(positions):
+        return [[0, 0, 0], [0, 0, 0]]
+    low, high = positions.min(axis=0).astype(np.float64), positions.max(axis=0).astype(np.float64)
+    digits = 3 - int(np.floor(np.log10(max((high - low).max(), np.abs(positions).max() * 1e-6, 1e-30))))
+    unit = 10.0**-digits
+    return [
+        [round(float(v), digits) for v in np.floor(low / unit - 1e-3) * unit],
+        [round(float(v), digits) for v in np.ceil(high / unit + 1e-3) * unit],
+    ]
+
+
+class _Writer:
+    """Packs the arrays of a scene that is in canonical order and places them: first tiers first."""
+
+    def __init__(self, scene: NeuralGaussians, tier_of: NDArray[np.int64]) -> None:
+        self.scene, self.tier_of, self.clusters = scene, tier_of, scene.clusters
+        self.placed: list[tuple[str, Packed]] = []
+        self.end = 0
+
+    def write(self, chunks: list[int], tool: dict[str, Any] | None) -> tuple[bytes, KiloReport]:
+        """The file and its report."""
+        scene = self.scene
+        manifest: dict[str, Any] = {"kind": "gaussians", "count": len(scene), "sh_degree": scene.sh_degree}
+        if scene.antialiased:
+            manifest["antialiased"] = True
+        if scene.grid is not None:
+            grid = scene.grid
+            manifest["grid"] = {"origin": [float(v) for v in grid.origin], "step": float(grid.step), "bits": grid.bits}
+        shape = asdict(scene.bank.shape) | {"frequencies": [float(f) for f in scene.bank.shape.frequencies]}
+        manifest["bank"] = {"networks": len(scene.bank)} | shape
+        manifest["outputs"] = self._place("other", pack_floats(np.stack([scene.output_offset, scene.output_scale])))
+        manifest["chunks"] = self._chunks(chunks)
+        if tool is not None:
+            manifest["tool"] = tool
+        data = build(manifest, [packed.data for _, packed in self.placed])
+        return data, self._report(data)
+
+    def _chunks(self, sizes: list[int]) -> list[dict[str, Any]]:
+        starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+        ranges = list(pairwise(starts))
+        chunks = [self._base(first, stop) for first, stop in ranges]
+        for tier in range(int(self.tier_of.max(initial=0)) + 1):
+            for chunk, (first, stop) in zip(chunks, ranges, strict=True):
+                chunk["tiers"].append(self._tier(tier, first, stop))
+        return chunks
+
+    def _base(self, first: int, stop: int) -> dict[str, Any]:
+        """A chunk without its tiers: what all of its Gaussians need."""
+        scene = self.scene
+        mine = (self.clusters >= first) & (self.clusters < stop)
+        chunk: dict[str, Any] = {
+            "clusters": [first, stop - first],
+            "bounds": _bounds(scene.positions[mine]),
+            "boxes": self._place("other", pack_floats(scene.boxes[first:stop])),
+        }
+        weights = scene.bank.weights[first:stop]
+        if scene.weight_steps is None:
+            chunk["weights"] = self._place("weights", pack_plain(_halves(weights, "weights")))
+        else:
+            columns, steps = columns_of_weights(scene.bank.shape), scene.weight_steps[first:stop]
+            chunk["steps"] = self._place("other", pack_floats(steps))
+            chunk["weights"] = self._place("weights", pack_symbols(_quantised(weights, steps, columns), columns))
+        return chunk | {"tiers": []}
+
+    def _tier(self, tier: int, first: int, stop: int) -> dict[str, Any]:
+        scene = self.scene
+        mine = (self.clusters >= first) & (self.clusters < stop) & (self.tier_of == tier)
+        counts = np.bincount(self.clusters[mine] - first, minlength=stop - first)
+        found: dict[str, Any] = {"counts": counts.tolist()}
+        positions = scene.positions[mine]
+        packed = (
+            pack_cells(scene.grid.cells(positions), scene.grid.bits)
+            if scene.grid is not None
+            else pack_plain(_halves(positions, "positions"))
+        )
+        found["positions"] = self._place("positions", packed)
+        if scene.bank.shape.code:
+            columns = np.arange(scene.bank.shape.code)
+            found["codes"] = self._place("codes", pack_symbols(scene.codes[mine], columns))
+        return found
+
+    def _place(self, purpose: str, packed: Packed) -> dict[str, Any]:
+        offset = aligned(self.end)
+        self.end = offset + len(packed.data)
+        self.placed.append((purpose, packed))
+        return packed.placed(offset).to_json()
+
+    def _report(self, data: bytes) -> KiloReport:
+        size = dict.fromkeys(("positions", "codes", "weights", "tables"), 0)
+        for purpose, packed in self.placed:
+            if purpose in size:
+                tables = rans.tables_size(packed.data) if packed.codec == "rans" else 0
+                size["tables"] += tables
+                size[purpose] += len(packed.data) - tables
+        manifest = 20 + int.from_bytes(data[8:12], "little")
+        return KiloReport(**size, manifest=manifest, other=len(data) - manifest - sum(size.values()), total=len(data))
