@@ -1,0 +1,47 @@
+"""OpenGL contexts without a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import moderngl
+
+from scenes.errors import KilofieldError
+
+REQUIRED_VERSION = 430  # compute shaders and storage buffers
+MESA_PACKAGES = "libegl1 libgl1-mesa-dri libglx-mesa0 libgl1"  # Debian and Ubuntu
+SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
+
+
+def create_context() -> moderngl.Context:
+    """A headless OpenGL 4.3 context through EGL, or on the platform's own way where there is no EGL.
+
+    Raises `KilofieldError` that says what to install when there is no OpenGL, or one that is too old.
+    """
+    failures = []
+    for settings in ({"backend": "egl"}, {}):
+        try:
+            return moderngl.create_context(require=REQUIRED_VERSION, standalone=True, **settings)
+        # glcontext and moderngl raise plain Exception for a missing library, driver, display or version
+        except Exception as error:
+            failures.append(str(error).strip().splitlines()[0] if str(error) else type(error).__name__)
+    raise KilofieldError(
+        f"OpenGL: expected version 4.3 without a window, found none ({'; '.join(dict.fromkeys(failures))}); "
+        f"on Debian or Ubuntu: apt-get install {MESA_PACKAGES}"
+    )
+
+
+def is_software(context: moderngl.Context) -> bool:
+    """True when the pixels are drawn by the CPU."""
+    name = str(context.info["GL_RENDERER"]).lower()
+    return any(software in name for software in SOFTWARE_RENDERERS)
+
+
+def device_facts(context: moderngl.Context) -> dict[str, Any]:
+    """What draws: `renderer`, `vendor`, `version`, `software`; ready for JSON."""
+    return {
+        "renderer": context.info["GL_RENDERER"],
+        "vendor": context.info["GL_VENDOR"],
+        "version": context.info["GL_VERSION"],
+        "software": is_software(context),
+    }

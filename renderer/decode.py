@@ -1,0 +1,114 @@
+"""Decodes neural Gaussians on the device, into the same buffers plain Gaussians have.
+
+The twin is `NeuralGaussians.decode`. Gaussians are sorted by cluster, so the work is cut into jobs that each lie within
+one cluster: a workgroup reads its network's weights once.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer.bank_glsl import bank_defines, bank_glsl, bank_uniforms, loop_iterations
+from renderer.gpu_gaussians import GpuGaussians
+from renderer.layouts import BINDINGS, DECODE_JOB, GEOMETRY, GROUP
+from renderer.shader_library import compile_compute, set_uniforms
+from scenes.bank import BankShape
+from scenes.errors import KilofieldError
+from scenes.neural_gaussians import NeuralGaussians
+
+JOB_ROUNDS = 8  # Gaussians each thread decodes with the weights its workgroup has read
+LLVMPIPE_LOOPS = 65535  # iterations after which llvmpipe leaves every loop of a thread, without a word
+MAX_GROUPS = 65535  # workgroups OpenGL guarantees one dispatch
+
+
+def decode_shader(context: moderngl.Context, shape: BankShape) -> moderngl.ComputeShader:
+    """The shader that decodes a bank of `shape`, its loop bounds set."""
+    shader = compile_compute(
+        context, "gaussian_decode.comp", defines=bank_defines(shape), chunks={"bank.glsl": bank_glsl(shape)}
+    )
+    set_uniforms(shader, **bank_uniforms(shape))
+    return shader
+
+
+def job_size(shape: BankShape) -> int:
+    """Gaussians of one job. Raises `KilofieldError` for a network llvmpipe would leave half way."""
+    rounds = LLVMPIPE_LOOPS // (loop_iterations(shape) + 2 * shape.outputs)
+    if not rounds:
+        raise KilofieldError(
+            f"bank: expected a network of fewer loop iterations, found {shape.layers} layers of {shape.width}"
+        )
+    return GROUP * min(rounds, JOB_ROUNDS)
+
+
+def decode_jobs(counts: NDArray[np.int64], first: int, stop: int, size: int) -> NDArray[np.void]:
+    """Jobs, of `DECODE_JOB`, of up to `size` Gaussians each, from Gaussian `first` up to `stop`.
+
+    `counts` [K] are the Gaussians of each cluster.
+    """
+    ends = np.cumsum(counts)
+    cuts = np.unique(np.clip(np.concatenate([[first, stop], ends]), first, stop))
+    starts = [np.arange(a, b, size) for a, b in pairwise(cuts)]
+    jobs = np.zeros(sum(map(len, starts)), DECODE_JOB.dtype)
+    if len(jobs):
+        jobs["first"] = np.concatenate(starts)
+        jobs["network"] = np.searchsorted(ends, jobs["first"], side="right")
+        jobs["count"] = np.diff(np.append(jobs["first"], stop).astype(np.int64))
+    return jobs
+
+
+def decode(context: moderngl.Context, scene: NeuralGaussians) -> GpuGaussians:
+    """Decodes the whole scene once. Raises `KilofieldError` when the device cannot bind it."""
+    gpu = GpuGaussians(context, scene.positions, scene.sh_degree, scene.antialiased)
+    if not len(scene):
+        return gpu
+    geometry = np.full(len(scene), np.nan, GEOMETRY.dtype)
+    geometry["position_opacity"][:, :3] = scene.positions
+    gpu.geometry.write(geometry)
+    shader = decode_shader(context, scene.bank.shape)
+    buffers = _bind_inputs(context, scene)
+    transform = np.stack([scene.output_offset, scene.output_scale], axis=1)  # [D, 2]
+    set_uniforms(shader, output_transform=[tuple(pair) for pair in transform.tolist()])
+    for first, count in gpu.chunks():
+        jobs = decode_jobs(scene.counts, first, first + count, job_size(scene.bank.shape))
+        _run_jobs(context, shader, jobs, first)
+    context.memory_barrier(moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.BUFFER_UPDATE_BARRIER_BIT)
+    decoded = np.frombuffer(gpu.geometry.read(), GEOMETRY.dtype, len(scene))
+    gpu.set_log_scales(decoded["log_scale"][:, :3])
+    for thing in (*buffers, shader):
+        thing.release()
+    return gpu
+
+
+def _run_jobs(context: moderngl.Context, shader: moderngl.ComputeShader, jobs: NDArray[np.void], first: int) -> None:
+    buffer = context.buffer(jobs)
+    buffer.bind_to_storage_buffer(BINDINGS["JOBS"])
+    for first_job in range(0, len(jobs), MAX_GROUPS):
+        set_uniforms(shader, first=first, first_job=first_job)
+        shader.run(min(MAX_GROUPS, len(jobs) - first_job))
+    buffer.release()
+
+
+def _bind_inputs(context: moderngl.Context, scene: NeuralGaussians) -> list[moderngl.Buffer]:
+    boxes = np.zeros((len(scene.counts), 2, 4), np.float32)
+    boxes[..., :3] = scene.boxes
+    codes = scene.codes.astype("<i2").tobytes() + b"\0\0\0\0"  # never empty, and whole words
+    inputs = {
+        "WEIGHTS": np.ascontiguousarray(scene.bank.weights).tobytes(),
+        "BOXES": boxes.tobytes(),
+        "CODES": codes[: len(codes) // 4 * 4],
+    }
+    limit = int(context.info["GL_MAX_SHADER_STORAGE_BLOCK_SIZE"])
+    buffers = []
+    for name, data in inputs.items():
+        if len(data) > limit:
+            raise KilofieldError(
+                f"{name.lower()}: expected at most {limit:,} bytes on this device, found {len(data):,}"
+            )
+        buffer = context.buffer(data)
+        buffer.bind_to_storage_buffer(BINDINGS[name])
+        buffers.append(buffer)
+    return buffers

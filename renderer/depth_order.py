@@ -1,0 +1,46 @@
+"""Which Gaussians a camera may see, nearest first: culling and sorting in numpy, from positions kept on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer.layouts import FLOATS
+from scenes.cameras import NEAR, Camera
+from scenes.gaussians import Floats
+
+REACH = 3.33  # deviations: sqrt(2 ln 255), where the most opaque Gaussian falls to 1/255
+
+
+def depth_order(
+    positions: Floats, radii: Floats, camera: Camera, width: int, height: int, scale: float = 1.0
+) -> NDArray[np.uint32]:
+    """[V] the Gaussians with positions [N, 3] that may touch the picture, by depth of their centre, nearest first.
+
+    `radii` [N] are the longest standard deviations in world units, `scale` multiplies them. Equal depths stay in the
+    order of the scene. What is dropped is behind the near plane or certainly outside; what is kept may be outside.
+    """
+    pose = camera.camera_from_world.astype(np.float32)
+    view = positions @ pose[:3, :3].T + pose[:3, 3]  # [N, 3]
+    depth = view[:, 2]
+    front = np.flatnonzero(depth > NEAR)
+    view, depth = view[front], depth[front]
+    inside = _may_touch(view / depth[:, None], radii[front] * np.float32(scale) / depth, camera, width, height)
+    visible = np.flatnonzero(inside)
+    return front[visible[np.argsort(depth[visible], kind="stable")]].astype(np.uint32)
+
+
+def _may_touch(slope: Floats, angular: Floats, camera: Camera, width: int, height: int) -> NDArray[np.bool_]:
+    """[V] whether an ellipse at view direction `slope` [V, 3] with radius / depth `angular` [V] can touch the picture.
+
+    The norm of the Jacobian, with the clamp of the projection, bounds how far a deviation reaches in pixels.
+    """
+    fx, fy, cx, cy = camera.intrinsics(width, height)
+    touches = np.ones(len(slope), bool)
+    for axis, focal, centre, size in ((0, fx, cx, width), (1, fy, cy, height)):
+        limit = FLOATS["JACOBIAN_LIMIT"] * 0.5 * size / focal
+        stretch = np.float32(focal * np.hypot(1.0, limit))
+        bound = REACH * np.sqrt((stretch * angular) ** 2 + np.float32(FLOATS["DILATION"]))
+        pixel = np.float32(focal) * slope[:, axis] + np.float32(centre)
+        touches &= (pixel >= -bound) & (pixel <= size + bound)
+    return touches

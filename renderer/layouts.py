@@ -1,0 +1,122 @@
+"""Constants and buffer layouts, declared once: the GLSL and the numpy dtypes both come from here.
+
+Shaders say `#include "layouts.glsl"`; the text is `layouts_glsl()`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scenes.cameras import NEAR
+from scenes.gaussians import SH_C0
+
+# GLSL type: numpy base type, components, std430 alignment in bytes
+GLSL_TYPES = {
+    "float": (np.float32, 1, 4),
+    "uint": (np.uint32, 1, 4),
+    "vec2": (np.float32, 2, 8),
+    "vec4": (np.float32, 4, 16),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One member of a struct; `meaning` ends up as the comment in GLSL."""
+
+    name: str
+    glsl: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A struct in a std430 buffer. Members must fall on their alignment: there is no hidden padding."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+    def __post_init__(self) -> None:
+        offset = 0
+        for field in self.fields:
+            base, components, alignment = GLSL_TYPES[field.glsl]
+            if offset % alignment:
+                raise ValueError(f"{self.name}.{field.name}: expected a multiple of {alignment}, found offset {offset}")
+            offset += np.dtype(base).itemsize * components
+        largest = max(GLSL_TYPES[field.glsl][2] for field in self.fields)
+        if offset % largest:
+            raise ValueError(f"{self.name}: expected a size that is a multiple of {largest}, found {offset}")
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The same bytes, for numpy."""
+        members = []
+        for field in self.fields:
+            base, components, _ = GLSL_TYPES[field.glsl]
+            members.append((field.name, base) if components == 1 else (field.name, base, (components,)))
+        return np.dtype(members)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    def glsl(self) -> str:
+        """The declaration in GLSL."""
+        members = "\n".join(f"    {f.glsl} {f.name};  // {f.meaning}" for f in self.fields)
+        return f"struct {self.name} {{\n{members}\n}};\n"
+
+
+GEOMETRY = Struct(
+    "Geometry",
+    (
+        Field("position_opacity", "vec4", "world position, opacity logit"),
+        Field("rotation", "vec4", "quaternion w, x, y, z, of any non-zero length"),
+        Field("log_scale", "vec4", "ln of the standard deviations in world units; w unused"),
+    ),
+)
+RECORD = Struct(
+    "Record",
+    (
+        Field("centre", "vec2", "pixels, y down"),
+        Field("axis", "vec2", "long half axis of the ellipse where alpha falls to 1/255, pixels; 0: not drawn"),
+        Field("minor", "float", "length of the short half axis, pixels"),
+        Field("log_opacity", "float", "log2 of the opacity"),
+        Field("red_green", "uint", "two half floats"),
+        Field("blue", "uint", "one half float, low bits"),
+    ),
+)
+DECODE_JOB = Struct(
+    "DecodeJob",
+    (
+        Field("network", "uint", "network of the bank, which is the cluster"),
+        Field("first", "uint", "first Gaussian of the job"),
+        Field("count", "uint", "Gaussians of the job"),
+        Field("unused", "uint", "keeps jobs at 16 bytes"),
+    ),
+)
+STRUCTS = (GEOMETRY, RECORD, DECODE_JOB)
+
+FLOATS = {
+    "NEAR": NEAR,
+    "DILATION": 0.3,  # px^2 added to both variances: no splat is thinner than a pixel (3DGS)
+    "JACOBIAN_LIMIT": 1.3,  # times tan(fov / 2): where the linearised projection is clamped (3DGS)
+    "ALPHA_MAX": 0.99,  # of one Gaussian at one pixel (3DGS)
+    "ALPHA_MIN": 1.0 / 255.0,  # fainter is skipped (3DGS)
+    "TRANSMITTANCE_MIN": 1e-4,  # a pixel this dark is finished (3DGS)
+    "LOG2_255": float(np.log2(255.0)),
+    "SH_C0": SH_C0,
+}
+
+BINDINGS = {"GEOMETRY": 0, "HARMONICS": 1, "RECORDS": 2, "ORDER": 3, "WEIGHTS": 4, "CODES": 5, "JOBS": 6, "BOXES": 7}
+
+GROUP = 64  # threads of a compute workgroup: a multiple of every GPU's wave, and of the SSBO offset alignment
+
+
+def layouts_glsl() -> str:
+    """Constants, binding points and structs as GLSL."""
+    lines = [f"const float {name} = {float(np.float32(value))!r};" for name, value in FLOATS.items()]
+    lines += [f"#define {name}_BINDING {binding}" for name, binding in BINDINGS.items()]
+    lines += [f"#define GROUP {GROUP}", *(struct.glsl() for struct in STRUCTS)]
+    return "\n".join(lines)
