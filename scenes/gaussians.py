@@ -72,8 +72,8 @@ class Gaussians:
 
     def finite(self) -> NDArray[np.bool_]:
         """[N] True where every attribute is a finite number."""
-        flat = (self.positions, self.log_scales, self.rotations, self.opacity_logits[:, None], self.sh)
-        return np.all([np.isfinite(a.reshape(len(self), -1)).all(axis=1) for a in flat], axis=0)
+        arrays = (self.positions, self.log_scales, self.rotations, self.opacity_logits, self.sh)
+        return np.all([np.isfinite(a).all(axis=tuple(range(1, a.ndim))) for a in arrays], axis=0)
 
 
 def rotation_matrices(rotations: NDArray[Real]) -> NDArray[Real]:
