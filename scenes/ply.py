@@ -94,7 +94,7 @@ def rest_names(path: str, element: str, properties: dict[str, str]) -> tuple[str
 
 def sh_from_channels(dc: Floats, rest: Floats) -> Floats:
     """SH [N, K, 3] of the constant band [N, 3] and the channel-major others [N, 3 (K - 1)]."""
-    coefficients = rest.reshape(len(dc), 3, -1).transpose(0, 2, 1)  # [N, K - 1, 3]
+    coefficients = rest.reshape(len(dc), 3, rest.shape[1] // 3).transpose(0, 2, 1)  # [N, K - 1, 3]
     return np.concatenate([dc[:, None], coefficients], axis=1)
 
 
@@ -132,7 +132,7 @@ def _log_scales(rows: NDArray[np.void]) -> Floats:
 
 def write_ply(path: str | os.PathLike[str], gaussians: Gaussians) -> None:
     """Writes INRIA's layout, binary little-endian; `path` is replaced only when all of it is on the disk."""
-    rest = gaussians.sh[:, 1:].transpose(0, 2, 1).reshape(len(gaussians), -1)  # channel-major
+    rest = gaussians.sh[:, 1:].transpose(0, 2, 1).reshape(len(gaussians), 3 * (gaussians.sh.shape[1] - 1))  # channel-major
     names = (*POSITION, *NORMAL, *DC, *(f"f_rest_{i}" for i in range(rest.shape[1])), "opacity", *SCALE, *ROTATION)
     normals = np.zeros_like(gaussians.positions)
     opacity = gaussians.opacity_logits[:, None]
