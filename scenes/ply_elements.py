@@ -19,6 +19,7 @@ import os
 import re
 import warnings
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -181,16 +182,37 @@ def _read_ascii(header: PlyHeader, before: list[PlyElement], element: PlyElement
 
 def _ascii_table(header: PlyHeader, skip: int, element: PlyElement) -> NDArray[np.float64]:
     """[count, properties] after `skip` lines."""
-    place, columns = f"element {element.name}", len(element.properties)
-    with Path(header.path).open("rb") as file, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "loadtxt: input contained no data")  # it is an error of ours, below
-        file.seek(header.start)
+    with Path(header.path).open(encoding="latin-1") as lines, warnings.catch_warnings():
+        lines.seek(header.start)
+        warnings.simplefilter("ignore", UserWarning)  # about blank lines; too few rows is an error below
         try:
-            table = np.loadtxt(file, comments=None, skiprows=skip, max_rows=element.count, ndmin=2, encoding="latin-1")
+            table = np.loadtxt(lines, comments=None, skiprows=skip, max_rows=element.count, ndmin=2)
         except ValueError as error:
-            raise SceneFileError(header.path, place, f"{columns} numbers a row", str(error).split(";")[0]) from error
+            raise _bad_row(header, skip, element, str(error)) from error
     if len(table) < element.count:
-        raise SceneFileError(header.path, place, f"{element.count} rows", str(len(table)))
-    if table.shape[1] != columns:
-        raise SceneFileError(header.path, place, f"{columns} numbers a row", str(table.shape[1]))
+        raise SceneFileError(header.path, f"element {element.name}", f"{element.count} rows", str(len(table)))
+    if table.shape[1] != len(element.properties):
+        raise _bad_row(header, skip, element, f"{table.shape[1]}")
     return table
+
+
+def _bad_row(header: PlyHeader, skip: int, element: PlyElement, otherwise: str) -> SceneFileError:
+    """The error for the first row that is not the right count of numbers; `otherwise` if all look well."""
+    found = otherwise
+    with Path(header.path).open(encoding="latin-1") as lines:
+        lines.seek(header.start)
+        rows = (line.split() for line in islice(lines, skip, None) if line.strip())
+        for number, words in enumerate(islice(rows, element.count)):
+            wrong = next((word for word in words if not _is_number(word)), None)
+            if wrong is not None or len(words) != len(element.properties):
+                found = f"{len(words) if wrong is None else ascii(wrong)} in row {number}"
+                break
+    return SceneFileError(header.path, f"element {element.name}", f"{len(element.properties)} numbers a row", found)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
