@@ -21,7 +21,7 @@ DILATION = 0.3  # px^2 added to both variances: every Gaussian covers about a pi
 MAX_ALPHA = 0.99
 MIN_ALPHA = 1 / 255  # less is invisible in 8 bits
 MIN_TRANSMITTANCE = 1e-4  # a pixel is finished before it gets darker than this behind its Gaussians
-FRUSTUM_MARGIN = 1.3  # x/z and y/z are clamped to this many half images before the Jacobian, which else explodes
+FRUSTUM_MARGIN = 0.3  # half images: x/z and y/z are clamped this far outside before the Jacobian, which else explodes
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def project_reference(gaussians: Gaussians, camera: Camera, width: int, height: 
 
     axes = rotation_matrices(gaussians.rotations[index].astype(np.float64))
     axes *= np.exp(gaussians.log_scales[index].astype(np.float64))[:, None, :]
-    flatten = _jacobians(positions, fx, fy, width, height) @ pose[:3, :3] @ axes  # [M, 2, 3]
+    flatten = _jacobians(positions, camera, width, height) @ pose[:3, :3] @ axes  # [M, 2, 3]
     sharp = flatten @ flatten.transpose(0, 2, 1)
     covariances = sharp + DILATION * np.eye(2)
 
@@ -137,11 +137,14 @@ def sh_basis(directions: Doubles, degree: int) -> Doubles:
     return np.stack([value for band in bands[: degree + 1] for value in band], axis=1)
 
 
-def _jacobians(positions: Doubles, fx: float, fy: float, width: int, height: int) -> Doubles:
+def _jacobians(positions: Doubles, camera: Camera, width: int, height: int) -> Doubles:
     """[M, 2, 3] derivatives of the pixel by the camera-space position [M, 3], held inside the widened frustum."""
+    fx, fy, cx, cy = camera.intrinsics(width, height)
     z = positions[:, 2]
-    limit = FRUSTUM_MARGIN * 0.5 * np.array([width / fx, height / fy])
-    slope_x, slope_y = np.clip(positions[:, :2] / z[:, None], -limit, limit).T
+    focal, centre, size = np.array([[fx, fy], [cx, cy], [width, height]])
+    margin = FRUSTUM_MARGIN * 0.5 * size / focal
+    low, high = -centre / focal - margin, (size - centre) / focal + margin
+    slope_x, slope_y = np.clip(positions[:, :2] / z[:, None], low, high).T
     zero = np.zeros_like(z)
     rows = [[fx / z, zero, -fx * slope_x / z], [zero, fy / z, -fy * slope_y / z]]
     return np.moveaxis(np.array(rows), 2, 0)
