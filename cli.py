@@ -1,0 +1,254 @@
+"""The command line `kilofield`: what each command is called, takes and says of itself.
+
+The bodies are in `commands/`, imported when their command runs, so that `--help` is quick and `kilofield view` never
+loads torch.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.errors import OneLineErrors
+
+app = typer.Typer(
+    name="kilofield",
+    cls=OneLineErrors,
+    help="Compress trained 3D Gaussian scenes into thousands of tiny neural fields, and look at them.\n\n"
+    "Start with `kilofield demo`, or with a scene of yours: `kilofield compress garden.ply garden.kilo`, then "
+    "`kilofield view garden.kilo`. Each command has its own `--help` with an example.\n\n"
+    "Exit codes: 0 done, 1 an error told in one line, 130 interrupted. 1 KB is 1000 bytes.",
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+)
+
+Scene = Annotated[Path, typer.Argument(metavar="FILE", help="A scene: .ply, .compressed.ply or .kilo.")]
+Size = Annotated[str, typer.Option(metavar="WxH", help="Size of a picture in pixels, such as 1280x720.")]
+Background = Annotated[
+    str, typer.Option(metavar="COLOUR", help="black, white, grey, #rrggbb, or three numbers from 0 to 1.")
+]
+Json = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE.json", help="Write the figures here too; - is stdout.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors, and what was left out.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist already.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kilofield {version('kilofield')}")
+        raise typer.Exit
+
+
+@app.callback()
+def kilofield(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The group itself does nothing; its help is given above."""
+
+
+@app.command()
+def compress(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A trained scene: .ply or .compressed.ply.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.kilo", help="The file to make.")],
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="PRESET",
+            help="Effort: draft (a first look), balanced, best (patience or a GPU), "
+            "or paper (NeuralGS as published, to compare with).",
+        ),
+    ] = "balanced",
+    quality: Annotated[
+        str, typer.Option(metavar="QUALITY", help="Size against fidelity: small, medium or high.")
+    ] = "medium",
+    max_mb: Annotated[
+        float | None,
+        typer.Option("--max-mb", metavar="MB", help="Stay under this many megabytes (1,000,000 bytes), not --quality."),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CAPTURE",
+            help="Fit to the photographs of this capture (a folder with transforms.json) and not to renders of IN.",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the CPU.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted run from OUT.kilo.checkpoint.")
+    ] = False,
+    force: Force = False,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compress a trained scene into a .kilo.
+
+    Merges Gaussians, encodes them as short codes that small networks decode, and tunes everything by looking at renders
+    of the original from many cameras. OUT.kilo appears only when it is finished; Ctrl-C keeps a checkpoint.
+
+    Example: `kilofield compress garden.ply garden.kilo --quality high`
+    """
+    from commands.compress import options, run
+    from commands.console import Screen
+
+    chosen = options(preset, quality, max_mb, images, device, seed, resume)
+    run(source, target, chosen, force, Screen(quiet, json, force))
+
+
+@app.command()
+def convert(
+    source: Scene,
+    target: Annotated[Path, typer.Argument(metavar="OUT.ply", help="The .ply to make, in the layout of INRIA's 3DGS.")],
+    force: Force = False,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Turn any readable scene into a plain .ply for other programs.
+
+    Example: `kilofield convert garden.kilo garden-back.ply`
+    """
+    from commands.console import Screen
+    from commands.convert import run
+
+    run(source, target, force, Screen(quiet, json, force))
+
+
+@app.command()
+def info(file: Scene, json: Json = None, force: Force = False, quiet: Quiet = False) -> None:
+    """Say what a scene file holds.
+
+    Format, number of Gaussians, SH degree, bounds in world units and bytes; of a .kilo also clusters, networks, the
+    bytes of each stream, and the ratio to the same Gaussians as a .ply.
+
+    Example: `kilofield info garden.kilo`
+    """
+    from commands.console import Screen
+    from commands.info import run
+
+    run(file, Screen(quiet, json, force))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The reference scene, usually the original .ply.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The scene to judge, usually a .kilo.")],
+    cameras: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CAMS.json",
+            help="Cameras: this program's JSON, INRIA's cameras.json or a transforms.json. Without: an orbit of eight.",
+        ),
+    ] = None,
+    size: Size = "640x360",
+    background: Background = "black",
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="One page with pictures, differences and plots.")
+    ] = None,
+    force: Force = False,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how alike two scenes look.
+
+    Renders both through the same cameras and prints PSNR (dB; inf for identical pictures), SSIM (1 for identical), and
+    LPIPS when its weights are on this machine; for each camera and as means. Pictures are clipped to [0, 1].
+
+    Example: `kilofield compare garden.ply garden.kilo --report garden.html`
+    """
+    from commands.compare import run
+    from commands.console import Screen
+
+    run(a, b, cameras, size, background, report, Screen(quiet, json, force))
+
+
+@app.command()
+def render(
+    file: Scene,
+    cameras: Annotated[
+        Path,
+        typer.Option(metavar="CAMS.json", help="This program's JSON, INRIA's cameras.json or a transforms.json."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures; made if missing.")],
+    size: Size = "640x360",
+    background: Background = "black",
+    force: Force = False,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Render one PNG for each camera of a file, named after the camera or numbered.
+
+    Example: `kilofield render garden.kilo --cameras cameras.json --size 1280x720 --out pictures`
+    """
+    from commands.console import Screen
+    from commands.render import run
+
+    run(file, cameras, size, out, background, Screen(quiet, json, force))
+
+
+@app.command()
+def fly(
+    file: Scene,
+    out: Annotated[Path, typer.Option(metavar="DIR|VIDEO.mp4", help="A folder of PNG frames, or one video.")],
+    path: Annotated[
+        str, typer.Option(metavar="PRESET|PATH.json", help="orbit, ellipse, spiral, dolly, or a saved camera path.")
+    ] = "orbit",
+    size: Size = "640x360",
+    frames: Annotated[int, typer.Option(help="Frames to make.")] = 120,
+    warmup: Annotated[int, typer.Option(help="Frames rendered first and not counted in the times.")] = 3,
+    fps: Annotated[float, typer.Option(help="Frames a second of the video.")] = 30.0,
+    background: Background = "black",
+    force: Force = False,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Fly a camera through a scene; make frames or a video, and time every frame.
+
+    Example: `kilofield fly garden.kilo --path spiral --size 1280x720 --frames 240 --out garden.mp4`
+    """
+    from commands.console import Screen
+    from commands.fly import Flight, run
+
+    run(file, Flight(path, size, frames, warmup, fps, background), out, Screen(quiet, json, force))
+
+
+@app.command()
+def view(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes: .ply, .compressed.ply or .kilo.")],
+) -> None:
+    """Open scenes in a window: orbit or fly through them.
+
+    Example: `kilofield view garden.ply garden.kilo`
+    """
+    from commands.view import run
+
+    run(files)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for what it makes.")] = Path("demo-out"),
+    quick: Annotated[bool, typer.Option("--quick", help="A smaller scene and less effort, for a first look.")] = False,
+) -> None:
+    """Make a sample scene, compress it, compare the two and film it.
+
+    Example: `kilofield demo --quick`
+    """
+    from commands.demo import run
+
+    run(out, quick)
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""`kilofield compress`: a trained scene into a .kilo."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.arguments import at_least, one_of, output_file
+from commands.console import Screen, note, note_dropped, progress, readable_bytes, readable_time
+from commands.errors import Interrupted
+from renderer.metrics import json_number
+from scenes.errors import KilofieldError
+
+if TYPE_CHECKING:
+    from fitting.neuralgs.compress import CompressOptions, CompressResult
+
+PRESETS = ("draft", "balanced", "best", "paper")
+QUALITIES = ("small", "medium", "high")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def options(
+    preset: str, quality: str, max_mb: float | None, images: Path | None, device: str, seed: int, resume: bool
+) -> CompressOptions:
+    """The options of the command line, checked."""
+    one_of("--preset", preset, PRESETS)
+    one_of("--quality", quality, QUALITIES)
+    one_of("--device", device, DEVICES)
+    at_least("--seed", seed, 0)
+    limit = max_bytes(max_mb)
+    if images is not None and not images.exists():
+        raise KilofieldError(f"{images}: expected a capture, found nothing at this path")
+    from fitting.neuralgs.compress import CompressOptions
+
+    return CompressOptions(preset, quality, limit, images, device, seed, resume)  # pyright: ignore[reportArgumentType]
+
+
+def run(source: Path, target: Path, options: CompressOptions, force: bool, screen: Screen) -> None:
+    """Compress `source` into `target`, and print what came of it."""
+    from fitting.neuralgs.compress import Progress, compress
+
+    output_file(target, force, ".kilo", [source])
+    _check_checkpoint(checkpoint_of(target), options.resume, force)
+    try:
+        with progress(f"compress {source.name}", screen.quiet) as step:
+
+            def show(now: Progress) -> None:
+                step(now.done, f"{now.stage} · {now.detail}" if now.detail else now.stage)
+
+            result = compress(source, target, options, show)
+    except KeyboardInterrupt:
+        raise Interrupted(_interruption(checkpoint_of(target))) from None
+    note_dropped(source, result.dropped, result.source_gaussians)
+    _print(result, screen)
+    screen.figures(figures(source, result))
+
+
+def checkpoint_of(target: Path) -> Path:
+    """Where an interrupted run that writes `target` can be continued from."""
+    return target.with_name(target.name + ".checkpoint")
+
+
+def max_bytes(megabytes: float | None) -> int | None:
+    """The bytes of --max-mb."""
+    if megabytes is None:
+        return None
+    if not 0 < megabytes < 1e6:
+        raise KilofieldError(f"--max-mb: expected a size above 0 MB, found {megabytes:g}")
+    return round(megabytes * 1e6)
+
+
+def figures(source: Path, result: CompressResult) -> dict[str, object]:
+    """What --json writes: the fields of `CompressResult`, the source and the ratio."""
+    return asdict(result) | {
+        "path": str(result.path),
+        "source": str(source),
+        "ratio": result.source_bytes / result.bytes,
+        "psnr": json_number(result.psnr),
+    }
+
+
+def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
+    if checkpoint.exists() and not resume and not force:
+        raise KilofieldError(f"{checkpoint}: left by an interrupted run; --resume continues it, --force starts afresh")
+    if resume and not checkpoint.exists():
+        note(f"{checkpoint}: nothing to resume, starting from the beginning")
+
+
+def _interruption(checkpoint: Path) -> str:
+    if checkpoint.exists():
+        return f"interrupted; the same command with --resume continues from {checkpoint}"
+    return "interrupted before the first checkpoint; nothing was written"
+
+
+def _print(result: CompressResult, screen: Screen) -> None:
+    ratio = result.source_bytes / result.bytes
+    screen.facts(
+        str(result.path),
+        {
+            "bytes": f"{readable_bytes(result.bytes)}, {ratio:.1f}x fewer than {readable_bytes(result.source_bytes)}",
+            "Gaussians": f"{result.gaussians:,} of {result.source_gaussians:,}",
+            "quality": f"PSNR {result.psnr:.2f} dB, SSIM {result.ssim:.4f} against the source",
+            "time": f"{readable_time(result.seconds)} (preset {result.preset}, seed {result.seed})",
+            "streams": ", ".join(f"{name} {readable_bytes(size)}" for name, size in result.streams.items()),
+        },
+    )

@@ -1,0 +1,103 @@
+"""`kilofield info`: what a scene file holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from commands.console import Screen, note_dropped, readable_bytes
+from scenes.gaussians import sh_count
+from scenes.neural_gaussians import NeuralGaussians
+
+if TYPE_CHECKING:
+    from scenes.load import SceneFile
+
+PLAIN_NUMBERS = 14  # float32 a Gaussian in INRIA's .ply beside SH: position, normal, opacity, scale, rotation
+
+
+def run(path: Path, screen: Screen) -> None:
+    """Print the facts of `path`."""
+    from scenes.kilo import read_manifest
+    from scenes.load import load_scene
+
+    file = load_scene(path)
+    note_dropped(path, file.dropped, len(file.scene))
+    found = figures(file)
+    if isinstance(file.scene, NeuralGaussians):
+        found |= kilo_figures(file.scene, file.bytes, read_manifest(path))
+    screen.facts(str(path), _facts(found))
+    screen.figures(found)
+
+
+def figures(file: SceneFile) -> dict[str, Any]:
+    """What --json writes about any scene; lengths in world units."""
+    scene = file.scene
+    plain = plain_bytes(len(scene), scene.sh_degree)
+    return {
+        "path": str(file.path),
+        "format": file.format,
+        "gaussians": len(scene),
+        "dropped": file.dropped,
+        "sh_degree": scene.sh_degree,
+        "antialiased": scene.antialiased,
+        "bounds": [scene.positions.min(axis=0).tolist(), scene.positions.max(axis=0).tolist()] if len(scene) else None,
+        "bytes": file.bytes,
+        "ply_bytes": plain,
+        "ratio": plain / file.bytes,
+    }
+
+
+def kilo_figures(scene: NeuralGaussians, size: int, manifest: dict[str, Any]) -> dict[str, Any]:
+    """What --json adds about a .kilo."""
+    streams = stream_bytes(manifest)
+    return {
+        "clusters": len(scene.counts),
+        "chunks": len(manifest["chunks"]),
+        "bank": asdict(scene.bank.shape) | {"parameters": scene.bank.shape.parameters},
+        "streams": streams | {"manifest": size - sum(streams.values())},
+        "tool": manifest.get("tool"),
+    }
+
+
+def stream_bytes(manifest: dict[str, Any]) -> dict[str, int]:
+    """The stored bytes of each kind of stream, over all chunks and tiers."""
+    total: Counter[str] = Counter(outputs=manifest["outputs"]["stored"])
+    for chunk in manifest["chunks"]:
+        for part in (chunk, *chunk["tiers"]):
+            for name in ("positions", "codes", "weights", "steps", "boxes"):
+                if part.get(name) is not None:
+                    total[name] += part[name]["stored"]
+    return dict(total.most_common())
+
+
+def plain_bytes(gaussians: int, sh_degree: int) -> int:
+    """The bytes of the same Gaussians as float32 in INRIA's layout, without the header."""
+    return 4 * gaussians * (PLAIN_NUMBERS + 3 * sh_count(sh_degree))
+
+
+def _facts(found: dict[str, Any]) -> dict[str, str]:
+    trained = ", trained antialiased" if found["antialiased"] else ""
+    facts = {"format": found["format"], "Gaussians": f"{found['gaussians']:,}, SH degree {found['sh_degree']}{trained}"}
+    if found["bounds"]:
+        facts["bounds"] = "  to  ".join(f"({', '.join(f'{x:.4g}' for x in corner)})" for corner in found["bounds"])
+    facts["bytes"] = f"{found['bytes']:,}, {found['bytes'] / max(found['gaussians'], 1):.2f} a Gaussian"
+    if found["format"] != "ply":
+        facts["as .ply"] = f"{readable_bytes(found['ply_bytes'])} for the same Gaussians, {found['ratio']:.1f}x"
+    return facts | (_kilo_facts(found) if "bank" in found else {})
+
+
+def _kilo_facts(found: dict[str, Any]) -> dict[str, str]:
+    bank = found["bank"]
+    hidden = f"{bank['layers']} x {bank['width']} {bank['activation']}" if bank["layers"] else "no hidden layer"
+    linear = ", linear path" if bank["linear"] else ""
+    facts = {
+        "clusters": f"{found['clusters']:,} in {found['chunks']} chunk{'s' if found['chunks'] != 1 else ''}",
+        "networks": f"code {bank['code']}, {len(bank['frequencies'])} frequencies, {hidden}{linear}, "
+        f"{bank['outputs']} outputs; {bank['parameters']:,} weights each",
+        "streams": ", ".join(f"{name} {readable_bytes(size)}" for name, size in found["streams"].items()),
+    }
+    if isinstance(found["tool"], dict):
+        facts["made by"] = ", ".join(f"{name} {value}" for name, value in found["tool"].items())
+    return facts

@@ -1,0 +1,29 @@
+"""The cameras a command looks through, and the names of their pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from scenes.cameras import Camera
+
+
+def picture_names(cameras: Sequence[Camera]) -> list[str]:
+    """One stem a camera: its name where it has one that is its own, else its index, as in `007`.
+
+    A name's folder and picture suffix are dropped, and what a file name had better not hold becomes `_`.
+    """
+    digits = max(3, len(str(len(cameras) - 1)))
+    numbers = [f"{i:0{digits}d}" for i in range(len(cameras))]
+    wanted = [re.sub(r"[^\w.-]+", "_", _stem(camera.name)).strip("._") for camera in cameras]
+    names = [
+        name if name and wanted.count(name) == 1 else "_".join(filter(None, (number, name)))
+        for number, name in zip(numbers, wanted, strict=True)
+    ]
+    return names if len(set(names)) == len(names) else numbers
+
+
+def _stem(name: str) -> str:
+    path = Path(name.replace("\\", "/"))
+    return path.stem if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".exr") else path.name
