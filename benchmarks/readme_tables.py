@@ -1,0 +1,78 @@
+"""Put the figures of `results/` into README.md, between its markers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenes.atomic import replacing
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PEERS = ROOT / "benchmarks" / "peers.json"
+MARKERS = re.compile(r"(<!-- figures: (?P<name>[\w-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
+HEADER = ("scene", "preset", "bytes", "fewer", "PSNR", "SSIM", "decimate + SOG at that PSNR", "minutes", "peak memory")
+NOTHING_YET = "No figures yet.\n"
+
+Curve = Sequence[tuple[float, float]]  # bytes, dB
+
+
+def main() -> None:
+    """Rewrite README.md."""
+    readme = ROOT / "README.md"
+    results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("compression-*.json"))]
+    curves = json.loads(PEERS.read_text())["curves"]
+    text = filled(readme.read_text(), {"compression": compression_table(results, curves)})
+    with replacing(readme) as path:
+        path.write_text(text)
+
+
+def filled(text: str, tables: Mapping[str, str]) -> str:
+    """`text` with `tables` between the markers that name them; an unknown name is a `KeyError`."""
+    return MARKERS.sub(lambda match: match[1] + "\n" + tables[match["name"]] + "\n" + match[4], text)
+
+
+def compression_table(results: Sequence[Mapping[str, Any]], curves: Mapping[str, Curve]) -> str:
+    """A Markdown table, one row a result, largest saving first within each scene."""
+    if not results:
+        return NOTHING_YET
+    ordered = sorted(results, key=lambda r: (r["scene"], r["preset"], r["bytes"]))
+    rows = [_row(result, curves.get(result["scene"], ())) for result in ordered]
+    return "\n".join(_line(cells) for cells in (HEADER, ("---",) * len(HEADER), *rows)) + "\n"
+
+
+def peer_bytes(curve: Curve, decibels: float) -> float | None:
+    """What the peer needs for that PSNR: log bytes interpolated between its measured points; None outside them."""
+    sizes, quality = np.array(sorted(curve), np.float64).reshape(-1, 2).T
+    if not len(sizes) or not quality[0] <= decibels <= quality[-1]:
+        return None
+    return float(np.exp(np.interp(decibels, quality, np.log(sizes))))
+
+
+def _row(result: Mapping[str, Any], curve: Curve) -> tuple[str, ...]:
+    peer = peer_bytes(curve, result["psnr"])
+    size = result["quality"] or f"{result['max_mb']:g} MB"
+    return (
+        result["scene"],
+        f"{result['preset']}, {size}",
+        f"{result['bytes'] / 1000:.0f} KB",
+        f"{result['source_bytes'] / result['bytes']:.0f}x",
+        f"{result['psnr']:.1f} dB",
+        f"{result['ssim']:.3f}",
+        f"{peer / 1000:.0f} KB" if peer else "-",
+        f"{result['seconds'] / 60:.1f}",
+        f"{result['peak_bytes'] / 1e9:.1f} GB",
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

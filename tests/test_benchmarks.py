@@ -1,0 +1,83 @@
+"""The tables of the README and the measuring of a command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks.compression import Run, judge, timed
+from benchmarks.readme_tables import NOTHING_YET, PEERS, compression_table, filled, peer_bytes
+
+RESULT = {
+    "scene": "donut",
+    "preset": "balanced",
+    "quality": "medium",
+    "max_mb": None,
+    "bytes": 100_000,
+    "source_bytes": 2_560_000,
+    "psnr": 30.0,
+    "ssim": 0.95,
+    "seconds": 390.0,
+    "peak_bytes": 1_500_000_000,
+}
+
+
+def test_peer_bytes_goes_through_its_points_and_never_beyond() -> None:
+    curve = [(400.0, 40.0), (100.0, 30.0), (25.0, 20.0)]
+    for size, decibels in curve:
+        assert peer_bytes(curve, decibels) == pytest.approx(size)
+    assert peer_bytes(curve, 35.0) == pytest.approx(200.0)  # the geometric mean, halfway in dB
+    assert peer_bytes(curve, 40.1) is None
+    assert peer_bytes(curve, 19.9) is None
+    assert peer_bytes([], 30.0) is None
+
+
+def test_peer_curves_fall_with_the_bytes() -> None:
+    for scene, curve in json.loads(PEERS.read_text())["curves"].items():
+        sizes, decibels = np.array(curve).T
+        assert (np.diff(sizes) < 0).all(), scene
+        assert (np.diff(decibels) < 0).all(), scene
+
+
+def test_a_row_says_what_was_measured() -> None:
+    table = compression_table([RESULT], {"donut": [(200_000, 31.0), (150_000, 29.0)]})
+    cells = [cell.strip() for cell in table.splitlines()[2].strip("|").split("|")]
+    assert cells == ["donut", "balanced, medium", "100 KB", "26x", "30.0 dB", "0.950", "173 KB", "6.5", "1.5 GB"]
+
+
+def test_without_results_the_table_says_so() -> None:
+    assert compression_table([], {}) == NOTHING_YET
+
+
+def test_tables_go_between_their_markers_and_nowhere_else() -> None:
+    text = "a\n<!-- figures: x -->\nold\n<!-- end of figures -->\nb\n"
+    once = filled(text, {"x": "| new |\n"})
+    assert once == "a\n<!-- figures: x -->\n\n| new |\n\n<!-- end of figures -->\nb\n"
+    assert filled(once, {"x": "| new |\n"}) == once
+    with pytest.raises(KeyError):
+        filled(text, {"y": ""})
+
+
+def test_timed_measures_and_stops_at_a_failure() -> None:
+    big = "import time; x = bytearray(80_000_000); time.sleep(0.3)"
+    usage = timed([sys.executable, "-c", big])
+    assert 0.3 <= usage.seconds < 20
+    assert 80e6 < usage.peak_bytes < 2e9
+    with pytest.raises(subprocess.CalledProcessError):
+        timed([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_judging_by_the_definition() -> None:
+    a = [np.full((16, 16, 3), 0.5, np.float32), np.full((16, 16, 3), 0.2, np.float32)]
+    b = [a[0] + np.float32(0.1), a[1] + np.float32(0.01)]
+    assert judge(a, b).psnr == pytest.approx((20 + 40) / 2, abs=1e-3)
+
+
+def test_runs_with_different_sizes_have_different_names() -> None:
+    runs = [Run("donut", "draft", "small"), Run("donut", "draft", "medium"), Run("donut", "draft", "medium", 0.12)]
+    assert len({run.name for run in runs}) == 3
+    assert runs[2].arguments() == ["--preset", "draft", "--max-mb", "0.12", "--seed", "0"]
