@@ -1,13 +1,22 @@
-"""Integer cells coded as an octree: one occupancy byte a node, level by level from the root.
+"""Integer cells coded as an octree, level by level from the root; x is the lowest bit of each Morton triple.
 
-Cells are in Morton order, x in the lowest bit of each triple. The occupancy bytes of a level are coded together; the
-table of each follows from what is known of the level above: how many children the parent has and how many of the six
-cells that share a face with the node are occupied. After D. Graziosi et al., "An overview of ongoing point cloud
-compression standardization activities" (2020, G-PCC's octree), with static tables. Points that share a cell are
-counted at the leaves.
+Each node says whether it holds a single occupied cell. If so, the rest of that cell's Morton code follows as plain
+bits: nothing known predicts them (contexts from neighbours saved under 0.1 %), and most of a sparse scene's bits are
+here. If not, an occupancy byte says which of its eight children exist. Flags and occupancies are rANS-coded; the table
+follows from how many nodes the level has a point, which is the density at its scale, and for flags from how many
+children the parent has. Points that share a cell are counted at the leaves.
+
+After G-PCC's octree and direct coding mode (D. Graziosi et al., "An overview of ongoing point cloud compression
+standardization activities", 2020), with static tables.
+
+    u32 bytes of the rANS stream
+    ..  rANS stream: for each level its flags, then its occupancies; last, the points of each cell beyond its first
+    ..  plain bits, most significant first, padded to a byte
 """
 
 from __future__ import annotations
+
+import struct
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +25,11 @@ from scenes import rans
 from scenes.rans_tables import CodecError
 
 MAX_BITS = 20
-NEIGHBOURS = 7  # 0 to 6 occupied face neighbours
-CONTEXTS = 2 * NEIGHBOURS
-LEAVES = CONTEXTS  # the table of the points a leaf has beyond its first
+FLAG_DENSITIES = 16  # classes of nodes a point, for flags
+BYTE_DENSITIES = 4  # and for occupancies, whose tables are long
+PARENTS = 5  # children of the parent: none (the root), 1, 2, 3, more
+OCCUPANCIES = FLAG_DENSITIES * PARENTS  # the first table of occupancies, behind those of flags
+LEAVES = OCCUPANCIES + BYTE_DENSITIES  # the table of the points a cell has beyond its first
 _CHILDREN = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(bool)
 _POPULATION = _CHILDREN.sum(axis=1)
 
@@ -64,63 +75,118 @@ def encode_cells(cells: NDArray[np.integer], bits: int) -> tuple[bytes, NDArray[
     codes = morton_codes(cells)
     order = np.argsort(codes, kind="stable")
     leaves, counts = np.unique(codes[order], return_counts=True)
-    symbols, contexts = [], []
-    parent_children = np.zeros(1, np.int64)
-    for level in range(bits if len(leaves) else 0):
-        nodes, occupancy = _occupancies(leaves, 3 * (bits - level))
-        symbols.append(occupancy)
-        contexts.append(_contexts(nodes, level, parent_children))
-        parent_children = np.repeat(_POPULATION[occupancy], _POPULATION[occupancy])
+    symbols, tables, plain = [], [], []
+    active, parents = leaves, np.zeros(min(len(leaves), 1), np.int64)
+    for level in range(bits):
+        active, single = _split(active, 3 * (bits - level), plain)
+        flags, occupied = _tables(len(cells), parents)
+        occupancy = _occupancies(active, 3 * (bits - level) - 3)
+        parents = np.repeat(_POPULATION[occupancy], _POPULATION[occupancy])
+        symbols += [single, occupancy]
+        tables += [flags, np.full(len(occupancy), occupied)]
     symbols.append(counts - 1)
-    contexts.append(np.full(len(counts), LEAVES))
-    return rans.encode(np.concatenate(symbols), np.concatenate(contexts), CONTEXTS + 1), order
+    tables.append(np.full(len(counts), LEAVES))
+    coded = rans.encode(np.concatenate(symbols), np.concatenate(tables), LEAVES + 1)
+    bits_after = np.packbits(np.concatenate([np.empty(0, np.uint8), *plain])).tobytes()
+    return struct.pack("<I", len(coded)) + coded + bits_after, order
+
+
+def _split(
+    active: NDArray[np.uint64], shift: int, plain: list[NDArray[np.uint8]]
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Takes the cells that are alone in their node, `shift` bits above the leaves, out of `active`.
+
+    Returns the rest, and for each node whether it is single; the bits of the single ones go to `plain`.
+    """
+    _, first, counts = np.unique(active >> np.uint64(shift), return_index=True, return_counts=True)
+    single = counts == 1
+    plain.append(_bits(active[first[single]], shift))
+    return active[np.repeat(~single, counts)], single
+
+
+def _bits(values: NDArray[np.uint64], width: int) -> NDArray[np.uint8]:
+    """The lowest `width` bits of each value, most significant first, in one row."""
+    places = np.arange(width - 1, -1, -1, dtype=np.uint64)
+    return (values[:, None] >> places & np.uint64(1)).astype(np.uint8).ravel()
+
+
+def _occupancies(active: NDArray[np.uint64], shift: int) -> NDArray[np.int64]:
+    """The occupancy byte of each node that holds `active` cells; its children are `shift` bits above the leaves."""
+    children = np.unique(active >> np.uint64(shift))
+    parents = children >> np.uint64(3)
+    first = np.flatnonzero(np.diff(parents.view(np.int64), prepend=-1))
+    bits = 1 << (children & np.uint64(7)).astype(np.int64)
+    return np.add.reduceat(bits, first) if len(first) else np.empty(0, np.int64)
+
+
+def _tables(count: int, parents: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """The table of each node's flag and the table of the level's occupancies.
+
+    `parents` [n] are the children of each node's parent, 0 at the root; `count` are the points of all.
+    """
+    nodes = max(len(parents) - 1, 0)  # so that a node for each point is still the last class
+    flags = FLAG_DENSITIES * nodes // max(count, 1) * PARENTS + np.minimum(parents, PARENTS - 1)
+    return flags, OCCUPANCIES + BYTE_DENSITIES * nodes // max(count, 1)
 
 
 def decode_cells(data: bytes, bits: int, count: int) -> NDArray[np.uint32]:
     """The `count` cells [N, 3] in Morton order. Raises `CodecError` on bytes `encode_cells` cannot have made."""
-    decoder = rans.Decoder(data)
-    nodes = np.zeros(min(count, 1), np.uint64)
-    parent_children = np.zeros(1, np.int64)
-    for level in range(bits if count else 0):
-        occupancy = decoder.take(_contexts(nodes, level, parent_children))
-        if occupancy.min() < 1 or occupancy.max() > 255:
-            raise CodecError("occupancies from 1 to 255", f"{occupancy.min()} to {occupancy.max()}")
-        parent_children = np.repeat(_POPULATION[occupancy], _POPULATION[occupancy])
-        if len(parent_children) > count:
-            raise CodecError(f"at most {count} nodes a level", f"{len(parent_children)}")
-        owner, child = np.nonzero(_CHILDREN[occupancy])
-        nodes = nodes[owner] << np.uint64(3) | child.astype(np.uint64)
-    counts = decoder.take(np.full(len(nodes), LEAVES)) + 1
+    if len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "little"):
+        raise CodecError("a rANS stream as long as it says", f"{len(data)} bytes")
+    stop = 4 + int.from_bytes(data[:4], "little")
+    decoder, plain = rans.Decoder(data[4:stop]), _PlainBits(data[stop:])
+    leaves = _decode_leaves(decoder, plain, bits, count)
+    counts = decoder.take(np.full(len(leaves), LEAVES)) + 1
     decoder.finish()
+    plain.finish()
     if counts.min(initial=1) < 1 or counts.sum() != count:
         raise CodecError(f"{count} points", f"{counts.sum()}")
-    return cells_of_morton(np.repeat(nodes, counts))
+    return cells_of_morton(np.repeat(leaves, counts))
 
 
-def _occupancies(leaves: NDArray[np.uint64], shift: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """The nodes of a level, `shift` bits above the leaves, and the occupancy byte of each."""
-    children = np.unique(leaves >> np.uint64(shift - 3))
-    parents = children >> np.uint64(3)
-    first = np.flatnonzero(np.concatenate([[True], parents[1:] != parents[:-1]]))
-    occupancy = np.add.reduceat(1 << (children & np.uint64(7)).astype(np.int64), first)
-    return parents[first], occupancy
+def _decode_leaves(decoder: rans.Decoder, plain: _PlainBits, bits: int, count: int) -> NDArray[np.uint64]:
+    """The Morton codes of all occupied cells, in order."""
+    nodes, parents = np.zeros(min(count, 1), np.uint64), np.zeros(min(count, 1), np.int64)
+    found: list[NDArray[np.uint64]] = []
+    left = count  # points not yet found
+    for level in range(bits):
+        flags, occupied = _tables(count, parents)
+        single = decoder.take(flags) == 1
+        shift = np.uint64(3 * (bits - level))
+        found.append(nodes[single] << shift | plain.take(int(single.sum()), int(shift)))
+        nodes = nodes[~single]
+        occupancy = decoder.take(np.full(len(nodes), occupied))
+        if occupancy.min(initial=1) < 1 or occupancy.max(initial=1) > 255:
+            raise CodecError("occupancies from 1 to 255", f"{occupancy.min()} to {occupancy.max()}")
+        parents = np.repeat(_POPULATION[occupancy], _POPULATION[occupancy])
+        owner, child = np.nonzero(_CHILDREN[occupancy])
+        nodes = nodes[owner] << np.uint64(3) | child.astype(np.uint64)
+        left -= len(found[-1])
+        if len(nodes) > left:
+            raise CodecError(f"at most {count} cells", "more")
+    return np.sort(np.concatenate([*found, nodes]))
 
 
-def _contexts(nodes: NDArray[np.uint64], level: int, parent_children: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The table of each node of a level."""
-    return (parent_children == 1) * NEIGHBOURS + _face_neighbours(nodes, level)
+class _PlainBits:
+    """Reads fields of plain bits, most significant first."""
 
+    def __init__(self, data: bytes) -> None:
+        self._data = np.frombuffer(data, np.uint8)
+        self._position = 0
 
-def _face_neighbours(nodes: NDArray[np.uint64], level: int) -> NDArray[np.int64]:
-    """[n] how many of the six cells that share a face with each node are nodes of the level too."""
-    cells = cells_of_morton(nodes).astype(np.int64)
-    found = np.zeros(len(nodes), np.int64)
-    for axis in range(3):
-        for side in (-1, 1):
-            other = cells.copy()
-            other[:, axis] += side
-            inside = (other[:, axis] >= 0) & (other[:, axis] < 1 << level)
-            wanted = morton_codes(np.where(inside[:, None], other, 0))
-            at = np.minimum(np.searchsorted(nodes, wanted), len(nodes) - 1)
-            found += inside & (nodes[at] == wanted)
-    return found
+    def take(self, count: int, width: int) -> NDArray[np.uint64]:
+        """The next `count` fields of `width` bits."""
+        first, stop = self._position, self._position + count * width
+        if stop > 8 * len(self._data):
+            raise CodecError("more plain bits", "the end of the stream")
+        bits = np.unpackbits(self._data[first // 8 : -(-stop // 8)])[first % 8 : first % 8 + count * width]
+        self._position = stop
+        places = np.uint64(1) << np.arange(width - 1, -1, -1, dtype=np.uint64)
+        return bits.reshape(count, width).astype(np.uint64) @ places
+
+    def finish(self) -> None:
+        """Nothing is left but the padding of the last byte."""
+        if len(self._data) != -(-self._position // 8) or (
+            self._position % 8 and self._data[-1] << self._position % 8 & 255
+        ):
+            raise CodecError("plain bits that end with the stream", "others")

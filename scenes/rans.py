@@ -7,7 +7,6 @@ symbols is therefore one vector operation. How the tables are written is in `ran
 both byte by byte.
 
     u8  precision p (low 4 bits), log2 of the lanes L (high 4 bits)
-    u8  mantissa bits m of the table weights
     u16 tables T
     ..  tables, bits padded to a byte
     u32 state of each lane
@@ -16,12 +15,14 @@ both byte by byte.
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 from numpy.typing import NDArray
 
 from scenes.rans_tables import CodecError, Tables, fit_tables, read_tables, write_tables
 
-HEADER_BYTES = 4
+HEADER_BYTES = 3
 MAX_LOG_LANES = 12
 LOWEST_STATE = 1 << 16
 # A lane costs about 3 bytes beyond the entropy of its symbols; this keeps all of them under 0.15 percent.
@@ -36,11 +37,10 @@ def encode(symbols: NDArray[np.integer], table_index: NDArray[np.integer], table
     Raises `CodecError` when a table would need more symbols than a table can have.
     """
     symbols = np.ascontiguousarray(symbols).ravel()
-    tables, mantissa, bits = fit_tables(symbols, table_index, table_count)
+    tables, bits = fit_tables(symbols, table_index, table_count)
     log_lanes = _log_lanes(bits / 8)
-    head = np.array([tables.precision | log_lanes << 4, mantissa], np.uint8).tobytes()
     states, words = _encode(tables.flat_index(symbols, table_index), tables, 1 << log_lanes)
-    head += np.array([table_count], "<u2").tobytes() + write_tables(tables)
+    head = struct.pack("<BH", tables.precision | log_lanes << 4, table_count) + write_tables(tables)
     return head + states.astype("<u4").tobytes() + words.astype("<u2").tobytes()
 
 
@@ -87,8 +87,8 @@ def _encode(flat: NDArray[np.int64], tables: Tables, lanes: int) -> tuple[NDArra
 def _read_head(data: bytes) -> tuple[Tables, int]:
     if len(data) < HEADER_BYTES:
         raise CodecError(f"a header of {HEADER_BYTES} bytes", f"{len(data)} bytes")
-    count = int.from_bytes(data[2:4], "little")
-    return read_tables(data, HEADER_BYTES, precision=data[0] & 15, mantissa=data[1], count=count)
+    count = int.from_bytes(data[1:3], "little")
+    return read_tables(data, HEADER_BYTES, precision=data[0] & 15, count=count)
 
 
 class Decoder:

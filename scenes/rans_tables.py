@@ -1,8 +1,8 @@
 """The frequency tables of `rans`: fitted to symbols, written in a few bits an entry, read back with the same integers.
 
 A table covers the integers minimum .. minimum + span - 1. Each has a weight in a small floating-point form with m
-mantissa bits, because a weight off by 5 % costs 0.001 bit a symbol while exact counts cost hundreds of bytes. The
-integer frequencies, which add up to 2^p, follow from the weights by integer arithmetic alone.
+mantissa bits (the table's own choice), because a weight off by 5 % costs 0.001 bit a symbol while exact counts cost
+hundreds of bytes. The integer frequencies, which add up to 2^p, follow from the weights by integer arithmetic alone.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 MIN_PRECISION, MAX_PRECISION = 8, 15
 PRECISIONS = (12, 13, 14, 15)  # those an encoder tries
-MANTISSAS = (0, 1, 2, 3, 4, 5)
+MANTISSAS = (0, 1, 2, 3, 4, 5)  # those an encoder tries; a table's head has room for 0 to 7
 MAX_SPAN = 1 << 16
 MAX_SLOTS = 1 << 23  # tables times 2^p
 MAX_SPANS = 1 << 22  # of all tables together
-MAX_WEIGHT = 1 << 17  # keeps every product under 2^53, exact in JavaScript's numbers
+MAX_WEIGHT = 1 << 18  # keeps every product under 2^53, exact in JavaScript's numbers
 WEIGHT_SCALE = 4  # weights are in quarters of a slot, so that rare symbols are told apart
-SPAN_ORDER, MINIMUM_ORDER, ORDER_BITS = 4, 4, 2  # Exp-Golomb orders and widths of a table's head
+SPAN_ORDER, MINIMUM_ORDER = 1, 2  # Exp-Golomb orders in a table's head
+MANTISSA_BITS, ORDER_BITS = 3, 2
 
 
 class CodecError(ValueError):
@@ -34,10 +35,11 @@ class CodecError(ValueError):
 
 @dataclass(frozen=True)
 class Tables:
-    """T tables one after another; every array but `offsets`, `minima` and `empty` is flat over all symbols present."""
+    """T tables one after another; arrays [S] are flat over the spans of all tables."""
 
     precision: int
     minima: NDArray[np.int64]  # [T] lowest symbol
+    mantissas: NDArray[np.int64]  # [T] mantissa bits of the weights
     offsets: NDArray[np.int64]  # [T + 1] first flat entry of each table; a table's entries are its whole span
     codes: NDArray[np.int64]  # [S] weight codes, 0 where the symbol is absent
     values: NDArray[np.int64]  # [S] the symbol
@@ -63,27 +65,66 @@ class Tables:
 
 def fit_tables(
     symbols: NDArray[np.integer], table_index: NDArray[np.integer], table_count: int
-) -> tuple[Tables, int, float]:
-    """Tables for `symbols` [M], their mantissa bits and the bits of the coded symbols.
+) -> tuple[Tables, float]:
+    """Tables for `symbols` [M], and the bits the symbols will take.
 
-    Tries all precisions and mantissas and keeps what makes tables and symbols together the shortest.
+    Tries all precisions, and for each table all mantissas, and keeps what makes tables and symbols together shortest.
     """
     minima, offsets, counts = _histograms(symbols.astype(np.int64), np.asarray(table_index), table_count)
-    best: tuple[float, Tables, int, float] | None = None
+    most = _per_table((counts > 0).astype(np.int64), offsets).max(initial=0)
+    best: tuple[float, Tables, float] | None = None
     for precision in PRECISIONS:
-        if _present(counts, offsets).max(initial=0) > 1 << (precision - 1) or table_count << precision > MAX_SLOTS:
-            continue
-        for mantissa in MANTISSAS:
-            codes = _codes(_weights(counts, offsets, precision), mantissa)
-            tables = _tables(precision, mantissa, minima, offsets, codes)
-            used = counts > 0
-            bits = float((counts[used] * (precision - np.log2(tables.frequencies[used]))).sum())
-            total = bits + 8 * len(write_tables(tables))
+        if most <= 1 << (precision - 1) and table_count << precision <= MAX_SLOTS:
+            total, tables, bits = _fit(counts, minima, offsets, precision)
             if best is None or total < best[0]:
-                best = (total, tables, mantissa, bits)
+                best = (total, tables, bits)
     if best is None:
-        raise CodecError(f"at most {1 << (MAX_PRECISION - 1)} different symbols a table", "more")
+        raise CodecError(f"at most {1 << (MAX_PRECISION - 1)} different symbols a table", f"{most}")
     return best[1:]
+
+
+def _fit(
+    counts: NDArray[np.int64], minima: NDArray[np.int64], offsets: NDArray[np.int64], precision: int
+) -> tuple[float, Tables, float]:
+    """The best tables of one precision: all bits, tables, bits of the symbols."""
+    weights = _weights(counts, offsets, precision)
+    tried = []
+    for mantissa in MANTISSAS:
+        mantissas = np.full(len(minima), mantissa)
+        tables = _tables(precision, minima, mantissas, offsets, _codes(weights, mantissa))
+        data = _per_table_float(counts * (precision - np.log2(np.maximum(tables.frequencies, 1))), offsets)
+        tried.append((data, data + _body_sizes(tables.codes, offsets).min(axis=0), tables.codes))
+    choice = np.argmin([total for _, total, _ in tried], axis=0)  # [T]
+    codes = np.choose(np.repeat(choice, np.diff(offsets)), [codes for _, _, codes in tried])
+    tables = _tables(precision, minima, np.array(MANTISSAS)[choice], offsets, codes)
+    total, bits = (float(np.choose(choice, [t[k] for t in tried]).sum()) for k in (1, 0))
+    return total, tables, bits
+
+
+def _body_sizes(codes: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[orders, T] the bits of each table's codes for each Exp-Golomb order."""
+    table = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    present = np.flatnonzero(codes)
+    after_gap = np.diff(present, prepend=-1) - 1  # zeros before each present code; tables start and end present
+    previous = np.concatenate([[0], codes[present[:-1]]])
+    fresh = np.diff(table[present], prepend=-1) != 0  # the first of a table
+    previous[fresh] = 0
+    gaps = np.where(fresh, 0, after_gap)
+    run = np.where(gaps > 0, _golomb_size(np.maximum(gaps - 1, 0), 0), 0)
+    sizes = []
+    for order in range(1 << ORDER_BITS):
+        bits = _golomb_size(_zigzags(codes[present] - previous), order) + run
+        bits += np.where(gaps > 0, _golomb_size(_zigzags(-previous), order), 0)
+        sizes.append(np.bincount(table[present], bits, len(offsets) - 1).astype(np.int64))
+    return np.array(sizes)
+
+
+def _golomb_size(values: NDArray[np.int64], order: int) -> NDArray[np.int64]:
+    return 2 * np.frexp((values >> order) + 1)[1].astype(np.int64) - 1 + order
+
+
+def _zigzags(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(values >= 0, 2 * values, -2 * values - 1)
 
 
 def _histograms(
@@ -110,8 +151,9 @@ def _per_table(values: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray
     return sums[offsets[1:]] - sums[offsets[:-1]]
 
 
-def _present(counts: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    return _per_table((counts > 0).astype(np.int64), offsets)
+def _per_table_float(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    table = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return np.bincount(table, values, len(offsets) - 1)
 
 
 def _weights(counts: NDArray[np.int64], offsets: NDArray[np.int64], precision: int) -> NDArray[np.int64]:
@@ -119,7 +161,7 @@ def _weights(counts: NDArray[np.int64], offsets: NDArray[np.int64], precision: i
     totals = np.repeat(_per_table(counts, offsets), np.diff(offsets))
     ideal = counts / np.maximum(totals, 1) * (1 << precision) - 1
     weights = np.rint(WEIGHT_SCALE * np.maximum(ideal, 0)).astype(np.int64)
-    return np.where(counts > 0, np.clip(weights, 1, MAX_WEIGHT - 1), 0)
+    return np.where(counts > 0, np.clip(weights, 1, MAX_WEIGHT // 2), 0)
 
 
 def _codes(weights: NDArray[np.int64], mantissa: int) -> NDArray[np.int64]:
@@ -129,16 +171,20 @@ def _codes(weights: NDArray[np.int64], mantissa: int) -> NDArray[np.int64]:
     return np.where(rounded < 1 << mantissa, rounded, (exponent << mantissa) + rounded)
 
 
-def _decoded_weights(codes: NDArray[np.int64], mantissa: int) -> NDArray[np.int64]:
+def _decoded_weights(codes: NDArray[np.int64], mantissa: NDArray[np.int64] | int) -> NDArray[np.int64]:
     exponent = np.maximum((codes >> mantissa) - 1, 0)
     return (codes - (exponent << mantissa)) << exponent
 
 
 def _tables(
-    precision: int, mantissa: int, minima: NDArray[np.int64], offsets: NDArray[np.int64], codes: NDArray[np.int64]
+    precision: int,
+    minima: NDArray[np.int64],
+    mantissas: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    codes: NDArray[np.int64],
 ) -> Tables:
     """Frequencies from weights: start = floor(weight before * (2^p - n) / weight of all) + symbols before."""
-    weights = _decoded_weights(codes, mantissa)
+    weights = _decoded_weights(codes, np.repeat(mantissas, np.diff(offsets)))
     spans = np.diff(offsets)
     present = (codes > 0).astype(np.int64)
     number, total = _per_table(present, offsets), _per_table(weights, offsets)
@@ -149,6 +195,7 @@ def _tables(
     return Tables(
         precision,
         minima,
+        mantissas,
         offsets,
         codes,
         np.repeat(minima - offsets[:-1], spans) + np.arange(offsets[-1]),
@@ -165,28 +212,26 @@ def _before(values: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np
 
 def write_tables(tables: Tables) -> bytes:
     """All tables as Exp-Golomb codes, most significant bit first, padded with zeros to a byte."""
+    orders = _body_sizes(tables.codes, tables.offsets).argmin(axis=0).tolist()
+    bounds = tables.offsets.tolist()
     bits = "".join(
-        _table_bits(tables.codes[first:stop].tolist(), int(minimum))
-        for first, stop, minimum in zip(tables.offsets[:-1], tables.offsets[1:], tables.minima, strict=True)
+        _table_bits(tables.codes[bounds[t] : bounds[t + 1]].tolist(), minimum, mantissa, orders[t])
+        for t, (minimum, mantissa) in enumerate(zip(tables.minima.tolist(), tables.mantissas.tolist(), strict=True))
     )
     return int(bits + "0" * (-len(bits) % 8) or "0", 2).to_bytes((len(bits) + 7) // 8, "big")
 
 
-def _table_bits(codes: list[int], minimum: int) -> str:
-    """Span, minimum, Exp-Golomb order, then each code as its zigzag difference to the last that was not 0.
-
-    A code of 0 is followed by the number of further zeros.
-    """
+def _table_bits(codes: list[int], minimum: int, mantissa: int, order: int) -> str:
+    """Span, minimum, mantissa bits, Exp-Golomb order, then the codes."""
     head = _golomb(len(codes), SPAN_ORDER)
     if not codes:
         return head
-    head += _golomb(_zigzag(minimum), MINIMUM_ORDER)
-    bodies = [_body_bits(codes, order) for order in range(1 << ORDER_BITS)]
-    order = min(range(len(bodies)), key=lambda k: len(bodies[k]))
-    return head + format(order, f"0{ORDER_BITS}b") + bodies[order]
+    head += _golomb(_zigzag(minimum), MINIMUM_ORDER) + format(mantissa, f"0{MANTISSA_BITS}b")
+    return head + format(order, f"0{ORDER_BITS}b") + _body_bits(codes, order)
 
 
 def _body_bits(codes: list[int], order: int) -> str:
+    """Each code as its zigzag difference to the last that was not 0; a 0 is followed by the number of further zeros."""
     bits, last, i = [], 0, 0
     while i < len(codes):
         bits.append(_golomb(_zigzag(codes[i] - last), order))
@@ -240,49 +285,49 @@ class _BitReader:
                 raise CodecError("an Exp-Golomb code of at most 32 leading zeros", "more")
         return ((1 << (zeros + order)) | self.bits(zeros + order)) - (1 << order)
 
+    def signed(self, order: int) -> int:
+        value = self.golomb(order)
+        return -(value + 1 >> 1) if value & 1 else value >> 1
 
-def read_tables(data: bytes, offset: int, precision: int, mantissa: int, count: int) -> tuple[Tables, int]:
+
+def read_tables(data: bytes, offset: int, precision: int, count: int) -> tuple[Tables, int]:
     """The tables at `offset` of `data`, and the offset of the first byte behind them. Raises `CodecError`."""
     if not MIN_PRECISION <= precision <= MAX_PRECISION or count << precision > MAX_SLOTS:
         raise CodecError(f"a precision of {MIN_PRECISION} to {MAX_PRECISION} for {count} tables", f"{precision}")
-    if mantissa > MAX_PRECISION:
-        raise CodecError(f"at most {MAX_PRECISION} mantissa bits", f"{mantissa}")
-    reader, codes, minima, offsets = _BitReader(data, offset), [], [], [0]
+    reader, codes, offsets = _BitReader(data, offset), [], [0]
+    minima, mantissas = [], []
     for _ in range(count):
-        table, minimum = _read_table(reader, precision, mantissa)
+        table, minimum, mantissa = _read_table(reader, precision)
         codes += table
         minima.append(minimum)
+        mantissas.append(mantissa)
         offsets.append(len(codes))
         if len(codes) > MAX_SPANS:
             raise CodecError(f"at most {MAX_SPANS} table entries", "more")
-    arrays = (np.array(values, np.int64) for values in (minima, offsets, codes))
-    tables = _tables(precision, mantissa, *arrays)
-    return tables, (reader.position + 7) // 8
+    arrays = (np.array(values, np.int64) for values in (minima, mantissas, offsets, codes))
+    return _tables(precision, *arrays), (reader.position + 7) // 8
 
 
-def _read_table(reader: _BitReader, precision: int, mantissa: int) -> tuple[list[int], int]:
+def _read_table(reader: _BitReader, precision: int) -> tuple[list[int], int, int]:
+    """The codes, the minimum and the mantissa bits of the next table."""
     span = reader.golomb(SPAN_ORDER)
     if span == 0:
-        return [], 0
+        return [], 0, 0
     if span > MAX_SPAN:
         raise CodecError(f"a span of at most {MAX_SPAN}", f"{span}")
-    unsigned = reader.golomb(MINIMUM_ORDER)
-    minimum = -(unsigned + 1 >> 1) if unsigned & 1 else unsigned >> 1
+    minimum, mantissa = reader.signed(MINIMUM_ORDER), reader.bits(MANTISSA_BITS)
     codes = _read_codes(reader, span, reader.bits(ORDER_BITS))
-    if sum(map(bool, codes)) > 1 << precision or not codes[-1] or min(codes) < 0:
+    if len(codes) - codes.count(0) > 1 << precision or min(codes) < 0:
         raise CodecError("weights that fit the precision", "others")
-    if (max(codes) >> mantissa) > MAX_WEIGHT.bit_length() or _decoded_weights(
-        np.array(max(codes)), mantissa
-    ) >= 2 * MAX_WEIGHT:
-        raise CodecError(f"weights under {2 * MAX_WEIGHT}", "more")
-    return codes, minimum
+    if max(codes) >> mantissa > 18 or int(_decoded_weights(np.array(max(codes)), mantissa)) >= MAX_WEIGHT:
+        raise CodecError(f"weights under {MAX_WEIGHT}", "more")
+    return codes, minimum, mantissa
 
 
 def _read_codes(reader: _BitReader, span: int, order: int) -> list[int]:
     codes, last = [], 0
     while len(codes) < span:
-        unsigned = reader.golomb(order)
-        code = last + (-(unsigned + 1 >> 1) if unsigned & 1 else unsigned >> 1)
+        code = last + reader.signed(order)
         codes.append(code)
         if code:
             last = code
