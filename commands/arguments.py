@@ -45,14 +45,6 @@ def parse_background(text: str) -> tuple[float, float, float]:
     )
 
 
-def one_of(option: str, value: str, allowed: Iterable[str]) -> str:
-    """`value`, when it is one of `allowed`."""
-    allowed = list(allowed)
-    if value not in allowed:
-        raise KilofieldError(f"{option}: expected {', '.join(allowed[:-1])} or {allowed[-1]}, found {value!r}")
-    return value
-
-
 def at_least(option: str, value: int, smallest: int) -> int:
     """`value`, when it is no less than `smallest`."""
     if value < smallest:

@@ -14,6 +14,7 @@ from commands.console import Screen, note_dropped, progress, readable_bytes
 from commands.views import default_cameras, picture_names
 from renderer.metrics import MeanScore, ViewScore, decibels, json_number, mean_score, mean_squared_error, ssim
 from scenes.cameras import Camera
+from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
     from renderer.report import ReportView
@@ -99,12 +100,13 @@ def _score(name: str, a: Floats, b: Floats, lpips: Metric | None) -> ViewScore:
 
 
 def _lpips(screen: Screen) -> Metric | None:
-    from fitting.perceptual import lpips_metric, missing
+    from fitting.perceptual import lpips_metric
 
-    why = missing()
-    if why:
-        screen.line(f"no LPIPS: {why}")
-    return None if why else lpips_metric()
+    try:
+        return lpips_metric()
+    except KilofieldError as error:
+        screen.line(f"no LPIPS: {error}")
+        return None
 
 
 def _report_view(score: ViewScore, a: Floats, b: Floats) -> ReportView:

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.arguments import at_least, one_of, output_file
+from commands.arguments import at_least, output_file
 from commands.console import Screen, note, note_dropped, progress, readable_bytes, readable_time
 from commands.errors import Interrupted
 from renderer.metrics import json_number
 from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
-    from fitting.neuralgs.compress import CompressOptions, CompressResult
-
-PRESETS = ("draft", "balanced", "best", "paper")
-QUALITIES = ("small", "medium", "high")
-DEVICES = ("auto", "cpu", "cuda")
+    from fitting.neuralgs.options import CompressOptions, CompressResult, Progress
 
 
 def options(
     preset: str, quality: str, max_mb: float | None, images: Path | None, device: str, seed: int, resume: bool
 ) -> CompressOptions:
     """The options of the command line, checked."""
-    one_of("--preset", preset, PRESETS)
-    one_of("--quality", quality, QUALITIES)
-    one_of("--device", device, DEVICES)
+    from fitting.neuralgs.options import CompressOptions
+
     at_least("--seed", seed, 0)
     limit = max_bytes(max_mb)
     if images is not None and not images.exists():
         raise KilofieldError(f"{images}: expected a capture, found nothing at this path")
-    from fitting.neuralgs.compress import CompressOptions
-
     return CompressOptions(preset, quality, limit, images, device, seed, resume)  # pyright: ignore[reportArgumentType]
 
 
 def run(source: Path, target: Path, options: CompressOptions, force: bool, screen: Screen) -> None:
     """Compress `source` into `target`, and print what came of it."""
-    from fitting.neuralgs.compress import Progress, compress
-
     output_file(target, force, ".kilo", [source])
     _check_checkpoint(checkpoint_of(target), options.resume, force)
+    from fitting.neuralgs.compress import compress
+
     try:
         with progress(f"compress {source.name}", screen.quiet) as step:
 
@@ -52,6 +44,8 @@ def run(source: Path, target: Path, options: CompressOptions, force: bool, scree
     except KeyboardInterrupt:
         raise Interrupted(_interruption(checkpoint_of(target))) from None
     note_dropped(source, result.dropped, result.source_gaussians)
+    for line in result.notes:
+        note(line)
     _print(result, screen)
     screen.figures(figures(source, result))
 
@@ -72,12 +66,7 @@ def max_bytes(megabytes: float | None) -> int | None:
 
 def figures(source: Path, result: CompressResult) -> dict[str, object]:
     """What --json writes: the fields of `CompressResult`, the source and the ratio."""
-    return asdict(result) | {
-        "path": str(result.path),
-        "source": str(source),
-        "ratio": result.source_bytes / result.bytes,
-        "psnr": json_number(result.psnr),
-    }
+    return {"source": str(source), **result.as_dict(), "psnr": json_number(result.psnr)}
 
 
 def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:

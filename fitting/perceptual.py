@@ -5,13 +5,16 @@ Its weights are never downloaded here: `missing` says what this machine lacks, w
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scenes.errors import KilofieldError
 
 ALEXNET = "alexnet-owt-7be5be79.pth"  # torchvision's name for the ImageNet weights
 
@@ -19,7 +22,7 @@ ALEXNET = "alexnet-owt-7be5be79.pth"  # torchvision's name for the ImageNet weig
 def missing() -> str:
     """What LPIPS lacks on this machine, or an empty text."""
     for package in ("torch", "torchvision", "lpips"):
-        if importlib.util.find_spec(package) is None:
+        if find_spec(package) is None:
             return f"the package {package} is not installed"
     if not (checkpoints() / ALEXNET).is_file():
         return f"{ALEXNET} is not in {checkpoints()}"
@@ -33,11 +36,19 @@ def checkpoints() -> Path:
 
 
 def lpips_metric() -> Callable[[NDArray[np.floating], NDArray[np.floating]], float]:
-    """A function of two images [H, W, 3] in [0, 1]; only where `missing` finds nothing."""
-    import lpips
-    import torch
+    """A function of two images [H, W, 3] in [0, 1]. Raises `KilofieldError` that says why there is none here."""
+    why = missing()
+    if why:
+        raise KilofieldError(why)
+    try:
+        import lpips
+        import torch
 
-    network = lpips.LPIPS(net="alex", verbose=False).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # lpips calls torchvision as it was called before 0.13
+            network = lpips.LPIPS(net="alex", verbose=False).eval()
+    except (ImportError, OSError, RuntimeError) as error:  # a torchvision of another torch is a RuntimeError
+        raise KilofieldError(f"lpips does not load ({error})") from error
 
     def distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
         pair = [torch.from_numpy(np.ascontiguousarray(x, np.float32)).permute(2, 0, 1)[None] for x in (a, b)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fitting import perceptual
 from renderer.metrics import (
     MeanScore,
     ViewScore,
@@ -118,3 +120,15 @@ def test_one_identical_view_makes_the_mean_psnr_infinite_but_not_the_psnr_of_the
     mean = mean_score([ViewScore("a", 0.0, 1.0), ViewScore("b", 1e-4, 0.9)])
     assert mean.psnr == math.inf
     assert mean.psnr_of_mean_error == pytest.approx(10 * math.log10(2e4))
+
+
+def test_lpips_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(perceptual, "find_spec", lambda name: None if name == "lpips" else object())
+    with pytest.raises(KilofieldError, match=r"^the package lpips is not installed$"):
+        perceptual.lpips_metric()
+    monkeypatch.setattr(perceptual, "find_spec", lambda _: object())
+    assert perceptual.missing() == f"alexnet-owt-7be5be79.pth is not in {tmp_path}/hub/checkpoints"
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / "alexnet-owt-7be5be79.pth").touch()
+    assert perceptual.missing() == ""
