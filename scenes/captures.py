@@ -88,7 +88,7 @@ def _frames(file: Path | None) -> tuple[list[Frame], list[Path]]:
         raise SceneFileError(file, "file", "an object with frames", shown(content))
     frames, missing = [], []
     for frame in transforms_frames(file, content):
-        if not frame.image.is_file():
+        if not frame.has_image():
             missing.append(frame.image)
             continue
         width, height = image_size(frame.image)

@@ -96,7 +96,8 @@ def _lerp(chunks: NDArray[np.void], names: tuple[str, ...], chunk: NDArray[np.in
     lowest, highest = (
         _range_end(chunks, [f"{end}_{name}" for name in names], i) for i, end in enumerate(("min", "max"))
     )
-    return (lowest[chunk] + fraction * (highest - lowest)[chunk]).astype(np.float32, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):  # an infinite range makes NaN, and those rows are dropped
+        return (lowest[chunk] + fraction * (highest - lowest)[chunk]).astype(np.float32, copy=False)
 
 
 def _range_end(chunks: NDArray[np.void], names: list[str], default: int) -> Floats:

@@ -22,6 +22,7 @@ GROUND_WIDTH = (
     0.9  # of the scene's width; 0.94 to 1.24 for the grounds of five trained scenes, their sides mostly < 0.85
 )
 LARGEST_SHARE = 0.995  # of the Gaussians keep their size as weight; a few sky-sized ones must not own the scene
+LARGEST_LOG_VOLUME = 300.0  # beyond any scene; what is larger would overflow
 UP_HABIT = (0.0, -1.0, 0.0)  # COLMAP's first camera stands upright with y down, and INRIA's scenes keep its frame
 
 
@@ -62,8 +63,9 @@ def _weighted_positions(gaussians: Gaussians) -> tuple[Doubles, Doubles]:
     kept = gaussians.select(gaussians.finite())
     if not len(kept):
         return np.zeros((0, 3)), np.zeros(0)
-    opacity = 1 / (1 + np.exp(-kept.opacity_logits.astype(np.float64)))
-    cross_section = np.exp(2 / 3 * kept.log_scales.astype(np.float64).sum(axis=1))  # volume^(2/3)
+    opacity = np.exp(-np.logaddexp(0, -kept.opacity_logits.astype(np.float64)))
+    log_volume = np.minimum(kept.log_scales.astype(np.float64).sum(axis=1), LARGEST_LOG_VOLUME)
+    cross_section = np.exp(2 / 3 * log_volume)
     weights = opacity * np.minimum(cross_section, np.quantile(cross_section, LARGEST_SHARE))
     seen = weights > 0
     return kept.positions[seen].astype(np.float64), weights[seen]

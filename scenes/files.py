@@ -17,7 +17,7 @@ def read_start(path: str | os.PathLike[str], size: int) -> bytes:
 
 
 def _read(path: str | os.PathLike[str], size: int) -> bytes:
-    if Path(path).is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises for names that are too long
         raise SceneFileError(path, "file", "a file", "a folder")
     try:
         with Path(path).open("rb") as file:

@@ -29,8 +29,8 @@ def read_rgba(path: Path) -> Floats:
                 grey = np.divide(np.asarray(image), 65535, dtype=np.float32)
                 return np.dstack([grey, grey, grey, np.ones_like(grey)])
             return np.divide(np.asarray(image.convert("RGBA")), 255, dtype=np.float32)
-        except (OSError, SyntaxError) as error:  # Pillow's PNG reader has SyntaxError for a damaged chunk
-            raise SceneFileError(path, "image", "a whole picture", str(error)) from error
+        except (OSError, SyntaxError, ValueError) as error:  # Pillow raises SyntaxError for a damaged PNG
+            raise SceneFileError(path, "image", "a whole picture", "a damaged one") from error
 
 
 def _open(path: Path) -> Image.Image:

@@ -43,11 +43,15 @@ class TransformsFrame:
     image: Path  # may not exist
     world_from_camera: NDArray[np.float64]  # [4, 4] OpenCV's axes
 
+    def has_image(self) -> bool:
+        """Whether the image exists. Names too long for the disk do not, though Path.is_file would raise."""
+        return os.path.isfile(self.image)
+
     def size(self) -> tuple[float, float]:
         """Width and height that the intrinsics are written for."""
         if "w" in self.entry.values or "h" in self.entry.values:
             return self.entry.number("w", above=0), self.entry.number("h", above=0)
-        if not self.image.is_file():
+        if not self.has_image():
             raise self.entry.error("w", f"w and h, or an image at {self.image}", "neither")
         return image_size(self.image)
 
@@ -92,7 +96,7 @@ def _frame(entry: JsonEntry) -> TransformsFrame:
     _check_undistorted(entry)
     matrix = check_rigid(entry, "transform_matrix", entry.array("transform_matrix", (4, 4)))
     image = Path(entry.path).parent / entry.text("file_path")
-    if not image.is_file() and image.suffix.lower() not in IMAGE_SUFFIXES:  # "r_0", but also "r_0.5"
+    if not os.path.isfile(image) and image.suffix.lower() not in IMAGE_SUFFIXES:  # "r_0", but also "r_0.5"
         image = image.with_name(image.name + ".png")
     return TransformsFrame(entry, image, matrix @ OPENCV_FROM_OPENGL)
 

@@ -54,6 +54,16 @@ def test_one_sky_sized_gaussian_does_not_own_the_scene() -> None:
     assert extent.radius < 1.1
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [3e38, -3e38])
+def test_absurd_but_finite_attributes_keep_it_finite(value: float) -> None:
+    scene = cloud(ball())
+    log_scales, logits = scene.log_scales.copy(), scene.opacity_logits.copy()
+    log_scales[:50], logits[50:100] = value, value
+    extent = scene_extent(replace(scene, log_scales=log_scales, opacity_logits=logits))
+    assert np.isfinite([*extent.centre, extent.radius]).all()
+
+
 def test_transparent_gaussians_weigh_nothing() -> None:
     scene = cloud(np.concatenate([ball(), ball() + 10]))
     logits = np.repeat(np.array([0, -40], np.float32), 4000)

@@ -98,9 +98,12 @@ def test_compressed_ply_against_its_twin(tmp_path: Path, sh: int, colours: bool,
     assert_like_the_twin(content.gaussians, elements, np.arange(300))
 
 
-def test_compressed_rows_of_a_bad_chunk_are_dropped(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
+def test_compressed_rows_of_a_bad_chunk_are_dropped(tmp_path: Path, bad: float) -> None:
     elements = compressed(300)
-    elements[0].data["max_y"][0] = np.nan
+    elements[0].data["max_y"][0] = bad
+    elements[0].data["min_y"][0] = -bad
     content = read_compressed_ply(write_elements(tmp_path / "c.ply", elements))
     assert (len(content.gaussians), content.dropped) == (44, 256)
 
