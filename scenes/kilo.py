@@ -20,7 +20,7 @@ from scenes.atomic import replacing
 from scenes.bank import MlpBank
 from scenes.errors import SceneFileError
 from scenes.gaussians import Floats
-from scenes.kilo_container import HEADER, Source, open_source, read_json_manifest
+from scenes.kilo_container import Source, open_source, read_json_manifest
 from scenes.kilo_manifest import MAX_GAUSSIANS, Chunk, Manifest, Tier, check_padding, parse_manifest
 from scenes.kilo_streams import Stream, read_stream
 from scenes.kilo_writer import KiloReport, canonical_order, columns_of_weights, encode_kilo
@@ -88,8 +88,8 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The manifest of a .kilo file, checked against the file but for the streams' contents. Raises `SceneFileError`."""
     with _opened(path) as file:
         source = open_source(file, os.fspath(path))
-        json, start = read_json_manifest(source)
-        parse_manifest(source, json, start)
+        json, end = read_json_manifest(source)
+        parse_manifest(source, json, end)
         return json
 
 
@@ -115,8 +115,8 @@ class _Part:
 class _Reader:
     """Reads the streams of one file."""
 
-    def __init__(self, source: Source, manifest: Manifest, start: int) -> None:
-        self.source, self.manifest, self.start = source, manifest, start
+    def __init__(self, source: Source, manifest: Manifest) -> None:
+        self.source, self.manifest = source, manifest
         self.blocks = columns_of_weights(manifest.shape)
 
     def floats(self, stream: Stream, place: str) -> Floats:
@@ -127,7 +127,7 @@ class _Reader:
 
     def array(self, stream: Stream, place: str, columns: NDArray[np.int64] | None = None) -> NDArray[Any]:
         bits = self.manifest.grid.bits if self.manifest.grid else 0
-        return read_stream(self.source, self.start, stream, place, columns, bits)
+        return read_stream(self.source, self.manifest.start, stream, place, columns, bits)
 
     def chunk(self, index: int, chunk: Chunk, tiers: Collection[int] | None) -> _Part:
         place = f"chunk {index}"
@@ -155,7 +155,8 @@ class _Reader:
             return self.floats(chunk.weights, f"{place} weights"), None
         steps = self.floats(chunk.steps, f"{place} steps")
         quantised = self.array(chunk.weights, f"{place} weights", self.blocks)
-        return quantised.astype(np.float32) * steps[:, self.blocks], steps
+        with np.errstate(over="ignore"):  # `_check_values` rejects what is too large for float32
+            return quantised.astype(np.float32) * steps[:, self.blocks], steps
 
     def _tier(self, chunk: Chunk, tier: Tier, place: str) -> tuple[Floats, NDArray[np.int16], NDArray[np.int64]]:
         shape, grid = self.manifest.shape, self.manifest.grid
@@ -166,7 +167,8 @@ class _Reader:
             cells = self.array(tier.positions, f"{place} positions")
             if cells.max(initial=0) >> grid.bits:
                 raise self.source.error(f"{place} positions", f"cells under 2^{grid.bits}", f"{cells.max()}")
-            positions = grid.positions(cells)
+            with np.errstate(over="ignore"):  # `_check_values` rejects what is too large for float32
+                positions = grid.positions(cells)
         codes = np.empty((len(positions), 0), np.int16)
         if tier.codes is not None:
             codes = self.array(tier.codes, f"{place} codes", np.arange(shape.code)).astype(np.int16)
@@ -176,11 +178,11 @@ class _Reader:
 def _read(
     source: Source, chunks: Collection[int] | None, tiers: Collection[int] | None, max_gaussians: int
 ) -> NeuralGaussians:
-    json, start = read_json_manifest(source)
-    manifest = parse_manifest(source, json, start, max_gaussians)
+    json, end = read_json_manifest(source)
+    manifest = parse_manifest(source, json, end, max_gaussians)
     if chunks is None and tiers is None:
-        check_padding(source, manifest, HEADER.size + int.from_bytes(source.read(8, 4), "little"))
-    reader = _Reader(source, manifest, start)
+        check_padding(source, manifest, end)
+    reader = _Reader(source, manifest)
     parts = [reader.chunk(c, k, tiers) for c, k in enumerate(manifest.chunks) if chunks is None or c in chunks]
     return _assemble(reader, parts, [c for c in range(len(manifest.chunks)) if chunks is None or c in chunks])
 
@@ -223,4 +225,4 @@ def _check_values(source: Source, scene: NeuralGaussians) -> None:
     if not np.isfinite(scene.positions).all() or not np.isfinite(scene.bank.weights).all():
         raise source.error("file", "finite positions and weights", "others")
     if not (scene.boxes[scene.counts > 0, 1] > 0).all():
-        raise source.error("boxes", "half extents above 0", "others")
+        raise source.error("boxes", "half extents above 0 where there are Gaussians", "others")

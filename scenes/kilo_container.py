@@ -20,6 +20,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from scenes.errors import SceneFileError
 
 MAGIC = b"KILO"
@@ -28,7 +30,6 @@ HEADER = struct.Struct("<4s4I")
 ALIGNMENT = 4
 MAX_MANIFEST_BYTES = 1 << 24
 MAX_JSON_DEPTH = 16
-MAX_VERSION = 1 << 16  # above, the version itself is taken for damaged
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,26 @@ def _header(stored: bytes, length: int) -> bytes:
 
 
 def read_json_manifest(source: Source) -> tuple[Any, int]:
-    """The manifest as parsed but not yet understood, and the offset at which the data starts."""
+    """The manifest as parsed but not yet understood, and the offset behind its last byte. Raises `SceneFileError`."""
     header = source.read(0, HEADER.size)
     if header[:4] != MAGIC:
         raise source.error("header", "a .kilo that starts with 'KILO'", _shown(header[:4]))
     if len(header) < HEADER.size:
         raise source.error("header", f"{HEADER.size} bytes", f"{len(header)}, cut short")
     _, version, stored, length, crc = HEADER.unpack(header)
-    if VERSION < version <= MAX_VERSION:
-        raise source.error("header", f"version {VERSION}, the newest this program reads", f"version {version}")
-    if HEADER.size + stored > source.size:
-        raise source.error("manifest", f"{HEADER.size + stored} bytes", f"{source.size}, cut short or damaged")
+    whole = HEADER.size + stored <= source.size and max(stored, length) <= MAX_MANIFEST_BYTES
+    body = source.read(HEADER.size, stored) if whole else b""
+    actual = zlib.crc32(header[:-4] + body)
+    if version != VERSION:
+        found = f"version {version}" + ("" if whole and actual == crc else " (or a damaged header)")
+        raise source.error("header", f"version {VERSION}, the newest this program reads", found)
     if max(stored, length) > MAX_MANIFEST_BYTES:
         raise source.error("manifest", f"at most {MAX_MANIFEST_BYTES} bytes", f"{max(stored, length)}")
-    body = source.read(HEADER.size, stored)
-    if zlib.crc32(header[:-4] + body) != crc:
-        raise source.error("manifest", f"checksum {crc:08x}", f"{zlib.crc32(header[:-4] + body):08x}, damaged")
-    if version != VERSION:
-        raise source.error("header", f"version {VERSION}", f"version {version}")
-    return _parse(source, _inflate(source, body, length)), aligned(HEADER.size + stored)
+    if not whole:
+        raise source.error("manifest", f"a file of {HEADER.size + stored} bytes or more", f"{source.size}, cut short")
+    if actual != crc:
+        raise source.error("manifest", f"checksum {crc:08x}", f"{actual:08x}, damaged")
+    return _parse(source, _inflate(source, body, length)), HEADER.size + stored
 
 
 def _shown(start: bytes) -> str:
@@ -116,10 +118,9 @@ def _inflate(source: Source, body: bytes, length: int) -> bytes:
 
 
 def _parse(source: Source, text: bytes) -> Any:
-    depth = deepest = 0
-    for byte in text:  # brackets inside strings count too, which only makes the limit stricter
-        depth += (byte in b"[{") - (byte in b"]}")
-        deepest = max(deepest, depth)
+    bytes_ = np.frombuffer(text, np.uint8)
+    opened = np.isin(bytes_, list(b"[{")).astype(np.int32) - np.isin(bytes_, list(b"]}"))
+    deepest = int(opened.cumsum().max(initial=0))  # brackets in strings count too, which only makes it stricter
     if deepest > MAX_JSON_DEPTH:
         raise source.error("manifest", f"JSON nested at most {MAX_JSON_DEPTH} deep", f"{deepest}")
     try:

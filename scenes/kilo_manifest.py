@@ -18,6 +18,7 @@ from scenes.octree import MAX_BITS
 
 FEATURES: frozenset[str] = frozenset()  # what `requires` may name; later versions add to it
 MAX_GAUSSIANS = 100_000_000
+MAX_DECODED = 1 << 34  # bytes of all streams together
 MAX_NETWORKS = 1 << 20
 MAX_SIZE = 4096  # of a network's width and code
 MAX_LAYERS = 64
@@ -50,6 +51,7 @@ class Chunk:
 class Manifest:
     """A checked manifest of kind `gaussians`."""
 
+    start: int  # of the data, in bytes from the start of the file
     count: int
     sh_degree: int
     antialiased: bool
@@ -114,8 +116,8 @@ class _Node:
         return self.value
 
 
-def parse_manifest(source: Source, json: Any, start: int, max_gaussians: int = MAX_GAUSSIANS) -> Manifest:
-    """The checked manifest of a file whose data starts at `start`. Raises `SceneFileError`."""
+def parse_manifest(source: Source, json: Any, end: int, max_gaussians: int = MAX_GAUSSIANS) -> Manifest:
+    """The checked manifest of a file; `end` is the offset behind it. Raises `SceneFileError`."""
     root = _Node(source, "", json)
     root["kind"].choice(("gaussians",))
     for feature in root["requires"].items(0, 64) if root.has("requires") else ():
@@ -129,8 +131,8 @@ def parse_manifest(source: Source, json: Any, start: int, max_gaussians: int = M
     outputs = _stream(root["outputs"], (2, shape.outputs), _FLOATS, ("raw", "zstd"))
     chunks = _chunks(root["chunks"], networks, count, shape, grid is not None)
     antialiased = root["antialiased"].flag() if root.has("antialiased") else False
-    manifest = Manifest(count, degree, antialiased, grid, shape, networks, outputs, chunks)
-    _check_layout(source, manifest, start)
+    manifest = Manifest(aligned(end), count, degree, antialiased, grid, shape, networks, outputs, chunks)
+    _check_layout(source, manifest)
     return manifest
 
 
@@ -186,6 +188,8 @@ def _chunks(node: _Node, networks: int, count: int, shape: BankShape, on_grid: b
         chunks.append(chunk)
         first += chunk.clusters
         found += sum(sum(tier.counts) for tier in chunk.tiers)
+    if len({chunk.steps is None for chunk in chunks}) > 1:
+        node.fail("weight steps in all chunks or in none")
     if first != networks:
         node.fail(f"chunks of {networks} clusters")
     if found != count:
@@ -223,25 +227,30 @@ def _tier(node: _Node, clusters: int, count: int, code: int, on_grid: bool) -> T
     return Tier(counts, positions, codes)
 
 
-def _check_layout(source: Source, manifest: Manifest, start: int) -> None:
+def _check_layout(source: Source, manifest: Manifest) -> None:
     """Streams lie one behind another, aligned, nothing between them but padding, and the file ends with the last."""
-    end = 0
-    for place, stream in sorted(manifest.streams(), key=lambda item: (item[1].offset, item[1].stop)):
+    start, end, decoded = manifest.start, 0, 0
+    for place, stream in _in_file_order(manifest):
         if stream.offset != aligned(end):
             raise source.error(f"manifest {place}", f"offset {aligned(end)}", f"{stream.offset}")
         if start + stream.stop > source.size:
-            raise source.error(place, f"bytes up to {start + stream.stop} in the file", f"{source.size}, cut short")
+            raise source.error(place, f"a file of {start + stream.stop} bytes or more", f"{source.size}, cut short")
         end = stream.stop
+        decoded += stream.raw
     if start + end != source.size:
         raise source.error("file", f"{start + end} bytes", f"{source.size}")
+    if decoded > MAX_DECODED:
+        raise source.error("manifest", f"streams of at most {MAX_DECODED} bytes", f"{decoded}")
 
 
-def check_padding(source: Source, manifest: Manifest, manifest_end: int) -> None:
-    """All bytes between streams are 0, so that no byte of the file is without a check."""
-    start, end = aligned(manifest_end), manifest_end
-    streams = sorted((stream for _, stream in manifest.streams()), key=lambda s: (s.offset, s.stop))
-    for offset, stop in [(start + s.offset, start + s.stop) for s in streams]:
-        padding = source.read(end, max(offset - end, 0))
+def _in_file_order(manifest: Manifest) -> list[tuple[str, Stream]]:
+    return sorted(manifest.streams(), key=lambda item: (item[1].offset, item[1].stop))
+
+
+def check_padding(source: Source, manifest: Manifest, end: int) -> None:
+    """All bytes between the manifest, which ends at `end`, and the streams are 0: no byte is without a check."""
+    for _, stream in _in_file_order(manifest):
+        padding = source.read(end, manifest.start + stream.offset - end)
         if any(padding):
             raise source.error(f"byte {end}", f"zeros up to a multiple of {ALIGNMENT}", padding.hex())
-        end = stop
+        end = manifest.start + stream.stop

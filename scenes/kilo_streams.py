@@ -25,6 +25,7 @@ CODECS = ("raw", "zstd", "rans", "octree")
 MAX_RATIO = 1024
 MAX_FREE = 1 << 16
 ZSTD_LEVEL = 19
+BLOCK_SYMBOLS = 1 << 20  # decoded at a time
 RANS_HANDICAP = 1.02  # rANS needs no library in a browser: zstd must be this much shorter to be chosen
 
 
@@ -136,14 +137,25 @@ def _decode(data: bytes, stream: Stream, columns: Array | None, bits: int) -> Ar
         return octree.decode_cells(data, bits, stream.shape[0])
     if stream.codec == "rans":
         assert columns is not None  # the manifest's reader allows this codec only where there are tables
-        symbols = rans.decode(data, np.tile(columns, stream.shape[0]))
-        info = np.iinfo(DTYPES[stream.dtype])
-        if symbols.min(initial=0) < info.min or symbols.max(initial=0) > info.max:
-            raise CodecError(f"values of {stream.dtype}", f"{symbols.min()} to {symbols.max()}")
-        return symbols.astype(DTYPES[stream.dtype]).reshape(stream.shape)
+        return _decode_symbols(data, stream, columns)
     if stream.codec == "zstd":
         data = _unzstd(data, stream.raw)
     return np.frombuffer(data, DTYPES[stream.dtype]).reshape(stream.shape)
+
+
+def _decode_symbols(data: bytes, stream: Stream, columns: Array) -> Array:
+    """rANS a few rows at a time: the decoder's own arrays are many times wider than the symbols."""
+    info, decoder = np.iinfo(DTYPES[stream.dtype]), rans.Decoder(data)
+    symbols = np.empty(stream.shape, DTYPES[stream.dtype])
+    rows = max(BLOCK_SYMBOLS // len(columns), 1)
+    for first in range(0, len(symbols), rows):
+        block = symbols[first : first + rows]
+        decoded = decoder.take(np.tile(columns, len(block)))
+        if decoded.min() < info.min or decoded.max() > info.max:
+            raise CodecError(f"values of {stream.dtype}", f"{decoded.min()} to {decoded.max()}")
+        block[:] = decoded.reshape(block.shape)
+    decoder.finish()
+    return symbols
 
 
 def _unzstd(data: bytes, raw: int) -> bytes:

@@ -85,7 +85,8 @@ def _order(scene: NeuralGaussians, tier_of: NDArray[np.int64]) -> NDArray[np.int
 
 def _check(scene: NeuralGaussians) -> None:
     """What the type does not promise but the file needs."""
-    scalars = (scene.positions, scene.boxes, scene.bank.weights, scene.output_offset, scene.output_scale)
+    scalars = [scene.positions, scene.boxes, scene.bank.weights, scene.output_offset, scene.output_scale]
+    scalars += [] if scene.weight_steps is None else [scene.weight_steps]
     if not all(np.isfinite(array).all() for array in scalars):
         raise ValueError("scene: expected finite numbers")
     if scene.boxes.shape != (len(scene.bank), 2, 3) or not (scene.boxes[scene.counts > 0, 1] > 0).all():
@@ -135,6 +136,7 @@ class _Writer:
 
     def __init__(self, scene: NeuralGaussians, tier_of: NDArray[np.int64]) -> None:
         self.scene, self.tier_of, self.clusters = scene, tier_of, scene.clusters
+        self.ends = np.concatenate([[0], np.cumsum(scene.counts)])
         self.placed: list[tuple[str, Packed]] = []
         self.end = 0
 
@@ -168,10 +170,9 @@ class _Writer:
     def _base(self, first: int, stop: int) -> dict[str, Any]:
         """A chunk without its tiers: what all of its Gaussians need."""
         scene = self.scene
-        mine = (self.clusters >= first) & (self.clusters < stop)
         chunk: dict[str, Any] = {
             "clusters": [first, stop - first],
-            "bounds": _bounds(scene.positions[mine]),
+            "bounds": _bounds(scene.positions[self.ends[first] : self.ends[stop]]),
             "boxes": self._place("other", pack_floats(scene.boxes[first:stop])),
         }
         weights = scene.bank.weights[first:stop]
@@ -185,7 +186,8 @@ class _Writer:
 
     def _tier(self, tier: int, first: int, stop: int) -> dict[str, Any]:
         scene = self.scene
-        mine = (self.clusters >= first) & (self.clusters < stop) & (self.tier_of == tier)
+        start = self.ends[first]
+        mine = start + np.flatnonzero(self.tier_of[start : self.ends[stop]] == tier)
         counts = np.bincount(self.clusters[mine] - first, minlength=stop - first)
         found: dict[str, Any] = {"counts": counts.tolist()}
         positions = scene.positions[mine]

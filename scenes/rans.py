@@ -113,8 +113,8 @@ class Decoder:
         """The next symbols [m], given the table of each [m]."""
         tables = self._tables
         table_index = np.asarray(table_index).ravel()
-        if len(table_index) and tables.empty[table_index].any():
-            raise CodecError("a table with symbols", "an empty one")
+        if len(table_index) and (table_index.max() >= len(tables.minima) or tables.empty[table_index].any()):
+            raise CodecError("a table with symbols", "an empty or missing one")
         base = table_index.astype(np.int64) << tables.precision
         flat = np.empty(len(base), np.int64)
         first = 0

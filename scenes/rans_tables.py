@@ -8,6 +8,7 @@ hundreds of bytes. The integer frequencies, which add up to 2^p, follow from the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,9 +152,9 @@ def _per_table(values: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray
     return sums[offsets[1:]] - sums[offsets[:-1]]
 
 
-def _per_table_float(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+def _per_table_float(values: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
     table = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return np.bincount(table, values, len(offsets) - 1)
+    return np.bincount(table, values, len(offsets) - 1).astype(np.float64)
 
 
 def _weights(counts: NDArray[np.int64], offsets: NDArray[np.int64], precision: int) -> NDArray[np.int64]:
