@@ -21,6 +21,7 @@ import numpy as np
 from scenes.atomic import replacing
 from scenes.cameras import Camera
 from scenes.errors import SceneFileError
+from scenes.files import brief
 from scenes.json_entry import JsonEntry, read_json, shown
 from scenes.rigid import check_rigid, inverse_rigid
 from scenes.transforms_json import transforms_frames
@@ -62,7 +63,7 @@ def _camera(entry: JsonEntry) -> Camera:
     if "rotation" in entry.values and "position" in entry.values:
         return _inria_camera(entry)
     expected = "camera_from_world, or position and rotation"
-    raise SceneFileError(entry.path, entry.place, expected, ", ".join(entry.values) or "an empty object")
+    raise SceneFileError(entry.path, entry.place, expected, brief(", ".join(entry.values)) or "an empty object")
 
 
 def _our_camera(entry: JsonEntry) -> Camera:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from scenes.cameras import Camera
 from scenes.errors import SceneFileError
+from scenes.files import brief
 from scenes.gaussians import Floats
 from scenes.images import image_size, read_rgba
 from scenes.json_entry import read_json, shown
@@ -76,7 +77,7 @@ def _contents(folder: Path) -> str:
     if (folder / "sparse").is_dir():
         return "a COLMAP reconstruction in sparse/"
     names = sorted(entry.name for entry in folder.iterdir())
-    return ", ".join(names[:5] + ["..."] * (len(names) > 5)) or "an empty folder"
+    return brief(", ".join(names)) or "an empty folder"
 
 
 def _frames(file: Path | None) -> tuple[list[Frame], list[Path]]:

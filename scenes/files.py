@@ -1,4 +1,4 @@
-"""Opening a file somebody named: the errors every format shares."""
+"""Files somebody named, of which nothing is trusted: the errors every format shares."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def _read(path: str | os.PathLike[str], size: int) -> bytes:
         raise SceneFileError(path, "file", "a file", "nothing at this path") from error
     except OSError as error:
         raise SceneFileError(path, "file", "a file that can be read", str(error.strerror).lower()) from error
+
+
+def brief(text: str, length: int = 60) -> str:
+    """`text` from a file, fit for a message: printable and at most `length` characters."""
+    printable = "".join(c if c.isprintable() else "?" for c in text[: length + 1])
+    return printable if len(text) <= length else f"{printable[: length - 3]}..."

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.errors import SceneFileError
-from scenes.files import read_start
+from scenes.files import brief, read_start
 
 MAX_JSON = 1 << 28  # bytes; a hundred thousand cameras
 
@@ -29,7 +29,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     except json.JSONDecodeError as error:
         raise SceneFileError(path, f"line {error.lineno}", "JSON", error.msg.lower()) from error
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise SceneFileError(path, "file", "JSON", str(error)) from error
+        raise SceneFileError(path, "file", "JSON", brief(str(error), 120)) from error
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ class JsonEntry:
 
 def shown(value: Any) -> str:
     """`value` as JSON on one line, cut to what fits in a message."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return brief(json.dumps(value))
 
 
 def _number(value: Any) -> float | None:

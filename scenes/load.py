@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scenes.compressed_ply import is_compressed, read_compressed
 from scenes.errors import SceneFileError
-from scenes.files import read_start
+from scenes.files import brief, read_start
 from scenes.gaussians import Gaussians
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.ply import read_gaussians
@@ -44,7 +44,7 @@ def load_scene(path: str | os.PathLike[str]) -> SceneFile:
         return _load_kilo(path)
     if start.startswith(PLY_MAGIC):
         return _load_ply(path)
-    raise SceneFileError(path, "file", READABLE, f"a file that begins with {start.decode('latin-1')!a}")
+    raise SceneFileError(path, "file", READABLE, f"a file that begins with {brief(start.decode('latin-1'))}")
 
 
 def _load_ply(path: Path) -> SceneFile:

@@ -28,7 +28,7 @@ from numpy.lib.recfunctions import unstructured_to_structured
 from numpy.typing import NDArray
 
 from scenes.errors import SceneFileError
-from scenes.files import read_start
+from scenes.files import brief, read_start
 
 MAX_HEADER = 1 << 20  # bytes; real headers have under 4 KB
 BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
@@ -80,7 +80,7 @@ def _header_lines(path: str | os.PathLike[str]) -> tuple[list[str], int]:
     start = read_start(path, MAX_HEADER)
     first = re.match(rb"ply[ \t]*(\r\n|\n|\r)", start)
     if first is None:
-        raise SceneFileError(path, "line 1", "the word ply", ascii(start[:64].decode("latin-1").partition("\n")[0]))
+        raise SceneFileError(path, "line 1", "the word ply", brief(start[:64].decode("latin-1").partition("\n")[0]))
     newline = first.group(1)
     end = start.find(newline + b"end_header" + newline)
     if end < 0:
@@ -135,7 +135,7 @@ class _HeaderParser:
         element.properties[words[2]] = TYPES[words[1]]
 
     def _fail(self, number: int, expected: str, found: str) -> NoReturn:
-        raise SceneFileError(self.path, f"line {number}", expected, found)
+        raise SceneFileError(self.path, f"line {number}", expected, brief(found))
 
 
 def read_element(header: PlyHeader, name: str) -> NDArray[np.void]:
@@ -205,7 +205,7 @@ def _bad_row(header: PlyHeader, skip: int, element: PlyElement, otherwise: str) 
         for number, words in enumerate(islice(rows, element.count)):
             wrong = next((word for word in words if not _is_number(word)), None)
             if wrong is not None or len(words) != len(element.properties):
-                found = f"{len(words) if wrong is None else ascii(wrong)} in row {number}"
+                found = f"{len(words) if wrong is None else brief(wrong)} in row {number}"
                 break
     return SceneFileError(header.path, f"element {element.name}", f"{len(element.properties)} numbers a row", found)
 

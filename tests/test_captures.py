@@ -110,7 +110,9 @@ def test_folders_that_are_not_captures(tmp_path: Path) -> None:
     assert message() == bad_folder(tmp_path) + "an empty folder"
     for name in "fbdace":
         (tmp_path / name).touch()
-    assert message() == bad_folder(tmp_path) + "a, b, c, d, e, ..."
+    assert message() == bad_folder(tmp_path) + "a, b, c, d, e, f"
+    (tmp_path / ("g" * 99)).touch()
+    assert message() == bad_folder(tmp_path) + f"a, b, c, d, e, f, {'g' * 39}..."
     (tmp_path / "sparse").mkdir()
     assert message() == bad_folder(tmp_path) + "a COLMAP reconstruction in sparse/"
     make_capture(tmp_path, images=("x", "y"))

@@ -225,10 +225,9 @@ def test_a_kilo_decodes_once_when_asked(tmp_path: Path) -> None:
         (b"", "file: expected some bytes, found an empty file"),
         (
             b"PK\x03\x04 a zip of a sort",
-            "file: expected a scene in .ply, .compressed.ply or .kilo, "
-            "found a file that begins with 'PK\\x03\\x04 a zip of a '",
+            "file: expected a scene in .ply, .compressed.ply or .kilo, found a file that begins with PK?? a zip of a ",
         ),
-        (b"plywood", "line 1: expected the word ply, found 'plywood'"),
+        (b"plywood", "line 1: expected the word ply, found plywood"),
     ],
 )
 def test_what_is_not_a_scene(tmp_path: Path, content: bytes | None, message: str) -> None:
