@@ -18,9 +18,7 @@ Doubles = NDArray[np.float64]
 RADIUS_SHARE = 0.95  # of the weight lies within the radius
 EDGE_SHARE = 0.10  # of the weight is cut from each end of an axis before its middle is taken
 FLOATERS = 0.01  # of the weight may lie below the ground
-GROUND_WIDTH = (
-    0.9  # of the scene's width; 0.94 to 1.24 for the grounds of five trained scenes, their sides mostly < 0.85
-)
+GROUND_WIDTH = 0.9  # of the scene's width; measured on five trained scenes: grounds 0.94 to 1.24, most sides < 0.85
 LARGEST_SHARE = 0.995  # of the Gaussians keep their size as weight; a few sky-sized ones must not own the scene
 LARGEST_LOG_VOLUME = 300.0  # beyond any scene; what is larger would overflow
 UP_HABIT = (0.0, -1.0, 0.0)  # COLMAP's first camera stands upright with y down, and INRIA's scenes keep its frame

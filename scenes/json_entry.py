@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scenes.errors import SceneFileError
 from scenes.files import brief, read_start
 
-MAX_JSON = 1 << 28  # bytes; a hundred thousand cameras
+MAX_JSON = 1 << 28  # bytes; hundreds of thousands of cameras
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
@@ -28,7 +28,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(Path(path).read_bytes())
     except json.JSONDecodeError as error:
         raise SceneFileError(path, f"line {error.lineno}", "JSON", error.msg.lower()) from error
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise SceneFileError(path, "file", "JSON", brief(str(error), 120)) from error
 
 

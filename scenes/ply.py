@@ -132,9 +132,8 @@ def _log_scales(rows: NDArray[np.void]) -> Floats:
 
 def write_ply(path: str | os.PathLike[str], gaussians: Gaussians) -> None:
     """Writes INRIA's layout, binary little-endian; `path` is replaced only when all of it is on the disk."""
-    rest = (
-        gaussians.sh[:, 1:].transpose(0, 2, 1).reshape(len(gaussians), 3 * (gaussians.sh.shape[1] - 1))
-    )  # channel-major
+    count, others = len(gaussians), gaussians.sh.shape[1] - 1
+    rest = gaussians.sh[:, 1:].transpose(0, 2, 1).reshape(count, 3 * others)  # channel-major
     names = (*POSITION, *NORMAL, *DC, *(f"f_rest_{i}" for i in range(rest.shape[1])), "opacity", *SCALE, *ROTATION)
     normals = np.zeros_like(gaussians.positions)
     opacity = gaussians.opacity_logits[:, None]
