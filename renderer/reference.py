@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.cameras import NEAR, Camera
-from scenes.gaussians import SH_C0, Gaussians, rotation_matrices
+from scenes.gaussians import Gaussians, rotation_matrices
+from scenes.harmonics import sh_basis
 
 Doubles = NDArray[np.float64]
 
@@ -108,33 +109,6 @@ def project_reference(gaussians: Gaussians, camera: Camera, width: int, height: 
     basis = sh_basis(directions, gaussians.sh_degree)
     colours = np.maximum(np.einsum("mk,mkc->mc", basis, gaussians.sh[index].astype(np.float64)) + 0.5, 0)
     return Splats(index, means, covariances, opacities, colours)
-
-
-def sh_basis(directions: Doubles, degree: int) -> Doubles:
-    """The real spherical harmonics [M, (degree + 1)^2] at unit `directions` [M, 3], signed and ordered as in 3DGS."""
-    x, y, z = directions.T
-    xx, yy, zz = x * x, y * y, z * z
-    bands = [
-        [SH_C0 * np.ones_like(x)],
-        [-0.4886025119029199 * y, 0.4886025119029199 * z, -0.4886025119029199 * x],
-        [
-            1.0925484305920792 * x * y,
-            -1.0925484305920792 * y * z,
-            0.31539156525252005 * (2 * zz - xx - yy),
-            -1.0925484305920792 * x * z,
-            0.5462742152960396 * (xx - yy),
-        ],
-        [
-            -0.5900435899266435 * y * (3 * xx - yy),
-            2.890611442640554 * x * y * z,
-            -0.4570457994644658 * y * (4 * zz - xx - yy),
-            0.3731763325901154 * z * (2 * zz - 3 * xx - 3 * yy),
-            -0.4570457994644658 * x * (4 * zz - xx - yy),
-            1.445305721320277 * z * (xx - yy),
-            -0.5900435899266435 * x * (xx - 3 * yy),
-        ],
-    ]
-    return np.stack([value for band in bands[: degree + 1] for value in band], axis=1)
 
 
 def _jacobians(positions: Doubles, camera: Camera, width: int, height: int) -> Doubles:
