@@ -62,7 +62,7 @@ def forward(
         blend(bins.starts, bins.ids, records, *view.background, state, stops, image, bins.rows)
     else:
         image[:] = image.new_tensor(view.background)
-    return image, Saved(tensors, view, records, bins, stops, image)
+    return image, Saved(tensors, view, records, bins, stops, image.detach())  # autograd makes `image` itself its own
 
 
 def backward(saved: Saved, grad_image: Tensor) -> tuple[Tensor, ...]:

@@ -165,8 +165,8 @@ def _tile_columns(records: ti.template(), i, tile_y, height: ti.template(), tile
     """
     a, b, c = records[i, 2], records[i, 3], records[i, 4]  # a dx^2 + 2 b dx dy + c dy^2 <= reach
     half_height, reach = records[i, 9], records[i, 10]
-    top = ti.max(tile_y * height + 0.5 - records[i, 1], -half_height)
-    bottom = ti.min(tile_y * height + height - 0.5 - records[i, 1], half_height)
+    first_row = tile_y * height + 0.5 - records[i, 1]
+    top, bottom = ti.max(first_row, -half_height), ti.min(first_row + (height - 1), half_height)
     rightmost = -b * ti.sqrt(reach / (c * (a * c - b * b)))
     edges = Vector2(0.0, 0.0)
     for side in ti.static(range(2)):
@@ -296,6 +296,42 @@ def _point_backward(point, view: ti.template(), jacobian, d_jacobian, d_mean):
     return Vector3(d_slope[0], d_slope[1], d_z - d_slope[0] * true_x - d_slope[1] * true_y) / z
 
 
+@ti.func
+def _compensation_backward(sharp, conic):
+    """The mip filter's opacity factor, and the gradient [2, 2] of its logarithm by the covariance."""
+    determinant = _determinant(sharp)
+    factor = ti.sqrt(ti.max(determinant, 0.0) / _determinant(_dilated(sharp)))
+    slope = Matrix2x2([[0.0, 0.0], [0.0, 0.0]])
+    if determinant > 0.0:
+        inverse = Matrix2x2([[sharp[1, 1], -sharp[0, 1]], [-sharp[0, 1], sharp[0, 0]]]) / determinant
+        slope = 0.5 * (inverse - conic)
+    return factor, slope
+
+
+@ti.func
+def _colour_backward(
+    i,
+    sums,
+    records: ti.template(),
+    position,
+    sh: ti.template(),
+    view: ti.template(),
+    grad_sh: ti.template(),
+    count: ti.template(),
+):
+    """Writes the gradient of the SH; returns that of the position through the viewing direction."""
+    direction, nearness = _direction(position, view)
+    basis = _sh_basis(direction, count)
+    along = ti.Vector.zero(f32, count)
+    for channel in ti.static(range(3)):
+        if records[i, 6 + channel] > 0.0:  # else clamped at black
+            for k in ti.static(range(count)):
+                grad_sh[i, k, channel] = basis[k] * sums[channel]
+                along[k] += sh[i, k, channel] * sums[channel]
+    slope = _sh_slope(direction, along, count)
+    return (slope - slope.dot(direction) * direction) * nearness
+
+
 @ti.kernel
 def project_backward(
     order: Ints1,
@@ -337,13 +373,9 @@ def project_backward(
         d_covariance = -(conic @ d_conic @ conic)
         d_opacity = sums[3] / records[i, 5]
         if antialiased:
-            sharp = _covariance(axes, scales)
-            determinant = _determinant(sharp)
-            factor = ti.sqrt(ti.max(determinant, 0.0) / _determinant(_dilated(sharp)))
+            factor, d_factor = _compensation_backward(_covariance(axes, scales), conic)
             d_opacity *= factor
-            if determinant > 0.0:
-                inner = Matrix2x2([[sharp[1, 1], -sharp[0, 1]], [-sharp[0, 1], sharp[0, 0]]]) / determinant
-                d_covariance += 0.5 * sums[3] * (inner - conic)
+            d_covariance += sums[3] * d_factor
         opacity = 1.0 / (1.0 + ti.exp(-logits[i]))
         grad_logits[i] = d_opacity * opacity * (1.0 - opacity)
 
@@ -362,15 +394,6 @@ def project_backward(
         d_point = _point_backward(point, view, jacobian, d_jacobian, d_mean)
         d_position = _view_rotation(view).transpose() @ d_point
 
-        direction, nearness = _direction(position, view)
-        basis = _sh_basis(direction, count)
-        along = ti.Vector.zero(f32, count)
-        for channel in ti.static(range(3)):
-            if records[i, 6 + channel] > 0.0:  # else clamped at black
-                for k in ti.static(range(count)):
-                    grad_sh[i, k, channel] = basis[k] * sums[channel]
-                    along[k] += sh[i, k, channel] * sums[channel]
-        slope = _sh_slope(direction, along, count)
-        d_position += (slope - slope.dot(direction) * direction) * nearness
+        d_position += _colour_backward(i, sums, records, position, sh, view, grad_sh, count)
         for j in ti.static(range(3)):
             grad_positions[i, j] = d_position[j]
