@@ -23,8 +23,8 @@ apt_install() {
         fail "$why; please run this, then try again:" "  sudo apt-get update && sudo apt-get install -y $*"
     fi
     say "$why: installing $*"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    apt-get update -qq >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 # Python 3.10 to 3.13: what the pinned packages have wheels for.
