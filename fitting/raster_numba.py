@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -379,7 +380,7 @@ def _parallel(kernel: Callable[..., None], count: int, *arguments: object) -> No
     pool, threads = _threads()
     pieces = min(count, 4 * threads)
     bounds = [count * i // pieces for i in range(pieces + 1)] if pieces else []
-    jobs = [pool.submit(kernel, first, last, *arguments) for first, last in zip(bounds, bounds[1:], strict=False)]
+    jobs = [pool.submit(kernel, first, last, *arguments) for first, last in pairwise(bounds)]
     for job in jobs:
         job.result()
 

@@ -112,7 +112,7 @@ def blend(
     """The picture over the background red, green, blue; stops[tile] = one past the last pair a tile looked at."""
     height, width = image.shape[0], image.shape[1]
     tiles_x = (width + WIDTH - 1) // WIDTH
-    ti.loop_config(block_dim=1)
+    ti.loop_config(block_dim=ti.static(1 if rows > 1 else 64))
     for tile in range(stops.shape[0]):
         x0, y0 = tile % tiles_x * WIDTH, tile // tiles_x * rows
         _start(state, tile, x0, y0, width, height, rows)
@@ -160,7 +160,7 @@ def blend_weights(
 ):
     """weights[pairs[slot]] = the sum of alpha times transmittance over the pixels of a pair."""
     tiles_x = (width + WIDTH - 1) // WIDTH
-    ti.loop_config(block_dim=1)
+    ti.loop_config(block_dim=ti.static(1 if rows > 1 else 64))
     for tile in range(starts.shape[0] - 1):
         x0, y0 = tile % tiles_x * WIDTH, tile // tiles_x * rows
         _start(state, tile, x0, y0, width, height, rows)
@@ -212,7 +212,7 @@ def blend_backward(
     """
     height, width = image.shape[0], image.shape[1]
     tiles_x = (width + WIDTH - 1) // WIDTH
-    ti.loop_config(block_dim=1)
+    ti.loop_config(block_dim=ti.static(1 if rows > 1 else 64))
     for tile in range(stops.shape[0]):
         x0, y0 = tile % tiles_x * WIDTH, tile // tiles_x * rows
         sums = 5 * rows

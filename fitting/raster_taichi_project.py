@@ -359,6 +359,8 @@ def project_backward(
         for pair in range(firsts[v], firsts[v + 1]):
             for k in ti.static(range(9)):
                 sums[k] += slots[pair, k]
+        if ti.abs(sums).max() == 0.0:  # hidden behind others
+            continue
         position = _row3(positions, i)
         point = _to_camera(position, view)
         q, inverse = _quaternion(rotations, i)

@@ -1,0 +1,72 @@
+"""A fit's state on the disk, beside its output, so that a killed run loses at most a minute."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fitting.neuralgs.options import CompressOptions
+from scenes.atomic import replacing
+from scenes.errors import KilofieldError, SceneFileError
+
+INTERVAL = 30.0  # seconds between two writes
+
+
+def fingerprint(source: Path, options: CompressOptions) -> str:
+    """What must be the same for a checkpoint to serve: the source's content and every option that matters."""
+    crc = 0
+    with source.open("rb") as file:
+        while block := file.read(1 << 20):
+            crc = zlib.crc32(block, crc)
+    sizes = f"{options.quality} {options.max_bytes} {options.images}"
+    return f"{crc:08x} {source.stat().st_size} {options.preset} {sizes} seed {options.seed}"
+
+
+@dataclass
+class Checkpoint:
+    """The file OUT.kilo.checkpoint."""
+
+    path: Path
+    fingerprint: str
+    written: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def beside(cls, target: Path, source: Path, options: CompressOptions) -> Checkpoint:
+        """The checkpoint of compressing `source` to `target`."""
+        return cls(target.with_name(target.name + ".checkpoint"), fingerprint(source, options))
+
+    def load(self) -> dict[str, Any] | None:
+        """The state to go on from, or None when there is no file."""
+        if not self.path.exists():
+            return None
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            found = content["fingerprint"]
+        except Exception as error:  # torch raises many kinds for a file that is not one of its own
+            raise SceneFileError(self.path, "file", "a checkpoint", f"{type(error).__name__} on reading") from error
+        if found != self.fingerprint:
+            raise KilofieldError(
+                f"{self.path}: belongs to another run: expected {self.fingerprint}, found {found}; "
+                "delete it or leave out --resume"
+            )
+        return content["state"]
+
+    def save_when_due(self, state: dict[str, Any]) -> None:
+        """Writes `state` if the last write was long enough ago."""
+        if time.monotonic() - self.written >= INTERVAL:
+            self.save(state)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Writes `state` now; the old file stays until the new one is whole."""
+        with replacing(self.path) as temporary:
+            torch.save({"fingerprint": self.fingerprint, "state": state}, temporary)
+        self.written = time.monotonic()
+
+    def remove(self) -> None:
+        """The run is over."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,171 @@
+"""The whole job: a scene in, a .kilo out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fitting.neuralgs.checkpoint import Checkpoint
+from fitting.neuralgs.job import Job, prepare
+from fitting.neuralgs.merge import merge_to
+from fitting.neuralgs.model import NeuralModel, start_model
+from fitting.neuralgs.options import EFFORTS, CompressOptions, CompressResult, Effort, Progress, ProgressCallback
+from fitting.neuralgs.paper import fit_paper
+from fitting.neuralgs.size import drop_to_fit, plan_for_bytes, plan_for_quality, rescale_towards
+from fitting.neuralgs.tune import Tuner, judge
+from fitting.tensors import GaussianTensors
+from scenes.errors import KilofieldError
+from scenes.kilo import unpack_kilo, write_kilo
+from scenes.kilo_writer import encode_kilo
+from scenes.load import load_scene
+from scenes.neural_gaussians import NeuralGaussians
+
+__all__ = ["CompressOptions", "CompressResult", "Progress", "compress"]
+
+PREPARE_SHARE = 0.1  # of the whole run, for the progress bar
+RESOLUTION = 0.005  # scene radii: the detail merging may ignore, about a pixel's footprint at the usual distance
+LOOKS = 40  # times the quality is measured during a fit
+SIZE_CHECKS = (0.1, 0.25, 0.4, 0.55)  # of the steps: where a fit to a budget corrects its code units
+
+
+def compress(
+    source: Path, target: Path, options: CompressOptions, progress: ProgressCallback | None = None
+) -> CompressResult:
+    """Compresses the scene in `source` to the .kilo file `target`, replacing it only when all is done.
+
+    Raises `KilofieldError` for what the user can mend. The same input, options and device give the same bytes.
+    """
+    started = time.monotonic()
+    if not target.parent.is_dir():
+        raise KilofieldError(f"{target}: cannot write: no such folder {target.parent}")
+    torch.set_num_threads(1)  # small tensors: more threads only wait for each other, and one gives the same sums always
+    say = Reporter(progress)
+    say("reading", 0.0)
+    file = load_scene(source)
+    device = _device(options.device)
+    effort = EFFORTS[options.preset]
+    checkpoint = Checkpoint.beside(target, source, options)
+    state = checkpoint.load() if options.resume else None
+    job = prepare(
+        source, file.gaussians, effort, images=options.images, seed=options.seed, device=device, progress=say.preparing
+    )
+    fit = fit_paper if options.preset == "paper" else fit_ours
+    neural = fit(job, options, effort, checkpoint, state, say)
+    say("writing", 0.99)
+    tool = {"name": "kilofield", "preset": options.preset, "seed": options.seed}
+    report = write_kilo(target, neural, tool=tool)
+    psnr, ssim = _judge_file(neural, job)
+    checkpoint.remove()
+    say("done", 1.0)
+    return CompressResult(
+        path=target,
+        bytes=report.total,
+        source_bytes=file.bytes,
+        gaussians=len(neural),
+        source_gaussians=len(file.gaussians),
+        dropped=file.dropped,
+        psnr=psnr,
+        ssim=ssim,
+        seconds=time.monotonic() - started,
+        streams={name: int(n) for name, n in vars(report).items() if name != "total"},
+        preset=options.preset,
+        seed=options.seed,
+        notes=job.notes,
+    )
+
+
+def fit_ours(
+    job: Job,
+    options: CompressOptions,
+    effort: Effort,
+    checkpoint: Checkpoint,
+    state: dict[str, Any] | None,
+    say: Reporter,
+) -> NeuralGaussians:
+    """Merge, start from principal components, tune with a price on bits."""
+    degree, count = job.gaussians.sh_degree, len(job.gaussians)
+    plan = (
+        plan_for_quality(options.quality, count)
+        if options.max_bytes is None
+        else plan_for_bytes(options.max_bytes, count, degree)
+    )
+    say("merging", PREPARE_SHARE, f"{count:,} to {plan.count:,} Gaussians")
+    merged, weight = merge_to(job.gaussians, job.weight, plan.count, RESOLUTION * job.radius)
+    model = start_model(
+        merged,
+        weight,
+        coarseness=plan.coarseness,
+        layers=effort.layers,
+        width=effort.width,
+        networks=plan.networks,
+        seed=options.seed,
+        device=job.device,
+    )
+    tuner = Tuner(model, job.targets, job.radius, effort.steps, options.seed)
+    if state is not None:
+        tuner.restore(state)
+    watcher = _Watcher(job, options.max_bytes, checkpoint, say)
+    tuner.run(effort.steps, watcher)
+    neural = model.pack()
+    if options.max_bytes is not None:
+        neural = drop_to_fit(neural, weight[model.file_order()], options.max_bytes)
+    return neural
+
+
+@dataclass
+class _Watcher:
+    """Called after every step: checkpoints, measures, reports, and keeps a budget."""
+
+    job: Job
+    max_bytes: int | None
+    checkpoint: Checkpoint
+    say: Reporter
+    quality: str = ""
+
+    def __call__(self, tuner: Tuner, loss: float) -> None:
+        if self.max_bytes is not None and tuner.step in [int(c * tuner.steps) for c in SIZE_CHECKS]:
+            rescale_towards(tuner, self.max_bytes)
+        if tuner.step % max(tuner.steps // LOOKS, 1) == 0:
+            self.quality = self._measure(tuner.model)
+        self.checkpoint.save_when_due(tuner.state())
+        done = PREPARE_SHARE + (0.98 - PREPARE_SHARE) * tuner.step / tuner.steps
+        self.say("tuning", done, f"step {tuner.step:,}/{tuner.steps:,} · loss {loss:.4f}{self.quality}")
+
+    def _measure(self, model: NeuralModel) -> str:
+        with torch.no_grad():
+            psnr, _ = judge(model.decode(rounded_weights=True), self.job.held_out, model.antialiased)
+        size = encode_kilo(model.pack())[1].total
+        return f" · {psnr:.2f} dB · {size / 1000:,.0f} KB"
+
+
+class Reporter:
+    """Passes progress on, never going back."""
+
+    def __init__(self, callback: ProgressCallback | None) -> None:
+        self.callback = callback
+        self.done = 0.0
+
+    def __call__(self, stage: str, done: float, detail: str = "") -> None:
+        self.done = max(self.done, done)
+        if self.callback is not None:
+            self.callback(Progress(stage, self.done, detail))
+
+    def preparing(self, share: float, stage: str) -> None:
+        """Progress of `prepare`."""
+        self(stage, share * PREPARE_SHARE)
+
+
+def _judge_file(neural: NeuralGaussians, job: Job) -> tuple[float, float]:
+    """PSNR and SSIM of what a reader of the file sees."""
+    decoded = unpack_kilo(encode_kilo(neural)[0]).decode()
+    return judge(GaussianTensors.of(decoded, job.device), job.held_out, neural.antialiased)
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise KilofieldError("--device: expected a CUDA GPU, found none that torch can use")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")

@@ -1,0 +1,117 @@
+"""What every recipe starts from: the scene cleaned, the views with their pictures, each Gaussian's weight in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fitting.neuralgs.importance import visible_weight
+from fitting.neuralgs.options import Effort
+from fitting.neuralgs.targets import Target, photograph_target, picture_size, rendered_target
+from fitting.neuralgs.views import ASPECT, cameras_beside, virtual_cameras
+from fitting.tensors import GaussianTensors
+from scenes.cameras import Camera
+from scenes.captures import read_capture
+from scenes.errors import KilofieldError
+from scenes.extent import scene_extent
+from scenes.gaussians import Gaussians
+
+HELD_OUT = 8  # views kept for judging; of given cameras, every eighth as is the field's habit
+FAINTEST = 1 / 255  # opacity below which the rasteriser never draws a Gaussian
+INVISIBLE = 1e-4  # of the mean weight: a Gaussian this faint in all views is left out
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scene ready to be fitted."""
+
+    gaussians: Gaussians  # the visible ones
+    weight: NDArray[np.float64]  # [N] visible weight of each, pixels
+    targets: Sequence[Target]
+    held_out: Sequence[Target]
+    radius: float  # of the scene, world units
+    device: torch.device
+    notes: tuple[str, ...]  # for the user
+
+
+def prepare(
+    source: Path,
+    gaussians: Gaussians,
+    effort: Effort,
+    *,
+    images: Path | None,
+    seed: int,
+    device: torch.device,
+    progress: Callable[[float, str], None],
+) -> Job:
+    """Views, pictures and weights for fitting `gaussians`, read from `source`."""
+    drawn = gaussians.opacity_logits > np.log(FAINTEST / (1 - FAINTEST))
+    if not drawn.any():
+        raise KilofieldError(
+            f"{source}: opacity: expected Gaussians that can be seen, found all {len(drawn)} under 1/255"
+        )
+    gaussians = gaussians.select(drawn)
+    tensors = GaussianTensors.of(gaussians, device)
+    if images is None:
+        targets, held_out, notes = _own_pictures(source, gaussians, tensors, effort, seed, progress)
+    else:
+        targets, held_out, notes = _photographs(images, effort.side, device, progress)
+    progress(0.6, "weighing Gaussians")
+    weight = visible_weight(
+        tensors, targets, gaussians.antialiased, lambda f: progress(0.6 + 0.4 * f, "weighing Gaussians")
+    )
+    if weight.sum() == 0:
+        raise KilofieldError(f"{source}: views: expected to see the Gaussians, found nothing in {len(targets)} views")
+    seen = weight > INVISIBLE * weight.mean()
+    radius = scene_extent(gaussians).radius
+    return Job(gaussians.select(seen), weight[seen], targets, held_out, radius, device, notes)
+
+
+Pictures = tuple[list[Target], list[Target], tuple[str, ...]]
+
+
+def _own_pictures(
+    source: Path,
+    gaussians: Gaussians,
+    tensors: GaussianTensors,
+    effort: Effort,
+    seed: int,
+    progress: Callable[[float, str], None],
+) -> Pictures:
+    cameras, held_out, note = _cameras(source, gaussians, effort.views, seed)
+    targets = []
+    for i, camera in enumerate([*cameras, *held_out]):
+        targets.append(rendered_target(tensors, camera, *picture_size(effort.side, ASPECT), gaussians.antialiased))
+        progress(0.6 * (i + 1) / (len(cameras) + len(held_out)), "drawing the original")
+    return targets[: len(cameras)], targets[len(cameras) :], (note,)
+
+
+def _cameras(source: Path, gaussians: Gaussians, count: int, seed: int) -> tuple[list[Camera], list[Camera], str]:
+    """Cameras to fit with, cameras to judge by, and a word on where they come from."""
+    given = cameras_beside(source)
+    if given is not None and len(given) >= 2 * HELD_OUT:
+        held_out, rest = given[::HELD_OUT], [c for i, c in enumerate(given) if i % HELD_OUT]
+        chosen = np.linspace(0, len(rest) - 1, min(count, len(rest))).round().astype(int)
+        note = f"views: {len(chosen)} of the {len(given)} in cameras.json"
+        return [rest[i] for i in chosen], held_out[:: -(-len(held_out) // HELD_OUT)], note
+    cameras = virtual_cameras(gaussians, scene_extent(gaussians), count + HELD_OUT, seed)
+    return cameras[HELD_OUT:], cameras[:HELD_OUT], f"views: {count} virtual cameras"
+
+
+def _photographs(path: Path, side: int, device: torch.device, progress: Callable[[float, str], None]) -> Pictures:
+    capture = read_capture(path)
+    frames = capture.train or capture.test
+    held_out = capture.test if capture.train and capture.test else frames[::HELD_OUT]
+    kept = frames if capture.train and capture.test else [f for i, f in enumerate(frames) if i % HELD_OUT]
+    held_out = held_out[:: max(len(held_out) // HELD_OUT, 1)]
+    targets = []
+    for i, frame in enumerate([*kept, *held_out]):
+        targets.append(photograph_target(frame, side, device))
+        progress(0.6 * (i + 1) / (len(kept) + len(held_out)), "reading photographs")
+    notes = (f"views: {len(kept)} photographs, {len(capture.missing)} missing",)
+    return targets[: len(kept)], targets[len(kept) :], notes

@@ -1,0 +1,228 @@
+"""What is fitted: positions on a grid, integer codes, and the bank that decodes them, all as torch tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fitting.neuralgs.canonical import attribute_steps, canonical_attributes
+from fitting.tensors import GaussianTensors
+from fitting.torch_bank import ClusterBatch, evaluate_bank, initial_weights, quantise_weights
+from scenes.bank import BankShape, MlpBank
+from scenes.gaussians import Gaussians, sh_count
+from scenes.neural_gaussians import AttributeLayout, NeuralGaussians, PositionGrid
+from scenes.octree import morton_codes
+
+CODES = {0: 10, 1: 16, 2: 18, 3: 20}  # latent dimensions by SH degree; one without use costs next to nothing
+FREQUENCIES = (np.pi, 2 * np.pi)  # of the positional encoding beside the code
+LARGEST_CODE = 2000  # int16 with room to spare; no sensible code is near it
+
+
+@dataclass
+class NeuralModel:
+    """N Gaussians in K clusters; the tensors with gradients are what `parameters` lists."""
+
+    positions: Tensor  # [N, 3] world units
+    codes: Tensor  # [N, C] in units of one quantisation step
+    weights: Tensor  # [K, P]
+    prior_mean: Tensor  # [C] Laplace prior of each code dimension
+    prior_log_scale: Tensor  # [C]
+    shape: BankShape
+    grid: PositionGrid
+    clusters: NDArray[np.int64]  # [N]
+    boxes: NDArray[np.float32]  # [K, 2, 3] centre and half extent
+    output_offset: Tensor  # [D]
+    output_scale: Tensor  # [D]
+    sh_degree: int
+    antialiased: bool
+
+    def __post_init__(self) -> None:
+        self.batch = ClusterBatch(self.clusters, len(self.weights), self.positions.device)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The tensors that learn, by name."""
+        names = ("positions", "codes", "weights", "prior_mean", "prior_log_scale")
+        return {name: getattr(self, name) for name in names}
+
+    def snapped_positions(self) -> Tensor:
+        """[N, 3] on the grid, straight through."""
+        with torch.no_grad():
+            origin = torch.tensor(self.grid.origin, dtype=self.positions.dtype, device=self.positions.device)
+            cells = torch.round((self.positions - origin) / self.grid.step).clamp(0, 2**self.grid.bits - 1)
+            offset = cells * self.grid.step + origin - self.positions
+        return self.positions + offset
+
+    def decode(self, rounded_weights: bool) -> GaussianTensors:
+        """The Gaussians as a reader of the file will see them (weights too, when `rounded_weights`)."""
+        positions = self.snapped_positions()
+        codes = self.codes + (torch.round(self.codes) - self.codes).detach()
+        weights = quantise_weights(self.shape, self.weights)[0] if rounded_weights else self.weights
+        box = torch.from_numpy(self.boxes).to(positions)[torch.from_numpy(self.clusters).to(positions.device)]
+        local = (positions - box[:, 0]) / box[:, 1]
+        raw = evaluate_bank(self.shape, weights, local, codes, self.batch)
+        return attributes_to_tensors(positions, self.output_offset + self.output_scale * raw, self.sh_degree)
+
+    def bits(self, noise: Tensor) -> Tensor:
+        """The codes' expected bits under the prior, with uniform `noise` [N, C] standing in for rounding."""
+        distance = (self.codes + noise - self.prior_mean) / self.prior_log_scale.exp()
+        half = 0.5 / self.prior_log_scale.exp()
+        probability = _laplace_cdf(distance + half) - _laplace_cdf(distance - half)
+        return -torch.log2(probability.clamp_min(1e-9)).sum()
+
+    def freeze_positions(self) -> None:
+        """Positions stay in their cells from now on, and clusters become equal runs of their Morton order again."""
+        with torch.no_grad():
+            self.positions.copy_(self.snapped_positions())
+        self.positions.requires_grad_(False)
+        snapped = self.positions.detach().cpu().numpy()
+        self.set_clusters(morton_clusters(self.grid, snapped, len(self.weights)))
+
+    def set_clusters(self, clusters: NDArray[np.int64]) -> None:
+        """Gives each Gaussian [N] its network."""
+        self.clusters = clusters
+        self.batch = ClusterBatch(clusters, len(self.weights), self.positions.device)
+
+    def file_order(self) -> NDArray[np.int64]:
+        """[N] indices in the order of `pack`: by cluster, then along the Morton curve."""
+        cells = self.grid.cells(self.positions.detach().cpu().numpy())
+        return np.lexsort((morton_codes(cells), self.clusters))
+
+    @torch.no_grad()
+    def pack(self) -> NeuralGaussians:
+        """What goes into the file: every number as it will be read."""
+        quantised, steps = quantise_weights(self.shape, self.weights)
+        cells = self.grid.cells(self.positions.cpu().numpy())
+        order = self.file_order()
+        codes = torch.round(self.codes).clamp(-LARGEST_CODE, LARGEST_CODE)
+        return NeuralGaussians(
+            positions=self.grid.positions(cells[order]),
+            codes=codes.cpu().numpy().astype(np.int16)[order],
+            counts=np.bincount(self.clusters, minlength=len(self.weights)),
+            boxes=self.boxes,
+            bank=MlpBank(self.shape, exact_weights(self.shape, quantised.cpu().numpy(), steps.cpu().numpy())),
+            output_offset=self.output_offset.cpu().numpy(),
+            output_scale=self.output_scale.cpu().numpy(),
+            sh_degree=self.sh_degree,
+            grid=self.grid,
+            weight_steps=steps.cpu().numpy(),
+            antialiased=self.antialiased,
+        )
+
+
+def attributes_to_tensors(positions: Tensor, attributes: Tensor, sh_degree: int) -> GaussianTensors:
+    """Rasteriser input from attributes [N, D] in the order of `AttributeLayout`."""
+    layout = AttributeLayout(sh_degree)
+    vectors = attributes[:, layout.rotation]
+    return GaussianTensors(
+        positions,
+        attributes[:, layout.log_scale],
+        torch.cat([torch.ones_like(vectors[:, :1]), vectors], dim=1),
+        attributes[:, 0],
+        attributes[:, layout.sh].reshape(len(positions), sh_count(sh_degree), 3),
+    )
+
+
+def exact_weights(shape: BankShape, weights: NDArray[np.float32], steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[K, P] float32(integer * step), as a reader computes it."""
+    exact = np.empty_like(weights)
+    for i, block in enumerate(shape.blocks()):
+        integers = np.rint(weights[:, block.offset : block.stop] / steps[:, i : i + 1]).astype(np.int8)
+        exact[:, block.offset : block.stop] = integers.astype(np.float32) * steps[:, i : i + 1]
+    return exact
+
+
+def start_model(
+    gaussians: Gaussians,
+    weight: NDArray[np.float64],
+    *,
+    coarseness: float,
+    layers: int,
+    width: int,
+    networks: int,
+    seed: int,
+    device: torch.device,
+) -> NeuralModel:
+    """A model that decodes to `gaussians` as well as a rounded principal component analysis can.
+
+    `weight` [N] says how visible each is; one code unit is `coarseness` perceptual steps (`canonical.attribute_steps`).
+    """
+    grid = position_grid(gaussians)
+    attributes = canonical_attributes(gaussians)
+    steps = attribute_steps(gaussians.sh_degree)
+    share = np.sqrt(weight / weight.mean()).clip(0.1, 10)
+    offset = np.average(attributes, axis=0, weights=share).astype(np.float32)
+    components, codes = _principal_components((attributes - offset) / steps, share, CODES[gaussians.sh_degree])
+    shape = BankShape(FREQUENCIES, codes.shape[1], width, layers, attributes.shape[1])
+    weights = initial_weights(shape, networks, torch.Generator().manual_seed(seed))
+    linear = next(b for b in shape.blocks() if b.name == "linear")
+    weights[:, linear.offset : linear.stop] = torch.from_numpy((components * coarseness).astype(np.float32)).reshape(
+        1, -1
+    )
+    codes = torch.from_numpy((codes / coarseness).astype(np.float32))
+    clusters = morton_clusters(grid, gaussians.positions, networks)
+    learnt = (
+        torch.from_numpy(gaussians.positions.copy()),
+        codes,
+        weights,
+        codes.mean(0),
+        codes.std(0).div(1.4).clamp_min(0.1).log(),
+    )
+    return NeuralModel(
+        *(t.to(device).requires_grad_() for t in learnt),
+        shape,
+        grid,
+        clusters,
+        cluster_boxes(gaussians.positions, clusters, networks),
+        torch.from_numpy(offset).to(device),
+        torch.from_numpy(steps).to(device),
+        gaussians.sh_degree,
+        gaussians.antialiased,
+    )
+
+
+def _principal_components(
+    values: NDArray[np.float32], share: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Components [C, D] and codes [N, C] of centred `values` [N, D], weighted by `share` [N]."""
+    weighted = values * np.sqrt(share)[:, None]
+    vectors = np.linalg.eigh(weighted.T.astype(np.float64) @ weighted)[1][:, ::-1][:, :count]
+    vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])  # eigh's signs are free
+    return vectors.T, values @ vectors
+
+
+def position_grid(gaussians: Gaussians) -> PositionGrid:
+    """A cubic grid over all positions, its step a fraction of what the smaller Gaussians cover."""
+    low, high = gaussians.positions.min(axis=0).astype(np.float64), gaussians.positions.max(axis=0).astype(np.float64)
+    span = max(float((high - low).max()), 1e-6) * 1.02
+    fine = 0.25 * float(np.exp(np.median(np.sort(gaussians.log_scales, axis=1)[:, 1])))
+    bits = int(np.clip(np.ceil(np.log2(span / fine)), 10, 16))
+    step = span / (2**bits - 1)
+    origin = (low + high) / 2 - span / 2
+    return PositionGrid((float(origin[0]), float(origin[1]), float(origin[2])), step, bits)
+
+
+def morton_clusters(grid: PositionGrid, positions: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """[N] clusters of equal size, each a run of the Morton order."""
+    ranks = np.empty(len(positions), np.int64)
+    ranks[np.argsort(morton_codes(grid.cells(positions)), kind="stable")] = np.arange(len(positions))
+    return ranks * count // max(len(positions), 1)
+
+
+def cluster_boxes(positions: NDArray[np.float32], clusters: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+    """[K, 2, 3] centre and half extent of each cluster, a little widened for positions that still move."""
+    boxes = np.ones((count, 2, 3), np.float32)
+    for k in range(count):
+        mine = positions[clusters == k]
+        if len(mine):
+            low, high = mine.min(axis=0), mine.max(axis=0)
+            boxes[k] = (low + high) / 2, np.maximum((high - low) / 2 * 1.05, 1e-6)
+    return boxes
+
+
+def _laplace_cdf(x: Tensor) -> Tensor:
+    tail = 0.5 * torch.exp(-x.abs())
+    return torch.where(x > 0, 1 - tail, tail)

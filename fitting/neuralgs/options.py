@@ -1,0 +1,89 @@
+"""What the user chooses, what is reported while it runs, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from scenes.errors import KilofieldError
+
+Preset = Literal["draft", "balanced", "best", "paper"]
+Quality = Literal["small", "medium", "high"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """Effort is the preset's, size is the quality's unless `max_bytes` is given."""
+
+    preset: Preset = "balanced"
+    quality: Quality = "medium"
+    max_bytes: int | None = None
+    images: Path | None = None  # a capture: photographs are the target instead of the scene's own pictures
+    device: Device = "auto"
+    seed: int = 0
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for name, kind in (("preset", Preset), ("quality", Quality), ("device", Device)):
+            value = getattr(self, name)
+            if value not in get_args(kind):
+                raise KilofieldError(f"--{name}: expected one of {', '.join(get_args(kind))}, found {value}")
+        if self.max_bytes is not None and self.max_bytes < 1000:
+            raise KilofieldError(f"--max-mb: expected at least 0.001 MB, found {self.max_bytes / 1e6:g} MB")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a preset spends."""
+
+    steps: int  # of fine-tuning through the rasteriser
+    views: int  # pictures fitted to
+    side: int  # longest side of those pictures, pixels
+    layers: int  # hidden layers of the bank
+    width: int  # of the hidden layers
+
+
+EFFORTS: dict[str, Effort] = {
+    "draft": Effort(steps=700, views=120, side=320, layers=1, width=16),
+    "balanced": Effort(steps=7000, views=240, side=320, layers=1, width=24),
+    "best": Effort(steps=24000, views=400, side=448, layers=1, width=32),
+    "paper": Effort(steps=900, views=120, side=320, layers=4, width=128),
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One moment of a run."""
+
+    stage: str
+    done: float  # of the whole, 0 to 1
+    detail: str = ""
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class CompressResult:
+    """What was written, and how well it shows the original in views the fit never saw."""
+
+    path: Path
+    bytes: int
+    source_bytes: int
+    gaussians: int
+    source_gaussians: int
+    dropped: int  # rows of the source that were not finite numbers
+    psnr: float  # dB, mean over held-out views
+    ssim: float
+    seconds: float
+    streams: dict[str, int]  # bytes by purpose
+    preset: str
+    seed: int
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {**asdict(self), "path": str(self.path), "ratio": self.source_bytes / self.bytes}

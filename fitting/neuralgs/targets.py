@@ -1,0 +1,66 @@
+"""The pictures a fit aims at: the original scene's own, or photographs, kept as premultiplied RGBA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fitting.raster_view import RasterView
+from fitting.rasterize import rasterize
+from fitting.tensors import GaussianTensors
+from scenes.cameras import Camera
+from scenes.captures import Frame
+
+
+@dataclass(frozen=True)
+class Target:
+    """One view and its picture."""
+
+    camera: Camera
+    rgba: Tensor  # [H, W, 4] half floats, premultiplied by alpha: over any background it is rgb + (1 - a) background
+
+    def over(self, background: tuple[float, float, float]) -> Tensor:
+        """[H, W, 3] the picture over a background."""
+        rgba = self.rgba.float()
+        return rgba[..., :3] + (1 - rgba[..., 3:]) * torch.tensor(background, device=rgba.device)
+
+    def view(self, background: tuple[float, float, float], antialiased: bool) -> RasterView:
+        """The view to rasterise for comparing with `over(background)`."""
+        return RasterView.of(self.camera, self.rgba.shape[1], self.rgba.shape[0], background, antialiased)
+
+
+def rendered_target(tensors: GaussianTensors, camera: Camera, width: int, height: int, antialiased: bool) -> Target:
+    """The scene's own picture; what it is over black and over white tells colour and alpha."""
+    with torch.no_grad():
+        black = rasterize(*tensors, RasterView.of(camera, width, height, (0.0, 0.0, 0.0), antialiased))
+        white = rasterize(*tensors, RasterView.of(camera, width, height, (1.0, 1.0, 1.0), antialiased))
+    alpha = 1 - (white - black).mean(dim=2, keepdim=True)
+    return Target(camera, torch.cat([black, alpha], dim=2).half())
+
+
+def photograph_target(frame: Frame, side: int, device: torch.device) -> Target:
+    """A photograph, averaged down by whole factors until its longest side is at most `side` pixels."""
+    rgba = torch.from_numpy(frame.image())
+    rgba = torch.cat([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], dim=2)
+    factor = -(-max(rgba.shape[:2]) // side)
+    pooled = torch.nn.functional.avg_pool2d(rgba.permute(2, 0, 1)[None], factor)[0].permute(1, 2, 0)
+    return Target(frame.camera, pooled.contiguous().half().to(device))
+
+
+def picture_size(side: int, aspect: float) -> tuple[int, int]:
+    """Width and height in pixels with the longest side `side`."""
+    return (side, max(round(side / aspect), 1)) if aspect >= 1 else (max(round(side * aspect), 1), side)
+
+
+def mean_quality(pictures: Sequence[Tensor], truths: Sequence[Tensor]) -> tuple[float, float]:
+    """Mean PSNR in dB (of 8-bit exact pictures at most 99) and mean SSIM of pictures [H, W, 3]."""
+    from fitting.losses import ssim
+
+    squares = [float(((a.clamp(0, 1) - b.clamp(0, 1)) ** 2).mean()) for a, b in zip(pictures, truths, strict=True)]
+    psnr = [min(-10 * np.log10(max(s, 1e-12)), 99.0) for s in squares]
+    similarity = [float(ssim(a.clamp(0, 1), b.clamp(0, 1))) for a, b in zip(pictures, truths, strict=True)]
+    return float(np.mean(psnr)), float(np.mean(similarity))

@@ -1,0 +1,93 @@
+"""Where to look from, when all there is is the scene: cameras placed where a person would stand.
+
+Around an object they look inwards from every side; in a room, which is a scene that surrounds its own free middle, most
+stand in the free space and look every way. INRIA's `cameras.json` beside the file, when there is one, knows better.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fitting.raster_view import RasterView
+from fitting.rasterize import rasterize
+from fitting.tensors import GaussianTensors
+from scenes.camera_files import read_cameras
+from scenes.cameras import Camera, look_at
+from scenes.extent import Extent
+from scenes.gaussians import Gaussians
+
+NEAREST, FARTHEST = 1.2, 2.8  # radii from the centre of an object
+AIMED_AT_CENTRE = 0.35  # of the cameras; the others aim at Gaussians, so that all parts are seen well
+FOV_Y = (0.7, 1.0)  # radians: 40 to 57 degrees, what people film with
+WALLS = 5  # of six directions from the middle that must be closed, and open nearby, before a scene counts as a room
+FREE = 0.4  # radii around the middle of a room that are nearly empty
+CLOSED, OPEN = 0.1, 0.7  # shares of the background that shine through
+INSIDE_SHARE = 0.6  # of the cameras stand in the room; the others stay outside, for a hollow object looks like a room
+ASPECT = 3 / 2
+SIDEWAYS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
+
+
+def virtual_cameras(gaussians: Gaussians, extent: Extent, count: int, seed: int) -> list[Camera]:
+    """`count` cameras around the object, or in the room; the same for the same seed."""
+    rng = np.random.default_rng((seed, 1))
+    aims = _aims(gaussians, extent, count, rng)
+    positions = _eyes_around(extent, count, rng)
+    if is_room(gaussians, extent):
+        inside = rng.random((count, 1)) < INSIDE_SHARE
+        positions = np.where(inside, _eyes_inside(extent, count, rng), positions)
+    fovs = rng.uniform(*FOV_Y, count)
+    return [look_at(eye, aim, extent.up, float(fov)) for eye, aim, fov in zip(positions, aims, fovs, strict=True)]
+
+
+def cameras_beside(source: Path) -> list[Camera] | None:
+    """The cameras of INRIA's trainer: `cameras.json` beside the .ply, or two folders up as it is written."""
+    for folder in (source.parent, source.parent.parent, source.parent.parent.parent):
+        if (folder / "cameras.json").is_file():
+            return read_cameras(folder / "cameras.json")
+    return None
+
+
+def is_room(gaussians: Gaussians, extent: Extent) -> bool:
+    """Whether the scene closes off the view from its own middle, with nothing but air nearby."""
+    near = np.linalg.norm(gaussians.positions - extent.centre, axis=1) < FREE * extent.radius
+    closed = _shine_through(gaussians, extent) < CLOSED
+    free = _shine_through(gaussians.select(near), extent) > OPEN
+    return bool((closed & free).sum() >= WALLS)
+
+
+def _shine_through(gaussians: Gaussians, extent: Extent) -> NDArray[np.float64]:
+    """[6] the share of the background seen from the middle in each direction."""
+    tensors, shares = GaussianTensors.of(gaussians), []
+    for direction in SIDEWAYS:
+        camera = look_at(extent.centre, extent.centre + np.array(direction), extent.up, np.pi / 2)
+        over = [rasterize(*tensors, RasterView.of(camera, 64, 64, (b, b, b))) for b in (0.0, 1.0)]
+        shares.append(float((over[1] - over[0]).mean()))
+    return np.array(shares)
+
+
+def _aims(gaussians: Gaussians, extent: Extent, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """[count, 3] points to look at: the centre, or Gaussians drawn by how much of a picture they cover."""
+    inside = np.linalg.norm(gaussians.positions - extent.centre, axis=1) <= extent.radius
+    size = np.exp(gaussians.log_scales.max(axis=1)) / (1 + np.exp(-gaussians.opacity_logits))
+    weights = np.where(inside, size, 0).astype(np.float64)
+    if weights.sum() == 0:
+        return np.tile(extent.centre, (count, 1))
+    drawn = gaussians.positions[rng.choice(len(gaussians), count, p=weights / weights.sum())]
+    return np.where(rng.random((count, 1)) < AIMED_AT_CENTRE, extent.centre, drawn)
+
+
+def _eyes_around(extent: Extent, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """[count, 3] on every side, between the nearest and the farthest distance."""
+    directions = rng.normal(size=(count, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return extent.centre + directions * extent.radius * rng.uniform(NEAREST, FARTHEST, (count, 1))
+
+
+def _eyes_inside(extent: Extent, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """[count, 3] in the middle half of the room, at about one height."""
+    offsets = rng.uniform(-0.5, 0.5, (count, 3))
+    offsets -= 0.7 * (offsets @ extent.up)[:, None] * extent.up
+    return extent.centre + offsets * extent.radius
