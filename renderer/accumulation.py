@@ -1,4 +1,4 @@
-"""The picture Gaussians are blended into, front to back: premultiplied colour, alpha, and which pixels are finished."""
+"""The picture Gaussians are blended into, front to back: premultiplied colour and alpha."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ def check_size(context: moderngl.Context, width: int, height: int) -> None:
 
 
 class Accumulation:
-    """An RGBA float picture of which row 0 is the top, and a depth buffer that closes finished pixels."""
+    """An RGBA float picture of which row 0 is the top."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
-        self._closer = compile_program(context, "screen_triangle.vert", "screen_saturated.frag")
         self._composite = compile_program(context, "screen_triangle.vert", "screen_composite.frag")
-        self._close_array = context.vertex_array(self._closer, [])
         self._composite_array = context.vertex_array(self._composite, [])
         self.size = (0, 0)
 
@@ -34,26 +32,10 @@ class Accumulation:
         if self.size != (width, height):
             self._allocate(width, height)
         self.framebuffer.use()
-        self.framebuffer.clear(depth=1.0)
-        self.resume()
-
-    def resume(self) -> None:
-        """Back to blending quads after `close_saturated`."""
-        context = self._context
-        self.framebuffer.use()
-        context.enable_only(moderngl.BLEND | moderngl.DEPTH_TEST)
-        context.blend_func = moderngl.ONE_MINUS_DST_ALPHA, moderngl.ONE
-        context.blend_equation = moderngl.FUNC_ADD
-        context.depth_func = "<"
-        self.framebuffer.depth_mask = False
-
-    def close_saturated(self) -> None:
-        """Marks pixels behind which nothing can be seen; quads drawn later are not shaded there."""
-        self._depth_only.use()
-        self._context.enable_only(moderngl.DEPTH_TEST)
-        self.colour.use(0)
-        self._close_array.render(moderngl.TRIANGLES, vertices=3)
-        self.resume()
+        self.framebuffer.clear()
+        self._context.enable_only(moderngl.BLEND)
+        self._context.blend_func = moderngl.ONE_MINUS_DST_ALPHA, moderngl.ONE
+        self._context.blend_equation = moderngl.FUNC_ADD
 
     def read(self) -> Floats:
         """[H, W, 4] premultiplied colour and alpha."""
@@ -71,21 +53,18 @@ class Accumulation:
     def _allocate(self, width: int, height: int) -> None:
         if self.size != (0, 0):
             self._release_target()
-        context = self._context
-        self.colour = context.texture((width, height), 4, dtype="f4")
-        self._depth = context.depth_renderbuffer((width, height))
-        self.framebuffer = context.framebuffer([self.colour], self._depth)
-        self._depth_only = context.framebuffer([], self._depth)
+        self.colour = self._context.texture((width, height), 4, dtype="f4")
+        self.framebuffer = self._context.framebuffer([self.colour])
         self.size = (width, height)
 
     def _release_target(self) -> None:
-        for thing in (self.framebuffer, self._depth_only, self.colour, self._depth):
-            thing.release()
+        self.framebuffer.release()
+        self.colour.release()
         self.size = (0, 0)
 
     def release(self) -> None:
         """Frees everything."""
         if self.size != (0, 0):
             self._release_target()
-        for thing in (self._close_array, self._composite_array, self._closer, self._composite):
-            thing.release()
+        self._composite_array.release()
+        self._composite.release()

@@ -5,6 +5,8 @@ Offsets come from `BankShape.blocks()`, the declaration numpy and torch read too
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scenes.bank import SINE_FREQUENCY, BankShape
 
 SHARED_BYTES = 32768  # the least shared memory OpenGL 4.3 guarantees a workgroup
@@ -22,7 +24,7 @@ def bank_defines(shape: BankShape) -> dict[str, int]:
     """Array sizes and offsets; an array that would be empty gets one element."""
     defines = {
         "BANK_PARAMETERS": shape.parameters,
-        "BANK_VALUES": max(-(-shape.inputs // 4) * 4, shape.width),
+        "BANK_VALUES": max(shape.inputs, shape.width),
         "BANK_NEXT": max(shape.width, 1),
         "BANK_CODES": max(shape.code, 1),
         "BANK_OUTPUTS": shape.outputs,
@@ -38,7 +40,7 @@ def bank_uniforms(shape: BankShape) -> dict[str, int]:
         "bank_code": shape.code,
         "bank_frequencies": len(shape.frequencies),
         "bank_output_count": shape.outputs,
-        "bank_input_count": shape.inputs,
+        "bank_layers": shape.layers,
     }
 
 
@@ -46,28 +48,28 @@ def loop_iterations(shape: BankShape) -> int:
     """About how often a thread goes round the loops of `shaders/bank_network.glsl` for one point, at most."""
     fan_in, hidden = shape.inputs, 0
     for _ in range(shape.layers):
-        hidden += shape.width // 4 * (-(-fan_in // 4) + 10) + 8
+        hidden += shape.width // 4 * (fan_in + 5) + shape.width
         fan_in = shape.width
-    per_output = (shape.width // 4) * 5 * bool(shape.layers) + shape.code * shape.linear + 4
+    per_output = shape.width * bool(shape.layers) + shape.code * shape.linear + 4
     return hidden + shape.outputs * per_output + 7 * len(shape.frequencies) + 2 * shape.code + 8
 
 
 def bank_glsl(shape: BankShape) -> str:
-    """The chunk `bank.glsl`: frequencies, activations and the hidden layers, one call each."""
-    count = max(len(shape.frequencies), 1)
-    frequencies = ", ".join(repr(float(f)) for f in shape.frequencies) or "0.0"
-    rows = ["bank_input_count", *["bank_width"] * shape.layers]
-    layers = "\n".join(
-        f"    bank_hidden(BANK_HIDDEN{layer}, BANK_HIDDEN{layer}_BIAS, {rows[layer]});" for layer in range(shape.layers)
-    )
+    """The chunk `bank.glsl`: frequencies, activations, and where the hidden layers lie."""
+    matrices = [b for b in shape.blocks() if b.name.startswith("hidden") and not b.name.endswith("bias")]
     return f"""\
-uniform int bank_input_count;
-const float BANK_FREQUENCIES[{count}] = float[{count}]({frequencies});
-float bank_frequency(int i) {{ return BANK_FREQUENCIES[i]; }}
+{_table("float", "bank_frequency", [float(f) for f in shape.frequencies])}
+{_table("int", "bank_matrix", [block.offset for block in matrices])}
+{_table("int", "bank_rows", [block.rows for block in matrices])}
 float bank_activate(float x) {{ return {_ACTIVATIONS[shape.activation]}; }}
 float bank_activate_output(float x) {{ return {_OUTPUT_ACTIVATIONS[shape.output_activation]}; }}
-void bank_hidden(int matrix, int bias, int rows);
-void bank_hidden_layers() {{
-{layers}
-}}
 """
+
+
+def _table(kind: str, name: str, values: Sequence[float]) -> str:
+    """A constant array and the function that reads it; never an empty array, which GLSL has not."""
+    items = ", ".join(map(repr, values)) or "0"
+    size = max(len(values), 1)
+    return f"""\
+const {kind} {name.upper()}_TABLE[{size}] = {kind}[{size}]({items});
+{kind} {name}(int i) {{ return {name.upper()}_TABLE[i]; }}"""

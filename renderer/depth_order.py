@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.layouts import FLOATS
+from renderer.reference import DILATION, FRUSTUM_MARGIN
 from scenes.cameras import NEAR, Camera
 from scenes.gaussians import Floats
 
@@ -30,17 +30,24 @@ def depth_order(
     return front[visible[np.argsort(depth[visible], kind="stable")]].astype(np.uint32)
 
 
+def slope_limits(camera: Camera, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The least and the most [2] x/z and y/z at which the projection is linearised: the frustum, a little wider."""
+    focal, centre = np.reshape(camera.intrinsics(width, height), (2, 2))
+    size = np.array([width, height])
+    margin = FRUSTUM_MARGIN * 0.5 * size
+    return (-centre - margin) / focal, (size - centre + margin) / focal
+
+
 def _may_touch(slope: Floats, angular: Floats, camera: Camera, width: int, height: int) -> NDArray[np.bool_]:
     """[V] whether an ellipse at view direction `slope` [V, 3] with radius / depth `angular` [V] can touch the picture.
 
-    The norm of the Jacobian, with the clamp of the projection, bounds how far a deviation reaches in pixels.
+    The norm of the Jacobian's rows, with their slope clamped, bounds how far a deviation reaches in pixels.
     """
-    fx, fy, cx, cy = camera.intrinsics(width, height)
+    focal, centre = np.reshape(camera.intrinsics(width, height), (2, 2)).astype(np.float32)
+    stretch = focal * np.hypot(1.0, np.max(np.abs(slope_limits(camera, width, height)), axis=0)).astype(np.float32)
     touches = np.ones(len(slope), bool)
-    for axis, focal, centre, size in ((0, fx, cx, width), (1, fy, cy, height)):
-        limit = FLOATS["JACOBIAN_LIMIT"] * 0.5 * size / focal
-        stretch = np.float32(focal * np.hypot(1.0, limit))
-        bound = REACH * np.sqrt((stretch * angular) ** 2 + np.float32(FLOATS["DILATION"]))
-        pixel = np.float32(focal) * slope[:, axis] + np.float32(centre)
+    for axis, size in enumerate((width, height)):
+        bound = np.float32(REACH) * np.sqrt((stretch[axis] * angular) ** 2 + np.float32(DILATION))
+        pixel = focal[axis] * slope[:, axis] + centre[axis]
         touches &= (pixel >= -bound) & (pixel <= size + bound)
     return touches

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import moderngl
 import numpy as np
+from numpy.typing import NDArray
 
 from renderer.accumulation import Accumulation, check_size
 from renderer.decode import decode
@@ -31,7 +32,7 @@ class FrameFacts:
 
     gaussians: int = 0  # in the scene
     candidates: int = 0  # sorted and drawn: in front of the camera and perhaps inside the picture
-    wall_ms: dict[str, float] = field(default_factory=dict)  # by stage: sort, project, blend
+    wall_ms: dict[str, float] = field(default_factory=dict)  # by stage: project, sort, blend, and total
 
 
 class GaussianRenderer:
@@ -108,19 +109,25 @@ class GaussianRenderer:
         self._target.composite(framebuffer, background)
 
     def _accumulate(self, camera: Camera, width: int, height: int, sh_degree: int | None, scale: float) -> None:
-        scene = self.scene
         check_size(self.context, width, height)
+        with self.times.stage("total", on_gpu=False):
+            order = self._stages(self.scene, camera, width, height, sh_degree, scale)
+        self.facts = FrameFacts(len(self.scene), len(order), dict(self.times.wall_ms))
+
+    def _stages(
+        self, scene: GpuGaussians, camera: Camera, width: int, height: int, sh_degree: int | None, scale: float
+    ) -> NDArray[np.uint32]:
         antialiased = scene.antialiased if self.antialiased is None else self.antialiased
         degree = scene.sh_degree if sh_degree is None else sh_degree
         with self.times.stage("project"):
             self._projection.run(scene, camera, width, height, degree, antialiased, scale)
-        with self.times.stage("sort", on_gpu=False):
+        with self.times.stage("sort", on_gpu=False):  # of the CPU, while the device projects
             order = depth_order(scene.positions, scene.radii, camera, width, height, scale)
             self._quads.upload_order(order)
         with self.times.stage("blend"):
             self._target.begin(width, height)
             self._quads.draw(self._projection.records, len(order), self._target)
-        self.facts = FrameFacts(len(scene), len(order), dict(self.times.wall_ms))
+        return order
 
     def release(self) -> None:
         """Frees everything in video memory."""

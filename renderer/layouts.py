@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from renderer.reference import DILATION, FRUSTUM_MARGIN, MAX_ALPHA, MIN_ALPHA
 from scenes.cameras import NEAR
 from scenes.gaussians import SH_C0
 
@@ -100,12 +101,12 @@ STRUCTS = (GEOMETRY, RECORD, DECODE_JOB)
 
 FLOATS = {
     "NEAR": NEAR,
-    "DILATION": 0.3,  # px^2 added to both variances: no splat is thinner than a pixel (3DGS)
-    "JACOBIAN_LIMIT": 1.3,  # times tan(fov / 2): where the linearised projection is clamped (3DGS)
-    "ALPHA_MAX": 0.99,  # of one Gaussian at one pixel (3DGS)
-    "ALPHA_MIN": 1.0 / 255.0,  # fainter is skipped (3DGS)
-    "TRANSMITTANCE_MIN": 1e-4,  # a pixel this dark is finished (3DGS)
-    "LOG2_255": float(np.log2(255.0)),
+    "DILATION": DILATION,
+    "FRUSTUM_MARGIN": FRUSTUM_MARGIN,
+    "MAX_ALPHA": MAX_ALPHA,
+    "MIN_ALPHA": MIN_ALPHA,
+    "LOG2_MIN_ALPHA": float(np.log2(MIN_ALPHA)),
+    "LOG2_E": float(np.log2(np.e)),
     "SH_C0": SH_C0,
 }
 

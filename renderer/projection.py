@@ -5,6 +5,7 @@ from __future__ import annotations
 import moderngl
 import numpy as np
 
+from renderer.depth_order import slope_limits
 from renderer.gpu_gaussians import GpuGaussians
 from renderer.layouts import BINDINGS, GROUP, RECORD
 from renderer.shader_library import compile_compute, set_uniforms
@@ -52,13 +53,15 @@ class Projection:
 
     def _set_camera(self, camera: Camera, width: int, height: int) -> None:
         fx, fy, cx, cy = camera.intrinsics(width, height)
+        low, high = slope_limits(camera, width, height)
         set_uniforms(
             self._shader,
             camera_from_world=tuple(camera.camera_from_world.astype(np.float32).T.ravel().tolist()),
             camera_position=tuple(camera.position.tolist()),
             focal=(fx, fy),
             principal=(cx, cy),
-            tan_half_fov=(0.5 * width / fx, 0.5 * height / fy),
+            lowest_slope=tuple(low),
+            highest_slope=tuple(high),
             size=(width, height),
         )
 

@@ -1,7 +1,8 @@
 """The quads path: one rectangle a Gaussian, along its ellipse's axes, blended front to back.
 
-Quads are drawn in batches, nearest first. Between batches the pixels that are finished are closed by the depth buffer,
-which is what "stop at T < 1e-4" is in 3DGS: on solid scenes most fragments lie behind finished pixels.
+On llvmpipe most of a frame is rasterising and blending, little is the fragment's arithmetic. Measured there on
+playbot-125k and hamburger, and left out: closing finished pixels by the depth buffer between slices (0 to 5 % faster), one triangle
+in place of two (10 % faster on small splats, 10 % slower on large ones), half floats (5 % slower).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from renderer.layouts import BINDINGS
 from renderer.shader_library import compile_program, set_uniforms
 
 BATCH = 1024  # quads of one instance
-FIRST_SLICE = 8  # the nearest 1/8 of the quads are drawn before finished pixels are first closed
 
 
 class Quads:
@@ -43,16 +43,9 @@ class Quads:
         """Blends the first `count` records of the order into `target`, which has begun."""
         records.bind_to_storage_buffer(BINDINGS["RECORDS"])
         self._order.bind_to_storage_buffer(BINDINGS["ORDER"])
-        first, step = 0, -(-count // FIRST_SLICE)
-        while first < count:
-            if first:
-                target.close_saturated()
-            self._draw_slice(first, min(step, count - first), target)
-            first += step
-
-    def _draw_slice(self, first: int, count: int, target: Accumulation) -> None:
-        set_uniforms(self._program, first=first, count=count, size=target.size)
-        self._array.render(moderngl.TRIANGLES, instances=-(-count // BATCH))
+        set_uniforms(self._program, count=count, size=target.size)
+        if count:
+            self._array.render(moderngl.TRIANGLES, instances=-(-count // BATCH))
 
     def release(self) -> None:
         """Frees everything."""

@@ -6,6 +6,7 @@
 
 layout(std430, binding = WEIGHTS_BINDING) readonly buffer Weights { float weights[]; };
 
+uniform int bank_layers;
 uniform int bank_width;
 uniform int bank_code;
 uniform int bank_frequencies;
@@ -63,31 +64,23 @@ void bank_encode(vec3 local) {
     for (int c = 0; c < bank_code; ++c) bank_values[at++] = bank_codes[c];
 }
 
-// Rows are taken four at a time. Past the last row the values are 0 and the weights those of the bias, which follows.
-void bank_hidden(int matrix, int bias, int rows) {
-    for (int row = rows; row < ((rows + 3) & ~3); ++row) bank_values[row] = 0.0;
+void bank_hidden(int matrix, int rows) {
+    int bias = matrix + rows * bank_width;
     for (int column = 0; column < bank_width; column += 4) {
         vec4 sum = bank_weights_4(bias + column);
-        for (int row = 0; row < rows; row += 4) {
-            int at = matrix + row * bank_width + column;
-            sum += bank_values[row] * bank_weights_4(at);
-            sum += bank_values[row + 1] * bank_weights_4(at + bank_width);
-            sum += bank_values[row + 2] * bank_weights_4(at + 2 * bank_width);
-            sum += bank_values[row + 3] * bank_weights_4(at + 3 * bank_width);
+        for (int row = 0; row < rows; ++row) {
+            sum += bank_values[row] * bank_weights_4(matrix + row * bank_width + column);
         }
         for (int k = 0; k < 4; ++k) bank_next[column + k] = bank_activate(sum[k]);
     }
-    for (int column = 0; column < bank_width; column += 4) {
-        for (int k = 0; k < 4; ++k) bank_values[column + k] = bank_next[column + k];
-    }
+    for (int column = 0; column < bank_width; ++column) bank_values[column] = bank_next[column];
 }
 
 float bank_output(int column) {
     float sum = bank_weight(BANK_OUTPUT_BIAS + column);
 #ifdef BANK_OUTPUT
-    for (int row = 0; row < bank_width; row += 4) {
-        int at = BANK_OUTPUT + row * bank_output_count + column;
-        for (int k = 0; k < 4; ++k) sum += bank_values[row + k] * bank_weight(at + k * bank_output_count);
+    for (int row = 0; row < bank_width; ++row) {
+        sum += bank_values[row] * bank_weight(BANK_OUTPUT + row * bank_output_count + column);
     }
 #endif
 #ifdef BANK_LINEAR
@@ -101,6 +94,7 @@ float bank_output(int column) {
 // `local`: position in [-1, 1] of the network's box; bank_codes[] is filled by the caller.
 void bank_evaluate(vec3 local) {
     bank_encode(local);
-    bank_hidden_layers();
+    // One call in a loop, not a call a layer: every call is inlined, and compiling takes seconds
+    for (int layer = 0; layer < bank_layers; ++layer) bank_hidden(bank_matrix(layer), bank_rows(layer));
     for (int column = 0; column < bank_output_count; ++column) bank_outputs[column] = bank_output(column);
 }

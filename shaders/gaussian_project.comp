@@ -20,7 +20,7 @@ uniform bool antialiased;     // opacity compensated for the dilation
 #include "gaussian_projection.glsl"
 #include "gaussian_harmonics.glsl"
 
-// Half axes where alpha falls to ALPHA_MIN, from the eigenvalues of the covariance: the long one, and the short length.
+// Half axes where alpha falls to MIN_ALPHA, from the eigenvalues of the covariance: the long one, and the short length.
 void ellipse_axes(vec4 covariance, float reach, inout Record record) {
     float middle = 0.5 * (covariance.x + covariance.z);
     float half_difference = 0.5 * (covariance.x - covariance.z);
@@ -43,10 +43,10 @@ Record record_of(uint i) {
 
     float opacity = 1.0 / (1.0 + exp(-g.position_opacity.w));
     if (antialiased) opacity *= sqrt(p.raw.w / p.dilated.w);
-    if (!(opacity > ALPHA_MIN)) return record;
+    if (!(opacity > MIN_ALPHA)) return record;
 
     float log_opacity = log2(opacity);
-    float reach = sqrt(2.0 * (log_opacity + LOG2_255) / 1.4426950408889634); // sqrt(2 ln(255 opacity)) deviations
+    float reach = sqrt(2.0 * (log_opacity - LOG2_MIN_ALPHA) / LOG2_E); // sqrt(2 ln(opacity / MIN_ALPHA)) deviations
     vec2 bounds = reach * sqrt(p.dilated.xz);
     if (any(greaterThan(abs(p.centre - 0.5 * size), bounds + 0.5 * size))) return record;
 

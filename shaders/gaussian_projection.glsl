@@ -7,7 +7,8 @@
 uniform mat4 camera_from_world;
 uniform vec2 focal;        // pixels
 uniform vec2 principal;    // pixels
-uniform vec2 tan_half_fov;
+uniform vec2 lowest_slope;  // x/z and y/z of the widened frustum, where the Jacobian is clamped
+uniform vec2 highest_slope;
 uniform float splat_scale; // multiplies every standard deviation
 
 struct Projection {
@@ -31,13 +32,12 @@ Projection project_gaussian(Geometry g) {
     p.view = (camera_from_world * vec4(g.position_opacity.xyz, 1.0)).xyz;
     p.centre = focal * p.view.xy / p.view.z + principal;
 
-    // Jacobian of the perspective division, at a point clamped to a little more than the field of view
-    vec2 limit = JACOBIAN_LIMIT * tan_half_fov;
-    vec2 slope = clamp(p.view.xy / p.view.z, -limit, limit);
-    mat3 axes = mat3(camera_from_world) * rotation_matrix(g.rotation);
+    // Jacobian of the perspective division times the Gaussian's axes, row by row
+    vec2 slope = clamp(p.view.xy / p.view.z, lowest_slope, highest_slope);
+    mat3 axes = transpose(mat3(camera_from_world) * rotation_matrix(g.rotation));
     vec3 deviation = splat_scale * exp(g.log_scale.xyz);
-    vec3 row_x = focal.x / p.view.z * deviation * (vec3(axes[0].x, axes[1].x, axes[2].x) - slope.x * vec3(axes[0].z, axes[1].z, axes[2].z));
-    vec3 row_y = focal.y / p.view.z * deviation * (vec3(axes[0].y, axes[1].y, axes[2].y) - slope.y * vec3(axes[0].z, axes[1].z, axes[2].z));
+    vec3 row_x = focal.x / p.view.z * deviation * (axes[0] - slope.x * axes[2]);
+    vec3 row_y = focal.y / p.view.z * deviation * (axes[1] - slope.y * axes[2]);
 
     // The determinant by Cauchy and Binet: xx * yy - xy * xy cancels to noise for long thin ellipses
     vec3 minors = cross(row_x, row_y);

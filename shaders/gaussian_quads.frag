@@ -10,7 +10,7 @@ out vec4 blended;
 void main() {
     float square = dot(local, local);
     if (square > 1.0) discard;
-    // opacity * exp(-r^2 / 2) in base 2, written so that it is ALPHA_MIN where square = 1
-    float alpha = min(ALPHA_MAX, exp2(colour_opacity.a - square * (colour_opacity.a + LOG2_255)));
+    // opacity * exp(-r^2 / 2) in base 2, where r is the reach times sqrt(square)
+    float alpha = min(MAX_ALPHA, exp2(mix(colour_opacity.a, LOG2_MIN_ALPHA, square)));
     blended = vec4(colour_opacity.rgb * alpha, alpha);
 }
