@@ -1,5 +1,5 @@
 # The first `make demo` or `make test` does all the set-up; later ones only when requirements.lock changed.
-# KILOFIELD_PYTHON=/path/to/python chooses the interpreter the environment is made with.
+# KILOFIELD_PYTHON=/path/to/python chooses the interpreter .venv is made with; remove .venv to change it later.
 
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
