@@ -18,7 +18,7 @@ from torch import Tensor
 from fitting.raster_numba_project import view_array
 from fitting.raster_taichi_blend import SLOT, blend, blend_backward, blend_weights
 from fitting.raster_taichi_project import RECORD, WIDTH, count_pairs, list_pairs, project, project_backward
-from fitting.raster_taichi_runtime import start
+from fitting.raster_taichi_runtime import launch
 from fitting.raster_view import RasterView
 
 Tensors = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # positions, log_scales, rotations, opacity_logits, sh
@@ -59,7 +59,7 @@ def forward(
     stops = torch.empty_like(bins.starts[1:])
     if len(bins.ids):
         state = _state(bins, 4 * bins.rows)
-        blend(bins.starts, bins.ids, records, *view.background, state, stops, image, bins.rows)
+        launch(blend, bins.starts, bins.ids, records, *view.background, state, stops, image, bins.rows)
     else:
         image[:] = image.new_tensor(view.background)
     return image, Saved(tensors, view, records, bins, stops, image.detach())  # autograd makes `image` itself its own
@@ -72,15 +72,13 @@ def backward(saved: Saved, grad_image: Tensor) -> tuple[Tensor, ...]:
     bins, view = saved.bins, saved.view
     if not len(bins.ids):
         return grads
-    start(grad_image.device)
     slots = saved.records.new_zeros(len(bins.ids), SLOT)
     state = _state(bins, 5 * bins.rows + 6)
     tiles = (bins.starts, saved.stops, bins.ids, bins.pairs)
-    blend_backward(*tiles, saved.records, saved.image, grad_image, state, slots, bins.rows)
+    launch(blend_backward, *tiles, saved.records, saved.image, grad_image, state, slots, bins.rows)
     gather = (bins.order, bins.firsts, slots, saved.records)
-    project_backward(
-        *gather, *saved.tensors, _view_tensor(view, grad_image.device), view.antialiased, *grads, sh.shape[1]
-    )
+    seen_from = (_view_tensor(view, grad_image.device), view.antialiased)
+    launch(project_backward, *gather, *saved.tensors, *seen_from, *grads, sh.shape[1])
     return grads
 
 
@@ -93,7 +91,8 @@ def importance(
     if len(bins.ids):
         weights = records.new_empty(len(bins.ids))
         state = _state(bins, bins.rows)
-        blend_weights(bins.starts, bins.ids, bins.pairs, records, view.width, view.height, state, weights, bins.rows)
+        tiles = (bins.starts, bins.ids, bins.pairs)
+        launch(blend_weights, *tiles, records, view.width, view.height, state, weights, bins.rows)
         firsts = bins.firsts.cpu().numpy()
         sums = np.concatenate([[0.0], np.cumsum(weights.cpu().numpy(), dtype=np.float64)])
         total[bins.order.cpu().numpy()] = sums[firsts[1:]] - sums[firsts[:-1]]
@@ -114,8 +113,8 @@ def _project(tensors: Tensors, view: RasterView) -> tuple[Tensor, Bins]:
     records = positions.new_empty(len(positions), RECORD)
     depths = positions.new_empty(len(positions))
     if len(positions):
-        start(positions.device)
-        project(*tensors, _view_tensor(view, positions.device), view.antialiased, records, depths, sh.shape[1])
+        seen_from = (_view_tensor(view, positions.device), view.antialiased)
+        launch(project, *tensors, *seen_from, records, depths, sh.shape[1])
     return records, _bin(records, depths, view)
 
 
@@ -124,13 +123,13 @@ def _bin(records: Tensor, depths: Tensor, view: RasterView) -> Bins:
     tiles_x, tiles_y = -(-view.width // WIDTH), -(-view.height // rows)
     depths, order = torch.sort(depths, stable=True)
     order = order[: int(torch.isfinite(depths).sum())].int()
-    firsts = torch.zeros(len(order) + 1, dtype=torch.int32, device=records.device)
+    counts = order.new_zeros(len(order) + 1)
     if len(order):
-        count_pairs(order, records, tiles_x, tiles_y, firsts[1:], rows)
-        torch.cumsum(firsts, 0, dtype=torch.int32, out=firsts)
+        launch(count_pairs, order, records, tiles_x, tiles_y, counts, rows)
+    firsts = torch.cumsum(counts, 0, dtype=torch.int32)
     pair_tiles, pair_ids = firsts.new_empty(2, int(firsts[-1]))
     if len(pair_tiles):
-        list_pairs(order, records, tiles_x, tiles_y, firsts, pair_tiles, pair_ids, rows)
+        launch(list_pairs, order, records, tiles_x, tiles_y, firsts, pair_tiles, pair_ids, rows)
     pair_tiles, pairs = torch.sort(pair_tiles, stable=True)
     starts = torch.searchsorted(pair_tiles, torch.arange(tiles_x * tiles_y + 1, device=records.device), out_int32=True)
     return Bins(rows, order, firsts, starts, pair_ids[pairs], pairs.int())

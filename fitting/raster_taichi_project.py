@@ -229,7 +229,7 @@ def project(
 
 @ti.kernel
 def count_pairs(order: Ints1, records: Floats2, tiles_x: i32, tiles_y: i32, counts: Ints1, height: ti.template()):
-    """counts[v] = the tiles (WIDTH x `height` px) the v-th Gaussian of `order` touches."""
+    """counts[v + 1] = the tiles (WIDTH x `height` px) the v-th Gaussian of `order` touches."""
     for v in range(order.shape[0]):
         i = order[v]
         total = 0
@@ -237,7 +237,7 @@ def count_pairs(order: Ints1, records: Floats2, tiles_x: i32, tiles_y: i32, coun
         for tile_y in range(row, last_row):
             first, last = _tile_columns(records, i, tile_y, height, tiles_x)
             total += ti.max(last - first, 0)
-        counts[v] = total
+        counts[v + 1] = total
 
 
 @ti.kernel

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -32,3 +34,16 @@ def start(device: torch.device) -> None:
             log_level=ti.ERROR,
         )
     _started = device.type
+
+
+def launch(kernel: Callable[..., Any], first: torch.Tensor, *arguments: object) -> None:
+    """Runs `kernel` where its first argument lies (CUDA's device 0 at most).
+
+    On CUDA it takes turns with torch, whose stream taichi does not share.
+    """
+    start(first.device)
+    if first.is_cuda:
+        torch.cuda.synchronize(first.device)
+    kernel(first, *arguments)
+    if first.is_cuda:
+        ti.sync()

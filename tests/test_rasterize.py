@@ -117,7 +117,7 @@ def test_gradients_agree_with_the_twin(degree: int, antialiased: bool, backend: 
     rasterize_dense(*twin, view).backward(torch.from_numpy(grad).double())
     for name, found, expected in zip(FIELDS, gradients(scene, view, grad, backend), twin, strict=True):
         assert expected.grad is not None
-        assert_close(found, expected.grad, name, 1e-3)
+        assert_close(found, expected.grad, name, 2e-5)
 
 
 def smooth_scene(antialiased: bool) -> Gaussians:
