@@ -1,8 +1,8 @@
 """The quads path: one rectangle a Gaussian, along its ellipse's axes, blended front to back.
 
 On llvmpipe most of a frame is rasterising and blending, little is the fragment's arithmetic. Measured there on
-playbot-125k and hamburger, and left out: closing finished pixels by the depth buffer between slices (0 to 5 % faster), one triangle
-in place of two (10 % faster on small splats, 10 % slower on large ones), half floats (5 % slower).
+playbot-125k and hamburger, and left out: closing finished pixels by the depth buffer between slices (0 to 5 % faster),
+one triangle in place of two (10 % faster on small splats, 10 % slower on large ones), half floats (5 % slower).
 """
 
 from __future__ import annotations
