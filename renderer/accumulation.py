@@ -35,7 +35,7 @@ class Accumulation:
         self.framebuffer.clear()
         self._context.enable_only(moderngl.BLEND)
         self._context.blend_func = moderngl.ONE_MINUS_DST_ALPHA, moderngl.ONE
-        self._context.blend_equation = moderngl.FUNC_ADD
+        self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
 
     def read(self) -> Floats:
         """[H, W, 4] premultiplied colour and alpha."""

@@ -10,6 +10,7 @@ from scenes.errors import KilofieldError
 
 REQUIRED_VERSION = 430  # compute shaders and storage buffers
 MESA_PACKAGES = "libegl1 libgl1-mesa-dri libglx-mesa0 libgl1"  # Debian and Ubuntu
+WAYS: tuple[dict[str, Any], ...] = ({"backend": "egl"}, {})  # {}: GLX, WGL or CGL
 SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
 
 
@@ -19,9 +20,9 @@ def create_context() -> moderngl.Context:
     Raises `KilofieldError` that says what to install when there is no OpenGL, or one that is too old.
     """
     failures = []
-    for settings in ({"backend": "egl"}, {}):
+    for settings in WAYS:
         try:
-            return moderngl.create_context(require=REQUIRED_VERSION, standalone=True, **settings)
+            return moderngl.create_context(REQUIRED_VERSION, True, **settings)
         # glcontext and moderngl raise plain Exception for a missing library, driver, display or version
         except Exception as error:
             failures.append(str(error).strip().splitlines()[0] if str(error) else type(error).__name__)
@@ -34,7 +35,8 @@ def create_context() -> moderngl.Context:
 def is_software(context: moderngl.Context) -> bool:
     """True when the pixels are drawn by the CPU."""
     name = str(context.info["GL_RENDERER"]).lower()
-    return any(software in name for software in SOFTWARE_RENDERERS)
+    return any(software in name for software in WAYS: tuple[dict[str, Any], ...] = ({"backend": "egl"}, {})  # {}: GLX, WGL or CGL
+SOFTWARE_RENDERERS)
 
 
 def device_facts(context: moderngl.Context) -> dict[str, Any]:

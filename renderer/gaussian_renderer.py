@@ -86,7 +86,7 @@ class GaussianRenderer:
     ) -> Floats:
         """[H, W, 3] the picture over `background` RGB. `sh_degree` None uses all SH, `scale` multiplies the splats."""
         rgba = self.render_rgba(camera, width, height, sh_degree, scale)
-        return rgba[..., :3] + (1 - rgba[..., 3:]) * np.asarray(background, np.float32)
+        return (rgba[..., :3] + (1 - rgba[..., 3:]) * np.asarray(background, np.float32)).astype(np.float32)
 
     def render_rgba(
         self, camera: Camera, width: int, height: int, sh_degree: int | None = None, scale: float = 1.0

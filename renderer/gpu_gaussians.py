@@ -75,7 +75,7 @@ class GpuGaussians:
     def set_log_scales(self, log_scales: Floats) -> None:
         """Sets `radii` from log scales [N, 3]; a scale beyond float32 counts as the largest float."""
         with np.errstate(over="ignore"):
-            self.radii = np.nan_to_num(np.exp(log_scales.max(axis=1)), posinf=np.finfo(np.float32).max)
+            self.radii = np.minimum(np.exp(log_scales.max(axis=1)), np.finfo(np.float32).max)
 
     def chunks(self) -> Iterator[tuple[int, int]]:
         """Binds geometry and SH chunk by chunk; yields the first Gaussian and the count of each."""

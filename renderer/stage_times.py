@@ -27,8 +27,9 @@ class StageTimes:
         """Times the block as stage `name`; `on_gpu` says whether it gives work to the device."""
         start = perf_counter()
         if on_gpu:
-            query = self._queries.setdefault(name, self._context.query(time=True))
-            with query:
+            if name not in self._queries:
+                self._queries[name] = self._context.query(time=True)
+            with self._queries[name]:
                 yield
             if self.synchronised:
                 self._context.finish()

@@ -21,6 +21,7 @@ from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
     import av
+    from av.container import OutputContainer
 
 FrameSink = Callable[[NDArray[np.uint8]], None]
 
