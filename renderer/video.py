@@ -67,7 +67,7 @@ def _import_av() -> ModuleType:
     return av
 
 
-def _stream(container: av.container.OutputContainer, size: tuple[int, int], fps: float) -> av.VideoStream:
+def _stream(container: OutputContainer, size: tuple[int, int], fps: float) -> av.VideoStream:
     """A stream every player opens: H.264, 4:2:0, BT.709, even width and height."""
     import av
 
