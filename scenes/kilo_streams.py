@@ -26,7 +26,6 @@ MAX_RATIO = 1024
 MAX_FREE = 1 << 16
 ZSTD_LEVEL = 19
 BLOCK_SYMBOLS = 1 << 20  # decoded at a time
-RANS_HANDICAP = 1.02  # rANS needs no library in a browser: zstd must be this much shorter to be chosen
 
 
 @dataclass(frozen=True)
@@ -91,29 +90,32 @@ def pack_plain(array: Array) -> Packed:
 
 def pack_symbols(array: Array, columns: Array) -> Packed:
     """Integers [n, m]; column j is coded with table `columns[j]`."""
-    plain = pack_plain(array)
     try:
         data = rans.encode(array, np.tile(columns, len(array)), int(columns.max(initial=-1)) + 1)
     except CodecError:  # more different values than a table holds
-        return plain
-    if array.nbytes <= allowed_raw(len(data)) and len(data) < RANS_HANDICAP * len(plain.data):
-        return Packed(plain.dtype, plain.shape, "rans", data)
-    return plain
+        return pack_plain(array)
+    return _smaller(array, "rans", data)
 
 
 def pack_cells(cells: Array, bits: int) -> Packed:
     """Cells [n, 3] uint32, an octree when they are in Morton order."""
     codes = octree.morton_codes(cells)
-    plain = pack_plain(cells.astype(np.uint32))
-    if len(cells) and (codes[1:] < codes[:-1]).any():
-        return plain
+    if (codes[1:] < codes[:-1]).any():
+        return pack_plain(cells)
     try:
         data, _ = octree.encode_cells(cells, bits)
     except CodecError:  # more points in one cell than a table holds
-        return plain
-    if 12 * len(cells) <= allowed_raw(len(data)) and len(data) < len(plain.data):
-        return Packed("uint32", plain.shape, "octree", data)
-    return plain
+        return pack_plain(cells)
+    return _smaller(cells, "octree", data)
+
+
+def _smaller(array: Array, codec: str, data: bytes) -> Packed:
+    """`data` where it pays and keeps to the limit, else the array by itself."""
+    plain_bytes = array.size * array.itemsize
+    if len(data) < plain_bytes <= allowed_raw(len(data)):
+        name = next(n for n, code in DTYPES.items() if np.dtype(code) == array.dtype)
+        return Packed(name, array.shape, codec, data)
+    return pack_plain(array)
 
 
 def read_stream(source: Source, start: int, stream: Stream, place: str, columns: Array | None, bits: int) -> Array:

@@ -17,7 +17,7 @@ MIN_PRECISION, MAX_PRECISION = 8, 15
 PRECISIONS = (12, 13, 14, 15)  # those an encoder tries
 MANTISSAS = (0, 1, 2, 3, 4, 5)  # those an encoder tries; a table's head has room for 0 to 7
 MAX_SPAN = 1 << 16
-MAX_SLOTS = 1 << 23  # tables times 2^p
+MAX_SLOTS = 1 << 22  # tables times 2^p
 MAX_SPANS = 1 << 22  # of all tables together
 MAX_WEIGHT = 1 << 18  # keeps every product under 2^53, exact in JavaScript's numbers
 WEIGHT_SCALE = 4  # weights are in quarters of a slot, so that rare symbols are told apart
@@ -56,10 +56,10 @@ class Tables:
         """[M] the flat entry of each symbol."""
         return self.offsets[table_index] + symbols - self.minima[table_index]
 
-    def slots(self) -> NDArray[np.int64]:
+    def slots(self) -> NDArray[np.int32]:
         """[T << p] the flat entry that owns each slot of each table; tables without symbols own nothing."""
-        slots = np.zeros((len(self.minima), 1 << self.precision), np.int64)
-        owners = np.repeat(np.arange(len(self.frequencies)), self.frequencies.astype(np.int64))
+        slots = np.zeros((len(self.minima), 1 << self.precision), np.int32)
+        owners = np.repeat(np.arange(len(self.frequencies), dtype=np.int32), self.frequencies.astype(np.int64))
         slots[~self.empty] = owners.reshape(-1, 1 << self.precision)
         return slots.ravel()
 

@@ -112,7 +112,7 @@ def test_messages_about_the_file_as_a_whole() -> None:
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(SceneFileError, match="none.kilo: file: expected a readable file, found No such file"):
+    with pytest.raises(SceneFileError, match=r"none\.kilo: file: expected a readable file, found No such file"):
         read_kilo(tmp_path / "none.kilo")
     with pytest.raises(SceneFileError, match="file: expected a readable file, found Is a directory"):
         read_kilo(tmp_path)
@@ -237,7 +237,7 @@ def test_thousands_of_mutations_do_no_harm() -> None:
     texts = [json.dumps(manifest) for manifest, _ in seeds]
     rng, rejected, read = random.Random(1), 0, 0
     tracemalloc.start()
-    for _ in range(3000):
+    for _ in range(2000):
         which = rng.randrange(2)
         manifest, streams = json.loads(texts[which]), seeds[which][1]
         if rng.random() < 0.5:
@@ -253,7 +253,7 @@ def test_thousands_of_mutations_do_no_harm() -> None:
             read += 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert rejected > 1500
+    assert rejected > 1000
     assert read > 100
     assert peak < 128e6
 
