@@ -39,7 +39,7 @@ def run(
     files = load_scene(a), load_scene(b)
     for file in files:
         note_dropped(file.path, file.dropped, len(file.gaussians))
-    views = read_cameras(cameras) if cameras is not None else default_cameras(files[0].gaussians)
+    views = read_cameras(cameras) if cameras is not None else default_cameras(files[0].gaussians, pixels)
     lpips = _lpips(screen)
 
     scores: list[ViewScore] = []

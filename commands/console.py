@@ -46,7 +46,8 @@ class Screen:
 
     def facts(self, title: str, facts: Mapping[str, str]) -> None:
         """Print `facts` as two columns under `title`."""
-        table = Table(box=None, show_header=False, title=escape(title), title_justify="left", title_style="bold")
+        self._print(f"[bold]{escape(title)}[/bold]")
+        table = Table(box=None, show_header=False)
         table.add_column(style="dim", no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in facts.items():
@@ -55,8 +56,8 @@ class Screen:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], footer: Sequence[str]) -> None:
         """Print `rows` under `columns`, `footer` as the last row; all but the first column are numbers."""
-        table = Table(box=box.SIMPLE_HEAD, title=escape(title), title_justify="left", title_style="bold")
-        table.show_footer = bool(footer)
+        self._print(f"[bold]{escape(title)}[/bold]")
+        table = Table(box=box.SIMPLE_HEAD, show_footer=bool(footer))
         for i, column in enumerate(columns):
             table.add_column(column, escape(footer[i]) if footer else "", justify="right" if i else "left")
         for row in rows:
@@ -80,7 +81,7 @@ class Screen:
 
     def _print(self, renderable: Any) -> None:
         if not self.quiet and self.json != STDOUT:
-            self._console.print(renderable)
+            self._console.print(renderable, soft_wrap=isinstance(renderable, str))
 
 
 def note(text: str) -> None:

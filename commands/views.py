@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scenes.cameras import Camera
+from scenes.extent import scene_extent
+from scenes.gaussians import Gaussians
+
+DEFAULT_CAMERAS = 8
 
 
 def picture_names(cameras: Sequence[Camera]) -> list[str]:
@@ -22,6 +26,13 @@ def picture_names(cameras: Sequence[Camera]) -> list[str]:
         for number, name in zip(numbers, wanted, strict=True)
     ]
     return names if len(set(names)) == len(names) else numbers
+
+
+def default_cameras(gaussians: Gaussians, size: tuple[int, int]) -> list[Camera]:
+    """An orbit of eight around the scene, for pictures of `size`."""
+    from renderer.camera_paths import preset_path
+
+    return preset_path("orbit", scene_extent(gaussians), DEFAULT_CAMERAS, size[0] / size[1])
 
 
 def _stem(name: str) -> str:

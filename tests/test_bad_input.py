@@ -102,7 +102,7 @@ BAD_SCENES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "text": (
         _text,
         "scene.ply: file: expected a scene in .ply, .compressed.ply or .kilo, "
-        "found a file that begins with 'Dear diary,\\ntoda'",
+        "found a file that begins with Dear diary,?toda",
     ),
     "mesh": (
         _mesh,
@@ -117,7 +117,10 @@ BAD_SCENES: dict[str, tuple[Callable[[Path], Path], str]] = {
         "found 7 that are NaN, infinite or without a rotation",
     ),
     "folder": (lambda folder: folder, "{folder}: file: expected a file, found a folder"),
-    "future": (_future, "scene.kilo: header: expected version 1, the newest this program reads, found version 7"),
+    "future": (
+        _future,
+        "scene.kilo: header: expected version 1, the newest this program reads, found version 7 (or a damaged header)",
+    ),
     "cut short": (_cut, "scene.kilo: header: expected 20 bytes, found 12, cut short"),
 }
 
@@ -140,7 +143,7 @@ def test_a_bad_scene_is_one_line_and_leaves_the_output_alone(name: str, tmp_path
 def test_a_kilo_cut_anywhere_is_one_line(at: float, tmp_path: Path) -> None:
     path, data = _kilo(tmp_path)
     path.write_bytes(data[: int(at * len(data))])
-    _assert_refused(path, tmp_path, "cut short" if at > 0.6 else "cut short or damaged")
+    _assert_refused(path, tmp_path, "cut short")
 
 
 @pytest.mark.parametrize("at", [0.1, 0.4, 0.7, 0.95])
