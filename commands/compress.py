@@ -44,8 +44,6 @@ def run(source: Path, target: Path, options: CompressOptions, force: bool, scree
     except KeyboardInterrupt:
         raise Interrupted(_interruption(checkpoint_of(target))) from None
     note_dropped(source, result.dropped, result.source_gaussians)
-    for line in result.notes:
-        note(line)
     _print(result, screen)
     screen.figures(figures(source, result))
 
@@ -91,6 +89,7 @@ def _print(result: CompressResult, screen: Screen) -> None:
             "Gaussians": f"{result.gaussians:,} of {result.source_gaussians:,}",
             "quality": f"PSNR {result.psnr:.2f} dB, SSIM {result.ssim:.4f} against the source",
             "time": f"{readable_time(result.seconds)} (preset {result.preset}, seed {result.seed})",
+            "notes": "; ".join(result.notes),
             "streams": ", ".join(f"{name} {readable_bytes(size)}" for name, size in result.streams.items()),
         },
     )

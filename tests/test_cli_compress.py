@@ -1,0 +1,110 @@
+"""`kilofield compress` from outside: its file, its figures, and a run that was interrupted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cli_samples import kilofield, sample_gaussians
+
+from fitting.neuralgs.checkpoint import Checkpoint
+from fitting.neuralgs.options import EFFORTS
+from fitting.neuralgs.tune import Tuner
+from scenes.kilo import read_kilo
+from scenes.ply import write_ply
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small scene, and a draft of a few steps."""
+    path = tmp_path / "scene.ply"
+    write_ply(path, sample_gaussians(400))
+    monkeypatch.setitem(EFFORTS, "draft", replace(EFFORTS["draft"], steps=12, views=6, side=48))
+    return path
+
+
+def test_compress_writes_the_file_and_its_figures(scene: Path) -> None:
+    out, figures = scene.with_name("out.kilo"), scene.with_name("figures.json")
+    result = kilofield("compress", scene, out, "--preset", "draft", "--json", figures)
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(figures.read_text())
+    assert found["bytes"] == out.stat().st_size == sum(found["streams"].values())
+    assert found["ratio"] == pytest.approx(scene.stat().st_size / out.stat().st_size)
+    assert found["gaussians"] == len(read_kilo(out))
+    assert (found["preset"], found["seed"], found["source"]) == ("draft", 0, str(scene))
+    assert "PSNR" in result.stdout
+    again = kilofield("compress", scene, out, "--preset", "draft")
+    assert (again.exit_code, again.stderr) == (1, f"{out}: exists already; --force replaces it\n")
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_goes_on(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, out = scene.with_name("whole.kilo"), scene.with_name("out.kilo")
+    arguments = ("compress", scene, out, "--preset", "draft")
+    assert kilofield("compress", scene, whole, "--preset", "draft", "--quiet").exit_code == 0
+
+    def save_and_interrupt(self: Checkpoint, state: dict[str, object]) -> None:
+        if state["step"] == 5:
+            self.save(state)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "save_when_due", save_and_interrupt)
+    result = kilofield(*arguments)
+    checkpoint = scene.with_name("out.kilo.checkpoint")
+    expected = f"interrupted; the same command with --resume continues from {checkpoint}\n"
+    assert (result.exit_code, result.stderr) == (130, expected)
+    assert checkpoint.exists()
+    assert not out.exists()
+
+    refused = kilofield(*arguments)
+    expected = f"{checkpoint}: left by an interrupted run; --resume continues it, --force starts afresh\n"
+    assert (refused.exit_code, refused.stderr) == (1, expected)
+
+    monkeypatch.undo()
+    monkeypatch.setitem(EFFORTS, "draft", replace(EFFORTS["draft"], steps=12, views=6, side=48))
+    steps: list[int] = []
+    run = Tuner.run
+    monkeypatch.setattr(Tuner, "run", lambda self, *rest: (steps.append(self.step), run(self, *rest))[1])
+    resumed = kilofield(*arguments, "--resume", "--quiet")
+    assert (resumed.exit_code, resumed.stderr) == (0, "")
+    assert steps == [5]
+    assert out.read_bytes() == whole.read_bytes()
+    assert not checkpoint.exists()
+
+
+def test_resume_without_a_checkpoint_starts_from_the_beginning(scene: Path) -> None:
+    out = scene.with_name("out.kilo")
+    result = kilofield("compress", scene, out, "--preset", "draft", "--resume", "--quiet")
+    assert result.exit_code == 0
+    assert result.stderr == f"{out}.checkpoint: nothing to resume, starting from the beginning\n"
+    assert len(read_kilo(out)) > 0
+
+
+def test_a_bad_source_leaves_the_old_output(scene: Path) -> None:
+    out = scene.with_name("out.kilo")
+    out.write_bytes(b"kept")
+    scene.write_bytes(scene.read_bytes()[:-9])
+    result = kilofield("compress", scene, out, "--force", "--preset", "draft")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"{scene}: element vertex: expected ")
+    assert out.read_bytes() == b"kept"
+    assert sorted(p.name for p in scene.parent.iterdir()) == ["out.kilo", "scene.ply"]
+
+
+def test_dropped_gaussians_are_reported(scene: Path) -> None:
+    gaussians = sample_gaussians(400)
+    gaussians.positions[:4] = float("nan")
+    write_ply(scene, gaussians)
+    result = kilofield("compress", scene, scene.with_name("out.kilo"), "--preset", "draft", "--quiet")
+    assert result.exit_code == 0
+    assert result.stderr == f"{scene}: dropped 4 of 400 Gaussians (NaN, infinite or without a rotation)\n"
+
+
+@pytest.mark.parametrize("images", ["nowhere", "scene.ply"])
+def test_images_that_are_no_capture_are_one_line(images: str, scene: Path) -> None:
+    out = scene.with_name("out.kilo")
+    result = kilofield("compress", scene, out, "--preset", "draft", "--images", scene.with_name(images))
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"{scene.with_name(images)}: ")
+    assert not out.exists()
