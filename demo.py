@@ -43,10 +43,11 @@ class Sizes:
     width: int
     height: int
     frames: int
+    patience: str
 
 
-FULL = Sizes(gaussians=60_000, width=640, height=360, frames=120)
-QUICK = Sizes(gaussians=12_000, width=320, height=180, frames=48)
+FULL = Sizes(gaussians=60_000, width=640, height=360, frames=120, patience="two to three minutes")
+QUICK = Sizes(gaussians=12_000, width=320, height=180, frames=48, patience="about half a minute")
 
 
 def run_demo(out: Path, quick: bool = False) -> None:
@@ -66,9 +67,9 @@ def run_demo(out: Path, quick: bool = False) -> None:
     screen.line(f"1/4  a sample scene of {sizes.gaussians:,} Gaussians: {source}")
     write_ply(source, sample_scene(sizes.gaussians))
 
-    screen.line(f"2/4  compressing it (preset draft, two or three minutes on two cores): {target}")
+    screen.line(f"2/4  compressing it, {sizes.patience} on two cores: {target}")
     with progress("compress", quiet=False) as step:
-        result = compress(source, target, CompressOptions("draft"), lambda now: step(now.done, now.stage))
+        result = compress(source, target, CompressOptions("draft"), lambda now: step(now.done, now.detail or now.stage))
 
     screen.line(f"3/4  looking at both: {out / SHEET}")
     files = load_scene(source), load_scene(target)
@@ -127,7 +128,7 @@ def _film(scene: Path, sizes: Sizes, film: Path) -> None:
     from commands.fly import Flight, run
 
     flight = Flight("orbit", f"{sizes.width}x{sizes.height}", sizes.frames, 1, 30.0, "black")
-    run(scene, flight, film, Screen(quiet=True, force=True))
+    run(scene, flight, film, Screen(force=True))
 
 
 def _report(files: tuple[SceneFile, SceneFile], result: CompressResult, score: MeanScore, out: Path) -> None:
@@ -149,7 +150,7 @@ def _look(source: Path, target: Path, screen: Screen) -> None:
         f"Look at {target.parent / SHEET} and {target.parent / FILM}. What to try next:\n"
         f"  kilofield view {source} {target}\n"
         f"  kilofield compare {source} {target} --report {target.parent / 'compare.html'}\n"
-        f"  kilofield compress {source} better.kilo        (preset balanced: slower, smaller, closer)\n"
+        f"  kilofield compress {source} better.kilo        (preset balanced: slower, closer to the original)\n"
         "  kilofield compress YOUR.ply YOUR.kilo\n"
         "The command is .venv/bin/kilofield; `source .venv/bin/activate` puts it on the path."
     )
