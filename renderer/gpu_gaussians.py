@@ -97,7 +97,7 @@ class GpuGaussians:
             log_scales=np.ascontiguousarray(geometry["log_scale"][:, :3]),
             rotations=np.ascontiguousarray(geometry["rotation"]),
             opacity_logits=np.ascontiguousarray(geometry["position_opacity"][:, 3]),
-            sh=sh.reshape(len(self), -1, 3).copy(),
+            sh=sh.reshape(len(self), sh_count(self.sh_degree), 3).copy(),
             antialiased=self.antialiased,
         )
 

@@ -1,8 +1,8 @@
 """Loads `shaders/`, resolves `#include "name"`, adds defines and generated chunks, and compiles.
 
 The resolver is small and strict: every name is either a file of `shaders/` or a chunk generated in Python, each is put
-in once, and an unknown name is an error. `#line` directives number the sources, and compiler messages come back with
-the file names in place of those numbers.
+in once, and an unknown name is an error. `#line` directives keep compiler messages pointing at the right file: the n-th
+file's lines start at n * 10000, because Mesa forgets the source number, which is what GLSL has for this.
 """
 
 from __future__ import annotations
@@ -19,11 +19,8 @@ from renderer.layouts import layouts_glsl
 STAGES = (".comp", ".vert", ".frag")
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
 # Mesa "0:12(5): error", NVIDIA "0(12) : error", Apple and AMD "ERROR: 0:12: ..."
-_PLACES = (
-    re.compile(r"\b(\d+):(\d+)(?=\(\d+\))"),
-    re.compile(r"^(\d+)\((\d+)\)", re.M),
-    re.compile(r"(\d+):(\d+)(?=:)"),
-)
+_PLACE = re.compile(r"\b0(?::(\d+)(?=[:(])|\((\d+)\))")
+_LINES = 10000  # more than a file has
 
 Defines = Mapping[str, "int | float"]
 
@@ -34,19 +31,17 @@ class ShaderError(Exception):
 
 @dataclass
 class Source:
-    """One shader put together: `text` for the compiler, `files` the name behind each source number."""
+    """One shader put together: `text` for the compiler, `files` the names in the order of their numbers."""
 
     text: str = ""
     files: list[str] = field(default_factory=list)
 
     def explain(self, message: str) -> str:
-        """A compiler message with file names in place of source numbers."""
-        for pattern in _PLACES:
-            message = pattern.sub(self._place, message)
-        return message
+        """A compiler message with file names in place of numbers."""
+        return _PLACE.sub(self._place, message)
 
     def _place(self, match: re.Match[str]) -> str:
-        number, line = int(match[1]), match[2]
+        number, line = divmod(int(match[1] or match[2]), _LINES)
         return f"{self.files[number]}:{line}" if number < len(self.files) else match[0]
 
 
@@ -66,7 +61,7 @@ def assemble(name: str, defines: Defines | None = None, chunks: Mapping[str, str
     version, _, body = _read(name, known, name).partition("\n")
     if not version.startswith("#version"):
         raise ShaderError(f"{name}:1: expected #version, found {version!r}")
-    head = [version, *(f"#define {key} {value}" for key, value in (defines or {}).items()), "#line 2 0"]
+    head = [version, *(f"#define {key} {value}" for key, value in (defines or {}).items()), "#line 2"]
     source.text = "\n".join([*head, *_resolve(body, 0, 2, source, known)]) + "\n"
     return source
 
@@ -95,8 +90,8 @@ def _resolve(text: str, number: int, first: int, source: Source, chunks: Mapping
             source.files.append(match[1])
             included = len(source.files) - 1
             inner = _resolve(_read(match[1], chunks, place), included, 1, source, chunks)
-            lines += [f"#line 1 {included}", *inner]
-        lines.append(f"#line {line_number + 1} {number}")
+            lines += [f"#line {included * _LINES + 1}", *inner]
+        lines.append(f"#line {number * _LINES + line_number + 1}")
     return lines
 
 

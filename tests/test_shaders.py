@@ -1,0 +1,164 @@
+"""The shader library, and every shader compiled and run within two seconds on the software rasteriser."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["MESA_SHADER_CACHE_DISABLE"] = "true"  # before the first context of the session: compile times must be real
+
+import time
+from collections.abc import Callable
+
+import moderngl
+import numpy as np
+import pytest
+from gaussian_samples import cameras, random_gaussians, random_neural
+
+from renderer import context as context_module
+from renderer.context import create_context, is_software
+from renderer.decode import decode
+from renderer.gaussian_renderer import GaussianRenderer
+from renderer.layouts import GEOMETRY, RECORD, STRUCTS, Field, Struct, layouts_glsl
+from renderer.shader_library import STAGES, ShaderError, assemble, compile_compute, shader_names
+from scenes.bank import BankShape
+from scenes.errors import KilofieldError
+
+LIMIT = 2.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def context() -> moderngl.Context:
+    return create_context()
+
+
+def draw_a_frame(context: moderngl.Context) -> None:
+    renderer = GaussianRenderer(context)
+    renderer.load(random_gaussians(300, 0))
+    target = context.simple_framebuffer((64, 48))
+    renderer.draw(cameras()[0], target)
+    target.read()
+
+
+def decode_wide(context: moderngl.Context) -> None:
+    shape = BankShape((1.0, 2.0, 4.0), 16, 128, 4, 55, activation="softplus", output_activation="tanh")
+    decode(context, random_neural(shape, 3, 200, 3, 0))
+
+
+def decode_small(context: moderngl.Context) -> None:
+    decode(context, random_neural(BankShape((1.0, 2.0), 8, 32, 2, 10, activation="tanh"), 3, 200, 0, 0))
+
+
+# what compiles and runs each shader
+RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
+    "gaussian_project.comp": [draw_a_frame],
+    "gaussian_quads.vert": [draw_a_frame],
+    "gaussian_quads.frag": [draw_a_frame],
+    "screen_triangle.vert": [draw_a_frame],
+    "screen_composite.frag": [draw_a_frame],
+    "gaussian_decode.comp": [decode_wide, decode_small],
+}
+
+
+@pytest.mark.parametrize("run", {run for runs in RUNS.values() for run in runs}, ids=lambda run: run.__name__)
+def test_compiles_and_runs_in_time(run: Callable[[moderngl.Context], None], context: moderngl.Context) -> None:
+    start = time.process_time()  # of all threads: llvmpipe's count, other programs do not
+    run(context)
+    context.finish()
+    assert time.process_time() - start < LIMIT
+
+
+def test_every_shader_is_run_and_every_chunk_used() -> None:
+    stages = {name for name in shader_names() if name.endswith(STAGES)}
+    assert stages == set(RUNS)
+    used = {file for name in stages for file in assemble(name, chunks={"bank.glsl": ""}).files}
+    assert {name for name in shader_names() if name.endswith(".glsl")} <= used
+
+
+def test_ci_draws_in_software(context: moderngl.Context) -> None:
+    if not os.environ.get("CI"):
+        pytest.skip("only CI must be on the software rasteriser")
+    assert is_software(context), context.info["GL_RENDERER"]
+
+
+def test_no_opengl_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise Exception("libEGL.so not loaded")
+
+    monkeypatch.setattr(context_module.moderngl, "create_context", none)
+    with pytest.raises(KilofieldError) as caught:
+        create_context()
+    assert str(caught.value) == (
+        "OpenGL: expected version 4.3 without a window, found none (libEGL.so not loaded); "
+        "on Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri libglx-mesa0 libgl1"
+    )
+
+
+def test_messages_name_file_and_line(context: moderngl.Context) -> None:
+    chunks = {"outer.comp": '#version 430\n#include "inner.glsl"\nlayout(local_size_x = 1) in;\nvoid main() {}\n'}
+    broken = chunks | {"inner.glsl": "float fine;\nfloat broken = undeclared_name;\n"}
+    with pytest.raises(ShaderError, match=r"inner\.glsl:2\b.*undeclared_name"):
+        compile_compute(context, "outer.comp", chunks=broken)
+    after = chunks | {"inner.glsl": "float fine;\n"}
+    after["outer.comp"] = after["outer.comp"].replace("void main() {}", "void main() { undeclared_name; }")
+    with pytest.raises(ShaderError, match=r"outer\.comp:4\b.*undeclared_name"):
+        compile_compute(context, "outer.comp", chunks=after)
+
+
+def test_includes_are_put_in_once_and_defines_follow_the_version() -> None:
+    chunks = {
+        "a.comp": '#version 430\n#include "b.glsl"\n#include "c.glsl"\n',
+        "b.glsl": '#include "c.glsl"\nint b;',
+        "c.glsl": "int c;",
+    }
+    source = assemble("a.comp", {"N": 3}, chunks)
+    assert source.files == ["a.comp", "b.glsl", "c.glsl"]
+    assert source.text.splitlines()[:2] == ["#version 430", "#define N 3"]
+    assert source.text.count("int c;") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '#version 430\n\n#include "nowhere.glsl"\n',
+            "a.comp:3: expected a file of shaders/ or a generated chunk, found 'nowhere.glsl'",
+        ),
+        ("#version 430\n#include <b>\n", "a.comp:2: expected #include \"name\", found '#include <b>'"),
+        ("void main() {}\n", "a.comp:1: expected #version, found 'void main() {}'"),
+    ],
+)
+def test_what_is_wrong_with_a_source(text: str, message: str) -> None:
+    with pytest.raises(ShaderError) as caught:
+        assemble("a.comp", chunks={"a.comp": text})
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("struct", STRUCTS, ids=lambda s: s.name)
+def test_numpy_and_glsl_agree_on_structs(struct: Struct, context: moderngl.Context) -> None:
+    """A shader writes its own element number into the first float of element 2; numpy must find it there."""
+    first = struct.fields[0]
+    member = f"{first.name}{'.x' if first.glsl.startswith('vec') else ''}"
+    source = f"""#version 430
+#include "layouts.glsl"
+layout(local_size_x = 1) in;
+layout(std430, binding = 0) buffer Elements {{ {struct.name} elements[]; }};
+void main() {{ elements[2].{member} = 7; }}
+"""
+    shader = compile_compute(context, "probe.comp", chunks={"probe.comp": source})
+    buffer = context.buffer(np.zeros(4, struct.dtype))
+    buffer.bind_to_storage_buffer(0)
+    shader.run()
+    found = np.frombuffer(buffer.read(), struct.dtype)[first.name].reshape(4, -1)[:, 0]
+    np.testing.assert_array_equal(found, [0, 0, 7, 0])
+
+
+def test_structs_without_natural_alignment_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"S\.b: expected a multiple of 16, found offset 4"):
+        Struct("S", (Field("a", "float", ""), Field("b", "vec4", "")))
+    with pytest.raises(ValueError, match="S: expected a size that is a multiple of 8, found 12"):
+        Struct("S", (Field("a", "vec2", ""), Field("b", "float", "")))
+
+
+def test_layout_sizes_are_what_the_limits_are_computed_from() -> None:
+    assert (GEOMETRY.bytes, RECORD.bytes) == (48, 32)
+    assert "struct Record {" in layouts_glsl()
