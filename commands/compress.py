@@ -23,6 +23,8 @@ def options(
 
     at_least("--seed", seed, 0)
     limit = max_bytes(max_mb)
+    if limit is not None and preset == "paper":
+        raise KilofieldError("--max-mb: expected another preset; paper's size follows from its networks and pruning")
     if images is not None and not images.exists():
         raise KilofieldError(f"{images}: expected a capture, found nothing at this path")
     return CompressOptions(preset, quality, limit, images, device, seed, resume)  # pyright: ignore[reportArgumentType]

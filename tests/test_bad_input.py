@@ -235,20 +235,25 @@ def test_a_resolution_of_zero_or_nonsense(size: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "message"),
+    ("options", "message"),
     [
         ("--preset=fast", "--preset: expected one of draft, balanced, best, paper, found fast"),
         ("--quality=huge", "--quality: expected one of small, medium, high, found huge"),
         ("--device=tpu", "--device: expected one of auto, cpu, cuda, found tpu"),
         ("--max-mb=0", "--max-mb: expected a size above 0 MB, found 0"),
         ("--max-mb=nan", "--max-mb: expected a size above 0 MB, found nan"),
+        (
+            "--preset=paper --max-mb=1",
+            "--max-mb: expected another preset; paper's size follows from its networks and pruning",
+        ),
+        ("--images=nowhere", "nowhere: expected a capture, found nothing at this path"),
         ("--seed=-1", "--seed: expected 0 or more, found -1"),
     ],
 )
-def test_unknown_values_of_compress(option: str, message: str, tmp_path: Path) -> None:
+def test_values_compress_cannot_have(options: str, message: str, tmp_path: Path) -> None:
     scene, out = tmp_path / "scene.ply", tmp_path / "out.kilo"
     write_ply(scene, sample_gaussians())
-    result = kilofield("compress", scene, out, option)
+    result = kilofield("compress", scene, out, *options.split())
     assert result.stderr == f"{message}\n"
     assert result.exit_code == 1
     assert not out.exists()
