@@ -85,11 +85,12 @@ def initial_weights(shape: BankShape, networks: int, generator: torch.Generator)
 
 
 def quantise_weights(shape: BankShape, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights [K, P] rounded to int8 steps per block (straight through), and the steps [K, B]."""
+    """Weights [K, P] rounded to int8 steps per block (straight through), and the steps [K, B], half floats."""
     parts, steps = [], []
     for block in shape.blocks():
         part = weights[:, block.offset : block.stop]
-        step = (part.detach().abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-12)
-        parts.append(part + (torch.round(part.detach() / step) * step - part.detach()))
+        step = (part.detach().abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-6).half().float()
+        integers = torch.round(part.detach() / step).clamp(-127, 127)
+        parts.append(part + (integers * step - part.detach()))
         steps.append(step)
     return torch.cat(parts, dim=1), torch.cat(steps, dim=1)

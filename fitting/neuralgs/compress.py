@@ -56,8 +56,7 @@ def compress(
     fit = fit_paper if options.preset == "paper" else fit_ours
     neural = fit(job, options, effort, checkpoint, state, say)
     say("writing", 0.99)
-    tool = {"name": "kilofield", "preset": options.preset, "seed": options.seed}
-    report = write_kilo(target, neural, tool=tool)
+    report = write_kilo(target, neural, tool=_maker(options))
     psnr, ssim = _judge_file(neural, job)
     checkpoint.remove()
     say("done", 1.0)
@@ -112,7 +111,7 @@ def fit_ours(
     tuner.run(effort.steps, watcher)
     neural = model.pack()
     if options.max_bytes is not None:
-        neural = drop_to_fit(neural, weight[model.file_order()], options.max_bytes)
+        neural = drop_to_fit(neural, weight[model.file_order()], options.max_bytes, _maker(options))
     return neural
 
 
@@ -157,6 +156,11 @@ class Reporter:
     def preparing(self, share: float, stage: str) -> None:
         """Progress of `prepare`."""
         self(stage, share * PREPARE_SHARE)
+
+
+def _maker(options: CompressOptions) -> dict[str, Any]:
+    """What the manifest says of how the file was made."""
+    return {"name": "kilofield", "preset": options.preset, "seed": options.seed}
 
 
 def _judge_file(neural: NeuralGaussians, job: Job) -> tuple[float, float]:

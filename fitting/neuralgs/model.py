@@ -152,9 +152,9 @@ def start_model(
     """
     grid = position_grid(gaussians)
     attributes = canonical_attributes(gaussians)
-    steps = attribute_steps(gaussians.sh_degree)
+    steps = attribute_steps(gaussians.sh_degree).astype(np.float16).astype(np.float32)
     share = np.sqrt(weight / weight.mean()).clip(0.1, 10)
-    offset = np.average(attributes, axis=0, weights=share).astype(np.float32)
+    offset = np.average(attributes, axis=0, weights=share).astype(np.float16).astype(np.float32)
     components, codes = _principal_components((attributes - offset) / steps, share, CODES[gaussians.sh_degree])
     shape = BankShape(FREQUENCIES, codes.shape[1], width, layers, attributes.shape[1])
     weights = initial_weights(shape, networks, torch.Generator().manual_seed(seed))
@@ -200,9 +200,9 @@ def position_grid(gaussians: Gaussians) -> PositionGrid:
     span = max(float((high - low).max()), 1e-6) * 1.02
     fine = 0.25 * float(np.exp(np.median(np.sort(gaussians.log_scales, axis=1)[:, 1])))
     bits = int(np.clip(np.ceil(np.log2(span / fine)), 10, 16))
-    step = span / (2**bits - 1)
-    origin = (low + high) / 2 - span / 2
-    return PositionGrid((float(origin[0]), float(origin[1]), float(origin[2])), step, bits)
+    step = float(f"{span / (2**bits - 1):.4g}")  # few digits: they are text in the file
+    x, y, z = (round(float(o / step)) * step for o in (low + high) / 2 - step * 2**bits / 2)
+    return PositionGrid((float(f"{x:.7g}"), float(f"{y:.7g}"), float(f"{z:.7g}")), step, bits)
 
 
 def morton_clusters(grid: PositionGrid, positions: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -213,14 +213,14 @@ def morton_clusters(grid: PositionGrid, positions: NDArray[np.float32], count: i
 
 
 def cluster_boxes(positions: NDArray[np.float32], clusters: NDArray[np.int64], count: int) -> NDArray[np.float32]:
-    """[K, 2, 3] centre and half extent of each cluster, a little widened for positions that still move."""
+    """[K, 2, 3] centre and half extent of each cluster, a little widened for positions that still move; half floats."""
     boxes = np.ones((count, 2, 3), np.float32)
     for k in range(count):
         mine = positions[clusters == k]
         if len(mine):
             low, high = mine.min(axis=0), mine.max(axis=0)
-            boxes[k] = (low + high) / 2, np.maximum((high - low) / 2 * 1.05, 1e-6)
-    return boxes
+            boxes[k] = (low + high) / 2, np.maximum((high - low) / 2 * 1.05, 1e-4 * np.abs(high).max() + 1e-6)
+    return boxes.astype(np.float16).astype(np.float32)
 
 
 def _laplace_cdf(x: Tensor) -> Tensor:

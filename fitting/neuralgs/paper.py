@@ -9,6 +9,7 @@ weighs in the loss like everything else after normalisation.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -201,7 +202,7 @@ def _tune_loss(model: PaperModel, whole: ClusterBatch, job: Job, seed: int, step
 
 
 def _cosine(done: float) -> float:
-    return 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done))
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _report(say: Reporter, step: int, tune_steps: int, loss: float, quality: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,10 +84,13 @@ def rescale_towards(tuner: Tuner, max_bytes: int) -> None:
         moments["exp_avg_sq"].div_(factor**2)
 
 
-def drop_to_fit(neural: NeuralGaussians, visible: NDArray[np.float64], max_bytes: int) -> NeuralGaussians:
+def drop_to_fit(
+    neural: NeuralGaussians, visible: NDArray[np.float64], max_bytes: int, tool: dict[str, Any]
+) -> NeuralGaussians:
     """The scene without its least visible Gaussians, as few of them as bring the file under `max_bytes`.
 
-    `visible` [N] is each Gaussian's weight, in the order of `neural`. Raises `KilofieldError` if nothing would be left.
+    `visible` [N] is each Gaussian's weight, in the order of `neural`; `tool` is what the manifest says of the maker.
+    Raises `KilofieldError` if nothing would be left.
     """
     ranks = np.argsort(np.argsort(-visible, kind="stable"))
 
@@ -96,7 +100,7 @@ def drop_to_fit(neural: NeuralGaussians, visible: NDArray[np.float64], max_bytes
         return replace(neural, positions=neural.positions[mask], codes=neural.codes[mask], counts=counts)
 
     def fits(count: int) -> bool:
-        return encode_kilo(kept(count))[1].total <= max_bytes
+        return encode_kilo(kept(count), tool=tool)[1].total <= max_bytes
 
     if fits(len(neural)):
         return neural
@@ -105,7 +109,7 @@ def drop_to_fit(neural: NeuralGaussians, visible: NDArray[np.float64], max_bytes
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     if low == 0:
-        smallest = encode_kilo(kept(1))[1].total
+        smallest = encode_kilo(kept(1), tool=tool)[1].total
         raise KilofieldError(
             f"--max-mb: expected at least {smallest / 1e6:.4f} MB for this scene, found {max_bytes / 1e6:g} MB"
         )

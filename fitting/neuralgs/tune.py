@@ -28,8 +28,8 @@ FINAL_RATE = 0.02  # of the learning rate, at the end of the cosine
 QUANTISE_AT = 0.5  # of the steps: weights are rounded from here on
 FREEZE_AT = 0.85  # positions stay on their grid cells, and in their clusters, from here on
 POSITION_RATE = 2e-4  # learning rates: positions in scene radii,
-CODE_RATE, WEIGHT_RATE, PRIOR_RATE = 0.03, 2e-3, 0.02  # codes in units of a step
-PRICE = 1e-2  # loss per megabit of codes
+CODE_RATE, WEIGHT_RATE, PRIOR_RATE = 0.05, 2e-3, 0.02  # codes in units of a step
+PRICE = 3e-2  # loss per megabit of codes
 BLACK_SHARE = 0.25  # of the backgrounds are black, what most viewers show; the others are any colour
 
 
@@ -84,7 +84,7 @@ class Tuner:
 
     def _schedule(self) -> None:
         done = self.step / self.steps
-        factor = min((self.step + 1) / WARM_UP, FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + np.cos(np.pi * done)))
+        factor = min((self.step + 1) / WARM_UP, FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + float(np.cos(np.pi * done))))
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * factor
         if self.step >= FREEZE_AT * self.steps and self.model.positions.requires_grad:
