@@ -25,7 +25,8 @@ def depth_order(
     depth = view[:, 2]
     front = np.flatnonzero(depth > NEAR)
     view, depth = view[front], depth[front]
-    inside = _may_touch(view / depth[:, None], radii[front] * np.float32(scale) / depth, camera, width, height)
+    with np.errstate(over="ignore"):  # what overflows is larger than any picture, and is kept
+        inside = _may_touch(view / depth[:, None], radii[front] * np.float32(scale) / depth, camera, width, height)
     visible = np.flatnonzero(inside)
     return front[visible[np.argsort(depth[visible], kind="stable")]].astype(np.uint32)
 

@@ -3,11 +3,15 @@
 
 #include "layouts.glsl"
 
-noperspective in vec2 local;
+flat in vec2 centre;
+flat in vec4 to_unit;
 flat in vec4 colour_opacity;
 out vec4 blended;
 
 void main() {
+    // Not interpolated from the corners: over a huge quad that is off by tens of pixels (16/255 in a close-up)
+    vec2 offset = gl_FragCoord.xy - centre;
+    vec2 local = vec2(dot(to_unit.xy, offset), dot(to_unit.zw, offset));
     float square = dot(local, local);
     if (square > 1.0) discard;
     // opacity * exp(-r^2 / 2) in base 2, where r is the reach times sqrt(square)
