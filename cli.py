@@ -34,8 +34,10 @@ Background = Annotated[
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE.json", help="Write the figures here too; - is stdout.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors, and what was left out.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist already.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors, and what was left out.")
+]
+Force = Annotated[bool, typer.Option("--force", metavar=" ", help="Replace outputs that exist already.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,7 +49,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def kilofield(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", metavar=" ", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """The group itself does nothing; its help is given above."""
@@ -82,7 +84,7 @@ def compress(
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the CPU.")] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run from OUT.kilo.checkpoint.")
+        bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted run from OUT.kilo.checkpoint.")
     ] = False,
     force: Force = False,
     json: Json = None,
@@ -234,7 +236,9 @@ def view(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for what it makes.")] = Path("demo-out"),
-    quick: Annotated[bool, typer.Option("--quick", help="A smaller scene and less effort, for a first look.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", metavar=" ", help="A smaller scene and less effort, for a first look.")
+    ] = False,
 ) -> None:
     """Make a sample scene, compress it, compare the two and film it.
 

@@ -49,7 +49,7 @@ class OneLineErrors(TyperGroup):
             sys.exit(code if isinstance(code, int) else 0)
         return code
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the chosen command and turn what it raises into an exit code."""
         try:
             return super().invoke(ctx)

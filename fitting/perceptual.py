@@ -41,7 +41,7 @@ def lpips_metric() -> Callable[[NDArray[np.floating], NDArray[np.floating]], flo
     if why:
         raise KilofieldError(why)
     try:
-        import lpips
+        import lpips  # pyright: ignore[reportMissingImports] - an extra
         import torch
 
         with warnings.catch_warnings():

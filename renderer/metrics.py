@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +52,16 @@ def ssim(a: Image, b: Image) -> float:
         raise KilofieldError(
             f"SSIM: expected pictures of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, found {width}x{height}"
         )
-    pair = (a.astype(np.float64), b.astype(np.float64))
-    settings = {"gaussian_weights": True, "sigma": SSIM_SIGMA, "use_sample_covariance": False}
-    return float(structural_similarity(*pair, data_range=1.0, channel_axis=2, **settings))
+    score: Any = structural_similarity(
+        a.astype(np.float64),
+        b.astype(np.float64),
+        data_range=1.0,
+        channel_axis=2,
+        gaussian_weights=True,
+        sigma=SSIM_SIGMA,
+        use_sample_covariance=False,
+    )
+    return float(score)
 
 
 @dataclass(frozen=True)

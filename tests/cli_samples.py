@@ -32,7 +32,8 @@ def sample_gaussians(count: int = 60, sh_degree: int = 1, seed: int = 0) -> Gaus
         random.uniform(-1, 3, count),
         random.uniform(-1, 1, (count, (sh_degree + 1) ** 2, 3)) * 0.5,
     )
-    return Gaussians(*(a.astype(np.float32) for a in arrays))
+    positions, log_scales, rotations, opacity_logits, sh = (a.astype(np.float32) for a in arrays)
+    return Gaussians(positions, log_scales, rotations, opacity_logits, sh)
 
 
 def sample_neural(count: int = 48, clusters: int = 2, seed: int = 0) -> NeuralGaussians:

@@ -307,3 +307,9 @@ def test_a_real_process_says_one_line_and_exits_with_1(tmp_path: Path) -> None:
     assert done.stderr == f"{tmp_path / 'none.ply'}: file: expected a file, found nothing at this path\n"
     assert done.returncode == 1
     assert done.stdout == ""
+
+
+def test_view_names_a_missing_file_before_it_opens_a_window(tmp_path: Path) -> None:
+    result = kilofield("view", tmp_path / "none.kilo")
+    assert result.stderr == f"{tmp_path / 'none.kilo'}: file: expected a file, found nothing at this path\n"
+    assert result.exit_code == 1
