@@ -1,4 +1,5 @@
-# The first `make demo` or `make test` does all the set-up; later ones only when requirements.lock changed.
+# The first `make demo` or `make test` does all the set-up; later ones only when requirements.lock
+# or pyproject.toml changed.
 # KILOFIELD_PYTHON=/path/to/python chooses the interpreter .venv is made with; remove .venv to change it later.
 
 SHELL := /bin/bash
@@ -17,7 +18,7 @@ help:
 	@echo 'make setup   environment in .venv, pinned packages, OpenGL; every other target does this first'
 	@echo 'make clean   remove what demo, tests and linters left (not .venv)'
 
-$(READY): requirements.lock scripts/setup.sh
+$(READY): requirements.lock pyproject.toml scripts/setup.sh
 	bash scripts/setup.sh
 	@touch $@
 
