@@ -1,1 +1,1 @@
-"""GLSL sources, `domain_name.stage`; `renderer/shader_library.py` puts them together. Nothing but shaders lives here."""
+"""GLSL sources, `domain_name.stage`, and nothing else; `renderer/shader_library.py` puts them together."""

@@ -42,7 +42,7 @@ vec4 bank_weights_4(int i) {
     return vec4(bank_weight(i), bank_weight(i + 1), bank_weight(i + 2), bank_weight(i + 3));
 }
 
-// Hardware sines lose digits away from zero: the turns are taken off first, with 2 pi in two parts (Cody and Waite 1980).
+// Hardware sines lose digits away from zero: whole turns are taken off first, 2 pi in two parts (Cody and Waite 1980).
 float bank_sine(float x) {
     float turns = round(x * 0.15915494309189535);
     return sin((x - turns * 6.28125) - turns * 0.0019353071795864769);

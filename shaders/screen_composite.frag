@@ -1,5 +1,5 @@
 #version 430 core
-// The accumulated picture over a background, turned upright: row 0 of the picture is its top, row 0 of OpenGL the bottom.
+// The accumulated picture over a background, turned upright: its row 0 is the top, OpenGL's the bottom.
 
 uniform sampler2D accumulated; // premultiplied colour and alpha
 uniform vec3 background;

@@ -54,7 +54,7 @@ def test_the_video_is_h264_and_shows_the_frames(tmp_path: Path) -> None:
     frames, stream = decode_video(tmp_path / "film.mp4")
     assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
     assert (stream.width, stream.height) == (98, 76)
-    assert (len(frames), float(stream.average_rate)) == (5, 12.5)
+    assert (len(frames), stream.average_rate) == (5, 12.5)
     renderer = GaussianRenderer(create_context())
     renderer.load(SCENE)
     for frame, camera in zip(frames, path(5), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -139,10 +140,10 @@ def test_chunks_do_not_show(renderer: GaussianRenderer) -> None:
 def test_background_shows_through(renderer: GaussianRenderer) -> None:
     renderer.load(random_gaussians(100, 4))
     rgba = renderer.render_rgba(cameras()[0], *SIZE)
-    background = np.array([0.1, 0.6, 1.0])
+    background = (0.1, 0.6, 1.0)
     picture = renderer.render(cameras()[0], *SIZE, background)
     assert picture.dtype == np.float32
-    np.testing.assert_allclose(picture, rgba[..., :3] + (1 - rgba[..., 3:]) * background, atol=1e-6)
+    np.testing.assert_allclose(picture, rgba[..., :3] + (1 - rgba[..., 3:]) * np.array(background), atol=1e-6)
     assert rgba[..., 3].min() >= 0
     assert rgba[..., 3].max() <= 1
 
@@ -200,7 +201,7 @@ def test_what_cannot_be_seen_leaves_no_trace(renderer: GaussianRenderer, name: s
 def test_sizes_beyond_reason_stay_finite(renderer: GaussianRenderer, sigma: float) -> None:
     gaussians = random_gaussians(50, 9)
     log_scales = gaussians.log_scales.copy()
-    log_scales[::2] = np.log(sigma)
+    log_scales[::2] = math.log(sigma)
     renderer.load(replace(gaussians, log_scales=log_scales))
     for camera in cameras():
         assert np.isfinite(renderer.render_rgba(camera, *SIZE)).all()
