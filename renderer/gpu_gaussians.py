@@ -35,7 +35,7 @@ class GpuGaussians:
             raise KilofieldError(
                 f"scene: expected at most {max_gaussians(context):,} Gaussians on this device, found {count:,}"
             )
-        self.positions = positions
+        self.positions = np.ascontiguousarray(positions)
         self.radii = np.zeros(count, np.float32)
         self.sh_degree = sh_degree
         self.antialiased = antialiased

@@ -216,7 +216,7 @@ def test_a_huge_gaussian_covers_the_picture(renderer: GaussianRenderer) -> None:
 def test_nothing_to_draw(renderer: GaussianRenderer) -> None:
     renderer.load(random_gaussians(5, 0).select(slice(0, 0)))
     picture = renderer.render(cameras()[0], 17, 9, (0.25, 0.5, 0.75))
-    np.testing.assert_array_equal(picture, np.broadcast_to(np.float32([0.25, 0.5, 0.75]), (9, 17, 3)))
+    np.testing.assert_array_equal(picture, np.broadcast_to(np.array([0.25, 0.5, 0.75], np.float32), (9, 17, 3)))
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, 0), (-1, 5), (10**6, 10)])
