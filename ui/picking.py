@@ -1,0 +1,62 @@
+"""What is under the cursor: the depth at which a ray has lost half its light, searched on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes.cameras import NEAR, Camera
+from scenes.gaussians import Gaussians, rotation_matrices
+from ui.heading import Vector
+
+REACH = 3.33  # deviations: sqrt(2 ln 255), where the most opaque Gaussian falls to 1/255
+FAINTEST = 0.05  # alpha of all Gaussians on the ray together; less is empty space
+MEDIAN = 0.5  # transmittance at the surface
+
+
+def ray_through(camera: Camera, pixel: tuple[float, float], width: int, height: int) -> tuple[Vector, Vector]:
+    """Origin [3] and unit direction [3] in the world of the ray through a pixel position, x right and y down."""
+    fx, fy, cx, cy = camera.intrinsics(width, height)
+    direction = np.array([(pixel[0] - cx) / fx, (pixel[1] - cy) / fy, 1.0]) @ camera.camera_from_world[:3, :3]
+    return camera.position, direction / np.linalg.norm(direction)
+
+
+def pick(gaussians: Gaussians, camera: Camera, pixel: tuple[float, float], width: int, height: int) -> Vector | None:
+    """[3] the point under `pixel` where half the light is lost, or the densest if never half; None in empty space.
+
+    Each Gaussian counts with its alpha at the ray's nearest approach, in its own metric.
+    """
+    origin, direction = ray_through(camera, pixel, width, height)
+    near = _near_the_ray(gaussians, origin, direction)
+    depth, alpha = _approach(gaussians.select(near), origin, direction)
+    seen = depth * float(camera.camera_from_world[2, :3] @ direction) > NEAR
+    order = np.argsort(depth[seen])
+    depth, alpha = depth[seen][order], alpha[seen][order]
+    transmittance = np.cumprod(1 - alpha)
+    if not len(alpha) or 1 - transmittance[-1] < FAINTEST:
+        return None
+    weights = alpha * np.concatenate([[1.0], transmittance[:-1]])
+    surface = np.argmax(transmittance <= MEDIAN) if transmittance[-1] <= MEDIAN else np.argmax(weights)
+    return origin + depth[surface] * direction
+
+
+def _near_the_ray(gaussians: Gaussians, origin: Vector, direction: Vector) -> NDArray[np.intp]:
+    """Indices of the Gaussians whose ball of `REACH` deviations the ray's line touches."""
+    offset = gaussians.positions - origin.astype(np.float32)
+    along = offset @ direction.astype(np.float32)
+    squared = np.maximum(np.einsum("ni,ni->n", offset, offset) - along**2, 0)
+    with np.errstate(over="ignore"):
+        reach = np.float32(REACH) * np.exp(gaussians.log_scales.max(axis=1))
+        return np.flatnonzero(squared <= reach**2)
+
+
+def _approach(gaussians: Gaussians, origin: Vector, direction: Vector) -> tuple[Vector, Vector]:
+    """Depth [M] along the ray of the least Mahalanobis distance to each Gaussian, and alpha [M] there."""
+    rotations = rotation_matrices(gaussians.rotations.astype(np.float64))  # world from axes
+    scales = np.exp(np.clip(gaussians.log_scales.astype(np.float64), -30, 30))
+    offset = np.einsum("nij,ni->nj", rotations, gaussians.positions - origin) / scales
+    unit = np.einsum("nij,i->nj", rotations, direction) / scales
+    depth = np.einsum("ni,ni->n", offset, unit) / np.einsum("ni,ni->n", unit, unit)
+    miss = offset - depth[:, None] * unit
+    opacity = 1 / (1 + np.exp(-np.clip(gaussians.opacity_logits.astype(np.float64), -50, 50)))
+    return depth, np.minimum(opacity * np.exp(-0.5 * np.einsum("ni,ni->n", miss, miss)), 0.99)

@@ -1,0 +1,42 @@
+"""Pictures the user takes: PNG files in the working folder, numbered, never over another file."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer.images import write_png
+from scenes.errors import KilofieldError
+
+
+def save_screenshot(picture: NDArray[np.uint8], scene: Path, folder: Path) -> Path:
+    """Writes `picture` [H, W, 3] as `STEM-001.png`, the first number that is free; returns where.
+
+    Raises `KilofieldError` for a folder that cannot be written to.
+    """
+    stem = re.sub(r"\.(compressed\.ply|ply|kilo)$", "", scene.name, flags=re.IGNORECASE) or "scene"
+    path = _claim(folder, stem)
+    try:
+        write_png(path, picture)
+    except KilofieldError:
+        path.unlink(missing_ok=True)  # ours, and empty
+        raise
+    return path
+
+
+def _claim(folder: Path, stem: str) -> Path:
+    """An empty file with the first free number: made, not only found free, so that nobody else can take it."""
+    for number in count(1):
+        path = folder / f"{stem}-{number:03d}.png"
+        try:
+            path.open("xb").close()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise KilofieldError(f"{path}: cannot write: {error.strerror}") from error
+        return path
+    raise AssertionError("count() has no end")

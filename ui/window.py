@@ -1,0 +1,111 @@
+"""The window itself: glfw, an OpenGL 4.3 context, sizes. Errors are one line that says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Sets where glfw finds its library: the one imgui-bundle carries (X11 on Linux), so that there is only one.
+import imgui_bundle  # noqa: F401  # isort: skip
+import glfw
+
+from scenes.errors import KilofieldError
+
+WITHOUT_WINDOW = "use `kilofield fly` or `kilofield render`"
+OPENGL = (4, 3)  # compute shaders and storage buffers
+
+glfw.ERROR_REPORTING = False  # errors are asked for where they can happen; warnings on stderr help nobody
+
+
+class Window:
+    """One window and its OpenGL context, current on this thread. `handle` is glfw's."""
+
+    def __init__(self, title: str, size: tuple[int, int]) -> None:
+        if not glfw.init():
+            raise KilofieldError(
+                f"no display: expected a window system ($DISPLAY or $WAYLAND_DISPLAY), found none "
+                f"({_reason()}); {WITHOUT_WINDOW}"
+            )
+        self.handle = _create(title, size)
+        glfw.make_context_current(self.handle)
+        self._windowed = (*glfw.get_window_pos(self.handle), *size)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in screen coordinates, which are also the cursor's."""
+        return glfw.get_window_size(self.handle)
+
+    @property
+    def density(self) -> float:
+        """Pixels of the framebuffer a screen coordinate: 2 on a Mac's display, 1 elsewhere."""
+        width = self.size[0]
+        return glfw.get_framebuffer_size(self.handle)[0] / width if width else 1.0
+
+    @property
+    def scale(self) -> float:
+        """How much larger than at 96 dots an inch things should be drawn, in screen coordinates."""
+        return max(glfw.get_window_content_scale(self.handle)[0] / self.density, 1.0)
+
+    @property
+    def hidden(self) -> bool:
+        """Minimised: there is nothing to draw into."""
+        return bool(glfw.get_window_attrib(self.handle, glfw.ICONIFIED)) or 0 in self.size
+
+    def set_title(self, title: str) -> None:
+        """The text in its frame."""
+        glfw.set_window_title(self.handle, title)
+
+    def set_vsync(self, wanted: bool) -> None:
+        """Whether frames wait for the display."""
+        glfw.swap_interval(int(wanted))
+
+    def toggle_fullscreen(self) -> None:
+        """Over all of the monitor, or back to where it was."""
+        if glfw.get_window_monitor(self.handle):
+            glfw.set_window_monitor(self.handle, None, *self._windowed, 0)
+            return
+        monitor = glfw.get_primary_monitor()
+        if monitor:
+            self._windowed = (*glfw.get_window_pos(self.handle), *self.size)
+            mode = glfw.get_video_mode(monitor)
+            glfw.set_window_monitor(self.handle, monitor, 0, 0, *mode.size, mode.refresh_rate)
+
+    def close(self) -> None:
+        """Destroys the window, and leaves glfw."""
+        glfw.destroy_window(self.handle)
+        glfw.terminate()
+
+
+def _create(title: str, size: tuple[int, int]) -> Any:
+    glfw.default_window_hints()
+    glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, OPENGL[0])
+    glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, OPENGL[1])
+    glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
+    glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)
+    glfw.window_hint(glfw.SCALE_TO_MONITOR, True)
+    handle = glfw.create_window(*size, title, None, None)
+    if not handle:
+        reason = _reason()
+        version = _version_there_is()
+        glfw.terminate()
+        found = f"found {version}" if version else f"found none ({reason})"
+        raise KilofieldError(f"OpenGL: expected version 4.3 for a window, {found}; {WITHOUT_WINDOW}")
+    return handle
+
+
+def _version_there_is() -> str | None:
+    """The version of the context a window gets that asks for none."""
+    glfw.default_window_hints()
+    glfw.window_hint(glfw.VISIBLE, False)
+    handle = glfw.create_window(64, 64, "", None, None)
+    if not handle:
+        return None
+    parts = (glfw.CONTEXT_VERSION_MAJOR, glfw.CONTEXT_VERSION_MINOR)
+    version = ".".join(str(glfw.get_window_attrib(handle, part)) for part in parts)
+    glfw.destroy_window(handle)
+    return version
+
+
+def _reason() -> str:
+    """What glfw says of its latest error, on one line."""
+    _, text = glfw.get_error()
+    return " ".join((text or b"no reason given").decode(errors="replace").split())

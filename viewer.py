@@ -1,0 +1,52 @@
+"""The window of `kilofield view`: scenes to orbit and fly through. Its parts are in `ui/`; it never imports torch.
+
+`python viewer.py FILE...` is the same as `kilofield view FILE...`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scenes.errors import KilofieldError
+
+if TYPE_CHECKING:
+    from ui.app import App
+
+
+def run(
+    files: Sequence[Path], max_frames: int | None = None, on_frame: Callable[[App, int], None] | None = None
+) -> None:
+    """Opens a window on `files` and returns when it is closed, or after `max_frames` frames.
+
+    A file that cannot be read is told in the window. `on_frame(app, frame)` is called when a frame is drawn and not yet
+    shown. Raises `KilofieldError` where there is no display or no OpenGL 4.3.
+    """
+    from ui.app import App
+
+    app = App(files)
+    try:
+        frame = 0
+        while not app.closing and (max_frames is None or frame < max_frames):
+            app.frame()
+            if on_frame is not None:
+                on_frame(app, frame)
+            app.show()
+            frame += 1
+    finally:
+        app.close()
+
+
+def main() -> None:
+    """`python viewer.py FILE...`."""
+    try:
+        run([Path(name) for name in sys.argv[1:]])
+    except KilofieldError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
