@@ -13,10 +13,9 @@ UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
 def scene_facts(file: SceneFile, video_memory: int) -> list[tuple[str, str]]:
     """Rows of name and value; `video_memory` is in bytes."""
     scene = file.scene
-    rows = [("Format", f".{file.format}"), ("Gaussians", f"{len(scene):,}")]
+    rows = [("Format", f".{file.format}"), ("Gaussians", f"{len(scene):,}, SH degree {scene.sh_degree}")]
     if file.dropped:
         rows.append(("Left out", f"{file.dropped:,} that cannot be drawn"))
-    rows.append(("SH degree", str(scene.sh_degree)))
     if isinstance(scene, NeuralGaussians):
         rows += _bank_facts(scene)
     rows.append(("File", short_bytes(file.bytes)))
@@ -31,10 +30,9 @@ def _bank_facts(scene: NeuralGaussians) -> list[tuple[str, str]]:
     hidden = f"{shape.layers} x {shape.width} {shape.activation}" if shape.layers else "no hidden layer"
     path = " + linear path" if shape.linear else ""
     return [
-        ("Clusters", f"{len(scene.counts):,}, a network each"),
-        ("Code", f"{shape.code} numbers a Gaussian" if shape.code else "none, position alone"),
+        ("Clusters", f"{len(scene.counts):,}, of {shape.parameters:,} weights"),
         ("Network", f"{hidden}{path}"),
-        ("Weights", f"{shape.parameters:,} a network"),
+        ("Code", f"{shape.code} numbers a Gaussian" if shape.code else "none, position alone"),
     ]
 
 

@@ -34,12 +34,13 @@ _KEYS = {
     glfw.KEY_V: imgui.Key.v,
     glfw.KEY_X: imgui.Key.x,
 }
-_MODIFIERS = (
-    (glfw.MOD_CONTROL, imgui.Key.mod_ctrl),
-    (glfw.MOD_SHIFT, imgui.Key.mod_shift),
-    (glfw.MOD_ALT, imgui.Key.mod_alt),
-    (glfw.MOD_SUPER, imgui.Key.mod_super),
-)
+_MODIFIERS = {
+    glfw.MOD_CONTROL: "ctrl",
+    glfw.MOD_SHIFT: "shift",
+    glfw.MOD_ALT: "alt",
+    glfw.MOD_SUPER: "super",
+}
+_MODIFIER_PREFIX = "mod_" if hasattr(imgui.Key, "mod_ctrl") else "im_gui_mod_"  # before imgui-bundle 1.6
 
 
 class Gui:
@@ -97,8 +98,8 @@ class Gui:
 
     def key(self, key: int, down: bool, modifiers: int) -> None:
         """One of glfw's keys went down or up."""
-        for bit, name in _MODIFIERS:
-            self._io.add_key_event(name, bool(modifiers & bit))
+        for bit, name in _MODIFIERS.items():
+            self._io.add_key_event(getattr(imgui.Key, _MODIFIER_PREFIX + name), bool(modifiers & bit))
         if key in _KEYS:
             self._io.add_key_event(_KEYS[key], down)
 

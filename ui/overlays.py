@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, ImVec4, imgui
@@ -127,15 +128,16 @@ def _help(app: App) -> None:
     room = ImVec2(app.window.size[0] - panel_width(app), app.window.size[1])
     imgui.set_next_window_size_constraints(ImVec2(0, 0), ImVec2(room.x, room.y))
     imgui.begin("help", None, _BOX & ~imgui.WindowFlags_.no_scrollbar)
-    if imgui.begin_table("columns", 2, imgui.TableFlags_.sizing_fixed_fit | imgui.TableFlags_.pad_outer_x):
-        imgui.table_next_column()
-        _rows("Mouse", MOUSE)
-        _rows("Keys held", _held_rows())
-        _rows("Window", _action_rows("Window"))
-        imgui.table_next_column()
-        _rows("Camera", _action_rows("Camera"))
-        _rows("Display", _action_rows("Display"))
-        imgui.end_table()
+    imgui.begin_group()
+    _rows("Mouse", MOUSE)
+    _rows("Keys held", _held_rows())
+    _rows("Display", _action_rows("Display"))
+    imgui.end_group()
+    imgui.same_line(0, 2.5 * imgui.get_text_line_height())
+    imgui.begin_group()
+    _rows("Camera", _action_rows("Camera"))
+    _rows("Window", _action_rows("Window"))
+    imgui.end_group()
     imgui.end()
 
 
@@ -155,16 +157,16 @@ def _action_rows(group: str) -> list[tuple[str, str]]:
     return [(key_name(action.key, action.modifier), action.text) for action in ACTIONS[group]]
 
 
-def _rows(title: str, rows: tuple[tuple[str, str], ...] | list[tuple[str, str]]) -> None:
+def _rows(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Keys and what they do under a title, in two columns as wide as their text."""
     imgui.push_style_color(imgui.Col_.text, ImVec4(*ACCENT, 1.0))
     imgui.text(title)
     imgui.pop_style_color()
-    if imgui.begin_table(title, 2, imgui.TableFlags_.sizing_fixed_fit):
-        for keys, text in rows:
-            imgui.table_next_row()
-            imgui.table_next_column()
-            imgui.text(keys)
-            imgui.table_next_column()
-            imgui.text_disabled(text)
-        imgui.end_table()
-    imgui.dummy(ImVec2(0, 0.4 * imgui.get_text_line_height()))
+    left = imgui.get_cursor_pos_x()
+    column = left + max(imgui.calc_text_size(keys).x for keys, _ in rows) + imgui.get_text_line_height()
+    for keys, text in rows:
+        imgui.text(keys)
+        imgui.same_line()
+        imgui.set_cursor_pos_x(column)
+        imgui.text_disabled(text)
+    imgui.dummy(ImVec2(0, 0.3 * imgui.get_text_line_height()))

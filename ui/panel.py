@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH = 308.0  # at 96 dots an inch
 LABELS = 0.36  # of the width, for names at the left
-GRAPH_HEIGHT = 44.0
+GRAPH_HEIGHT = 32.0
 
 _FIXED = (
     imgui.WindowFlags_.no_move
@@ -80,9 +80,7 @@ def _scene(app: App) -> None:
         imgui.text(_short(app.loaded.file.path.name))
         tip(str(app.loaded.file.path))
     _gap()
-    for name, value in scene_facts(app.loaded.file, app.video_memory):
-        _name(name)
-        imgui.text_wrapped(value.replace("%", "%%"))
+    _rows(scene_facts(app.loaded.file, app.video_memory))
     _gap()
 
 
@@ -183,14 +181,7 @@ def _timings(app: App) -> None:
         quiet(f"{mean:.1f} ms")
         size = ImVec2(-1, GRAPH_HEIGHT * app.window.scale)
         imgui.plot_lines("##frames", frames, scale_min=0.0, scale_max=1.2 * float(frames.max()), graph_size=size)
-        facts = app.renderer.facts
-        for stage in ("project", "sort", "blend"):
-            _name(stage.capitalize())
-            imgui.text(f"{facts.wall_ms.get(stage, 0.0):.1f} ms")
-        _name("Drawn")
-        imgui.text(f"{facts.candidates:,} Gaussians")
-        _name("Picture")
-        imgui.text("{} x {}".format(*app.picture.picture.size))
+        _rows(_stage_rows(app))
     changed, on = imgui.checkbox("Draw every frame", app.switches.every_frame)
     tip("to measure; otherwise the scene is drawn when something changes")
     if changed:
@@ -200,6 +191,13 @@ def _timings(app: App) -> None:
     if changed:
         app.set_vsync(on)
     _gap()
+
+
+def _stage_rows(app: App) -> list[tuple[str, str]]:
+    facts = app.renderer.facts
+    stages = [(stage.capitalize(), f"{facts.wall_ms.get(stage, 0.0):.1f} ms") for stage in ("project", "sort", "blend")]
+    width, height = app.picture.picture.size
+    return [*stages, ("Drawn", f"{facts.candidates:,} at {width} x {height}")]
 
 
 def _section(title: str) -> bool:
@@ -217,8 +215,21 @@ def _name(text: str) -> None:
     imgui.set_next_item_width(-1)
 
 
+def _rows(rows: list[tuple[str, str]]) -> None:
+    """Names and values, a text line each."""
+    spacing = imgui.get_style().item_spacing
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, ImVec2(spacing.x, 0.4 * spacing.y))
+    for name, value in rows:
+        imgui.push_style_color(imgui.Col_.text, ImVec4(*QUIET, 1.0))
+        imgui.text(name)
+        imgui.pop_style_color()
+        imgui.same_line(LABELS * imgui.get_window_width())
+        imgui.text_wrapped(value.replace("%", "%%"))
+    imgui.pop_style_var()
+
+
 def _gap() -> None:
-    imgui.dummy(ImVec2(0, 0.3 * imgui.get_text_line_height()))
+    imgui.dummy(ImVec2(0, 0.1 * imgui.get_text_line_height()))
 
 
 def _short(name: str, longest: int = 34) -> str:

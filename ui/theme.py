@@ -51,8 +51,8 @@ def apply_theme(scale: float, density: float) -> None:
     style.frame_rounding = style.grab_rounding = 5.0
     style.window_border_size = 1.0
     style.window_padding = imgui.ImVec2(14, 12)
-    style.frame_padding = imgui.ImVec2(8, 4)
-    style.item_spacing = imgui.ImVec2(8, 6)
+    style.frame_padding = imgui.ImVec2(8, 3)
+    style.item_spacing = imgui.ImVec2(8, 5)
     style.cell_padding = imgui.ImVec2(4, 2)
     style.grab_min_size = 12.0
     style.scale_all_sizes(scale)

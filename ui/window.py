@@ -22,8 +22,8 @@ class Window:
     def __init__(self, title: str, size: tuple[int, int]) -> None:
         if not glfw.init():
             raise KilofieldError(
-                f"no display: expected a window system ($DISPLAY or $WAYLAND_DISPLAY), found none "
-                f"({_reason()}); {WITHOUT_WINDOW}"
+                f"no display: expected a window system ($DISPLAY; XWayland where $WAYLAND_DISPLAY is set), "
+                f"found none ({_reason()}); {WITHOUT_WINDOW}"
             )
         self.handle = _create(title, size)
         glfw.make_context_current(self.handle)
