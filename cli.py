@@ -31,6 +31,14 @@ Size = Annotated[str, typer.Option(metavar="WxH", help="Size of a picture in pix
 Background = Annotated[
     str, typer.Option(metavar="COLOUR", help="black, white, grey, #rrggbb, or three numbers from 0 to 1.")
 ]
+Near = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DISTANCE",
+        help="Leave out Gaussians nearer than this, in world units. Cameras of a file have 0.2, as in the original "
+        "3DGS; presets and paths less in small scenes.",
+    ),
+]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE.json", help="Write the figures here too; - is stdout.")
 ]
@@ -150,6 +158,7 @@ def compare(
     ] = None,
     size: Size = "640x360",
     background: Background = "black",
+    near: Near = None,
     report: Annotated[
         Path | None, typer.Option(metavar="OUT.html", help="One page with pictures, differences and plots.")
     ] = None,
@@ -167,7 +176,7 @@ def compare(
     from commands.compare import run
     from commands.console import Screen
 
-    run(a, b, cameras, size, background, report, Screen(quiet, json, force))
+    run(a, b, cameras, size, background, near, report, Screen(quiet, json, force))
 
 
 @app.command()
@@ -180,6 +189,7 @@ def render(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures; made if missing.")],
     size: Size = "640x360",
     background: Background = "black",
+    near: Near = None,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -191,7 +201,7 @@ def render(
     from commands.console import Screen
     from commands.render import run
 
-    run(file, cameras, size, out, background, Screen(quiet, json, force))
+    run(file, cameras, size, out, background, near, Screen(quiet, json, force))
 
 
 @app.command()
@@ -206,6 +216,7 @@ def fly(
     warmup: Annotated[int, typer.Option(help="Frames rendered first and not counted in the times.")] = 3,
     fps: Annotated[float, typer.Option(help="Frames a second of the video.")] = 30.0,
     background: Background = "black",
+    near: Near = None,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -217,7 +228,7 @@ def fly(
     from commands.console import Screen
     from commands.fly import Flight, run
 
-    run(file, Flight(path, size, frames, warmup, fps, background), out, Screen(quiet, json, force))
+    run(file, Flight(path, size, frames, warmup, fps, background, near), out, Screen(quiet, json, force))
 
 
 @app.command()

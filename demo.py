@@ -127,7 +127,7 @@ def _rows(files: tuple[SceneFile, SceneFile], sizes: Sizes) -> list[tuple[SheetR
 def _film(scene: Path, sizes: Sizes, film: Path) -> None:
     from commands.fly import Flight, run
 
-    flight = Flight("orbit", f"{sizes.width}x{sizes.height}", sizes.frames, 1, 30.0, "black")
+    flight = Flight("orbit", f"{sizes.width}x{sizes.height}", sizes.frames, 1, 30.0, "black", near=None)
     run(scene, flight, film, Screen(force=True))
 
 

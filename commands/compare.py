@@ -11,7 +11,7 @@ import numpy as np
 
 from commands.arguments import output_file, parse_background, parse_size
 from commands.console import Screen, note_dropped, progress, readable_bytes
-from commands.views import default_cameras, picture_names
+from commands.views import default_cameras, picture_names, seen_from
 from renderer.metrics import MeanScore, ViewScore, decibels, json_number, mean_score, mean_squared_error, ssim
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
@@ -25,7 +25,14 @@ Metric = Callable[["Floats", "Floats"], float]
 
 
 def run(
-    a: Path, b: Path, cameras: Path | None, size: str, background: str, report: Path | None, screen: Screen
+    a: Path,
+    b: Path,
+    cameras: Path | None,
+    size: str,
+    background: str,
+    near: float | None,
+    report: Path | None,
+    screen: Screen,
 ) -> None:
     """Render both scenes through the same cameras, print PSNR and SSIM, and write the report if one is asked for."""
     pixels, colour = parse_size(size), parse_background(background)
@@ -40,6 +47,7 @@ def run(
     for file in files:
         note_dropped(file.path, file.dropped, len(file.gaussians))
     views = read_cameras(cameras) if cameras is not None else default_cameras(files[0].gaussians, pixels)
+    views = seen_from(views, near, files[0].gaussians)
     lpips = _lpips(screen)
 
     scores: list[ViewScore] = []

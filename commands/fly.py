@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file, output_folder, parse_background, parse_size
 from commands.console import Screen, note_dropped, progress, readable_bytes
+from commands.views import seen_from
 from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Flight:
     warmup: int
     fps: float
     background: str
+    near: float | None  # world units; None leaves it to the scene
 
 
 def run(source: Path, flight: Flight, out: Path, screen: Screen) -> None:
@@ -65,12 +67,14 @@ def path_cameras(flight: Flight, gaussians: Gaussians, size: tuple[int, int]) ->
     from renderer.camera_paths import PRESETS, preset_path, read_path
     from scenes.extent import scene_extent
 
+    extent = scene_extent(gaussians)
     if flight.path in PRESETS:
-        return preset_path(flight.path, scene_extent(gaussians), flight.frames, size[0] / size[1])
+        cameras = preset_path(flight.path, extent, flight.frames, size[0] / size[1])
+        return seen_from(cameras, flight.near, gaussians)
     if not Path(flight.path).exists():
         presets = ", ".join(PRESETS)
         raise KilofieldError(f"--path: expected {presets} or a path file, found nothing at {flight.path!r}")
-    return read_path(flight.path, flight.frames)
+    return seen_from(read_path(flight.path, flight.frames), flight.near or extent.near, gaussians)
 
 
 def _check_output(out: Path, force: bool) -> None:

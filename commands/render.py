@@ -7,10 +7,10 @@ from pathlib import Path
 
 from commands.arguments import output_folder, parse_background, parse_size
 from commands.console import Screen, note_dropped, progress, readable_time
-from commands.views import picture_names
+from commands.views import picture_names, seen_from
 
 
-def run(source: Path, cameras: Path, size: str, out: Path, background: str, screen: Screen) -> None:
+def run(source: Path, cameras: Path, size: str, out: Path, background: str, near: float | None, screen: Screen) -> None:
     """Write a PNG into `out` for each of the `cameras`, named after it."""
     (width, height), colour = parse_size(size), parse_background(background)
     from renderer.context import create_context
@@ -20,6 +20,7 @@ def run(source: Path, cameras: Path, size: str, out: Path, background: str, scre
     from scenes.load import load_scene
 
     file, views = load_scene(source), read_cameras(cameras)
+    views = seen_from(views, near, file.gaussians)
     note_dropped(source, file.dropped, len(file.scene))
     names = [f"{name}.png" for name in picture_names(views)]
     output_folder(out, screen.force, names)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from commands.console import note
 from scenes.cameras import Camera
+from scenes.errors import KilofieldError
 from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians
 
@@ -26,6 +31,23 @@ def picture_names(cameras: Sequence[Camera]) -> list[str]:
         for number, name in zip(numbers, wanted, strict=True)
     ]
     return names if len(set(names)) == len(names) else numbers
+
+
+def seen_from(cameras: Sequence[Camera], near: float | None, gaussians: Gaussians) -> list[Camera]:
+    """The cameras with the near plane the user asked for; without one, a word when theirs cuts the scene open."""
+    if near is not None:
+        if not near > 0:
+            raise KilofieldError(f"--near: expected a distance above 0, found {near:g}")
+        return [replace(camera, near=near) for camera in cameras]
+    extent = scene_extent(gaussians)
+    gaps = [float(np.linalg.norm(camera.position - extent.centre)) - extent.radius for camera in cameras]
+    cut = sum(extent.near < camera.near and gap < camera.near for camera, gap in zip(cameras, gaps, strict=True))
+    if cut:
+        note(
+            f"{cut} of {len(cameras)} cameras cut the scene open: their near plane is {cameras[0].near:g} away, as in "
+            f"the original 3DGS; --near {extent.near:.2g} shows all of it"
+        )
+    return list(cameras)
 
 
 def default_cameras(gaussians: Gaussians, size: tuple[int, int]) -> list[Camera]:

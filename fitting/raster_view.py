@@ -37,7 +37,7 @@ class RasterView:
         """The view of `camera` in an image of `width` x `height` pixels."""
         fx, fy, cx, cy = camera.intrinsics(width, height)
         matrix = np.ascontiguousarray(camera.camera_from_world, dtype=np.float32)
-        return cls(matrix, fx, fy, cx, cy, width, height, background, antialiased)
+        return cls(matrix, fx, fy, cx, cy, width, height, background, antialiased, camera.near)
 
     @property
     def camera_position(self) -> NDArray[np.float32]:

@@ -53,7 +53,7 @@ def preset_path(name: str, extent: Extent, frames: int, aspect: float) -> list[C
     for i in range(frames):
         x, y, z = PRESETS[name](i / frames)
         eye = extent.centre + distance * (x * right + y * forward + z * extent.up)
-        cameras.append(look_at(eye, extent.centre, extent.up, float(FIELD_OF_VIEW), f"{name} {i}"))
+        cameras.append(look_at(eye, extent.centre, extent.up, float(FIELD_OF_VIEW), f"{name} {i}", extent.near))
     return cameras
 
 
@@ -109,7 +109,7 @@ def _camera(like: Camera, rotation: Doubles, value: Doubles) -> Camera:
     pose = np.eye(4)
     pose[:3, :3] = rotation
     pose[:3, 3] = -rotation @ value[:3]
-    return Camera(pose, float(np.exp(value[3])), like.pixel_aspect, like.centre)
+    return Camera(pose, float(np.exp(value[3])), like.pixel_aspect, like.centre, near=like.near)
 
 
 def _read_keys(path: str | os.PathLike[str], content: object) -> list[Key]:

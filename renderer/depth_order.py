@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.reference import DILATION, FRUSTUM_MARGIN
-from scenes.cameras import NEAR, Camera
+from scenes.cameras import Camera
 from scenes.gaussians import Floats
 
 REACH = 3.33  # deviations: sqrt(2 ln 255), where the most opaque Gaussian falls to 1/255
@@ -23,7 +23,7 @@ def depth_order(
     pose = camera.camera_from_world.astype(np.float32)
     view = positions @ pose[:3, :3].T + pose[:3, 3]  # [N, 3]
     depth = view[:, 2]
-    front = np.flatnonzero(depth > NEAR)
+    front = np.flatnonzero(depth > camera.near)
     view, depth = view[front], depth[front]
     with np.errstate(over="ignore"):  # what overflows is larger than any picture, and is kept
         inside = _may_touch(view / depth[:, None], radii[front] * np.float32(scale) / depth, camera, width, height)

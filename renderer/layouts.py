@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from renderer.reference import DILATION, FRUSTUM_MARGIN, MAX_ALPHA, MIN_ALPHA
-from scenes.cameras import NEAR
 from scenes.gaussians import SH_C0
 
 # GLSL type: numpy base type, components, std430 alignment in bytes
@@ -100,7 +99,6 @@ DECODE_JOB = Struct(
 STRUCTS = (GEOMETRY, RECORD, DECODE_JOB)
 
 FLOATS = {
-    "NEAR": NEAR,
     "DILATION": DILATION,
     "FRUSTUM_MARGIN": FRUSTUM_MARGIN,
     "MAX_ALPHA": MAX_ALPHA,

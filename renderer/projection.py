@@ -63,6 +63,7 @@ class Projection:
             lowest_slope=tuple(low),
             highest_slope=tuple(high),
             size=(width, height),
+            near=camera.near,
         )
 
     def release(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.cameras import NEAR, Camera
+from scenes.cameras import Camera
 from scenes.gaussians import Gaussians, rotation_matrices
 from scenes.harmonics import sh_basis
 
@@ -87,7 +87,7 @@ def project_reference(gaussians: Gaussians, camera: Camera, width: int, height: 
     """The Gaussians in front of the camera as 2D Gaussians, nearest first (EWA splatting, Zwicker et al. 2001)."""
     pose = np.asarray(camera.camera_from_world, np.float64)
     positions = gaussians.positions.astype(np.float64) @ pose[:3, :3].T + pose[:3, 3]
-    in_front = np.flatnonzero(positions[:, 2] > NEAR)
+    in_front = np.flatnonzero(positions[:, 2] > camera.near)
     index = in_front[np.argsort(positions[in_front, 2], kind="stable")]
     positions = positions[index]
 

@@ -122,11 +122,11 @@ class MlpBank:
         for layer in range(self.shape.layers):
             linear = hidden @ self.block(network, f"hidden{layer}") + self.block(network, f"hidden{layer}_bias")
             hidden = activate(linear, self.shape.activation)
-        outputs = np.broadcast_to(self.block(network, "output_bias"), (len(local), self.shape.outputs))
+        outputs = np.zeros((len(local), self.shape.outputs), np.float32) + self.block(network, "output_bias")
         if self.shape.layers:
-            outputs = outputs + hidden @ self.block(network, "output")
+            outputs += hidden @ self.block(network, "output")
         if self.shape.linear:
-            outputs = outputs + codes @ self.block(network, "linear")
+            outputs += codes @ self.block(network, "linear")
         return np.tanh(outputs) if self.shape.output_activation == "tanh" else outputs
 
 

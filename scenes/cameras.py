@@ -26,6 +26,7 @@ class Camera:
     pixel_aspect: float = 1.0
     centre: tuple[float, float] = (0.5, 0.5)
     name: str = ""
+    near: float = NEAR  # world units; Gaussians whose centre is nearer are not drawn
 
     def intrinsics(self, width: int, height: int) -> tuple[float, float, float, float]:
         """fx, fy, cx, cy in pixels for an image of `width` x `height`."""
@@ -45,6 +46,7 @@ def look_at(
     up: NDArray[np.floating],
     fov_y: float,
     name: str = "",
+    near: float = NEAR,
 ) -> Camera:
     """A camera at `eye` that sees `target` in the middle of the picture, `up` ([3], world) pointing up in it."""
     forward = np.asarray(target, np.float64) - eye
@@ -57,4 +59,4 @@ def look_at(
     camera_from_world = np.eye(4)
     camera_from_world[:3, :3] = rotation
     camera_from_world[:3, 3] = -rotation @ eye
-    return Camera(camera_from_world, fov_y, name=name)
+    return Camera(camera_from_world, fov_y, name=name, near=near)

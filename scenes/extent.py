@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.cameras import NEAR
 from scenes.gaussians import Gaussians
 
 Doubles = NDArray[np.float64]
 
 RADIUS_SHARE = 0.95  # of the weight lies within the radius
+NEAR_SHARE = 0.02  # of the radius
 EDGE_SHARE = 0.10  # of the weight is cut from each end of an axis before its middle is taken
 FLOATERS = 0.01  # of the weight may lie below the ground
 GROUND_WIDTH = 0.9  # of the scene's width; measured on five trained scenes: grounds 0.94 to 1.24, most sides < 0.85
@@ -31,6 +33,11 @@ class Extent:
     centre: Doubles  # [3] world
     radius: float  # world units, > 0
     up: Doubles  # [3] unit, one of +-x, +-y, +-z
+
+    @property
+    def near(self) -> float:
+        """The near plane for cameras we place ourselves, world units: 3DGS's, but less where it would cut the scene."""
+        return min(NEAR, NEAR_SHARE * self.radius)
 
 
 def scene_extent(gaussians: Gaussians) -> Extent:

@@ -97,7 +97,7 @@ class NeuralGaussians:
         """Plain Gaussians: every network evaluated at every Gaussian that is its own."""
         layout = AttributeLayout(self.sh_degree)
         raw = self.bank.evaluate(self.clusters, self.local_positions(), self.codes.astype(np.float32))
-        outputs = self.output_offset + self.output_scale * raw  # [N, D]
+        outputs = np.asarray(self.output_offset + self.output_scale * raw, np.float32)  # [N, D]
         return Gaussians(
             positions=self.positions,
             log_scales=np.ascontiguousarray(outputs[:, layout.log_scale]),

@@ -139,7 +139,7 @@ class Decoder:
             state[hungry] = (state[hungry] << np.uint64(16)) | words
             self._next_word += len(hungry)
         self._lane = (self._lane + len(base)) % self._lanes
-        return symbol
+        return symbol.astype(np.int64, copy=False)
 
     def finish(self) -> None:
         """Every word is used and every lane is back where the encoder started, or the stream is not one of ours."""

@@ -13,6 +13,7 @@ uniform uint first;
 uniform uint count;
 uniform vec2 size;            // pixels
 uniform vec3 camera_position; // world
+uniform float near;           // world units
 uniform int coefficients;     // SH coefficients stored for a channel
 uniform int sh_degree;        // used
 uniform bool antialiased;     // opacity compensated for the dilation
@@ -39,7 +40,7 @@ Record record_of(uint i) {
     Record record = Record(vec2(0.0), vec2(0.0), 0.0, 0.0, 0u, 0u);
     Geometry g = geometries[i];
     Projection p = project_gaussian(g);
-    if (!(p.view.z > NEAR)) return record;
+    if (!(p.view.z > near)) return record;
 
     float opacity = 1.0 / (1.0 + exp(-g.position_opacity.w));
     if (antialiased) opacity *= sqrt(p.raw.w / p.dilated.w);

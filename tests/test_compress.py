@@ -36,8 +36,13 @@ def ball(count: int = 1500) -> Gaussians:
     sh = np.zeros((count, 4, 3))
     sh[:, 0] = np.sin(4 * normals[:, :1] + [0, 1, 2]) + 0.5
     sh[:, 1:] = 0.1 * rng.normal(size=(count, 3, 3))
-    arrays = (normals, rng.normal(-2.8, 0.2, (count, 3)), rng.normal(size=(count, 4)), np.full(count, 2.0), sh)
-    return Gaussians(*(a.astype(np.float32) for a in arrays))
+    return Gaussians(
+        normals.astype(np.float32),
+        rng.normal(-2.8, 0.2, (count, 3)).astype(np.float32),
+        rng.normal(size=(count, 4)).astype(np.float32),
+        np.full(count, 2.0, np.float32),
+        sh.astype(np.float32),
+    )
 
 
 @pytest.fixture

@@ -29,8 +29,7 @@ def test_torch_and_numpy_agree(shape: BankShape, networks: int) -> None:
     codes = rng.normal(0, 3, (200, shape.code)).astype(np.float32)
     expected = MlpBank(shape, weights).evaluate(clusters, local, codes)
     batch = ClusterBatch(clusters, networks, torch.device("cpu"))
-    tensors = (torch.from_numpy(a) for a in (weights, local, codes))
-    found = evaluate_bank(shape, *tensors, batch).numpy()
+    found = evaluate_bank(shape, *map(torch.from_numpy, (weights, local, codes)), batch=batch).numpy()
     assert np.abs(found - expected).max() < 1e-4 * np.ptp(expected)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from scenes.gaussians import SH_C0, Gaussians, rotation_matrices
@@ -92,7 +92,7 @@ def _round(mixture: _Mixture, merges: int, resolution: float) -> _Mixture:
 def _pairs(mean: Doubles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Each Gaussian with its nearest neighbours, every pair once, the smaller index first."""
     k = min(NEIGHBOURS, len(mean) - 1)
-    neighbours = cKDTree(mean).query(mean, k=k + 1)[1][:, 1:].reshape(-1)
+    neighbours = np.asarray(KDTree(mean).query(mean, k=k + 1)[1])[:, 1:].reshape(-1)
     owners = np.repeat(np.arange(len(mean)), k)
     pairs = np.unique(np.minimum(owners, neighbours) * len(mean) + np.maximum(owners, neighbours))
     pairs = pairs[pairs // len(mean) != pairs % len(mean)]

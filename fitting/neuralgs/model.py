@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,23 +165,24 @@ def start_model(
     )
     codes = torch.from_numpy((codes / coarseness).astype(np.float32))
     clusters = morton_clusters(grid, gaussians.positions, networks)
-    learnt = (
-        torch.from_numpy(gaussians.positions.copy()),
-        codes,
-        weights,
-        codes.mean(0),
-        codes.std(0).div(1.4).clamp_min(0.1).log(),
-    )
+
+    def learnt(tensor: Tensor) -> Tensor:
+        return tensor.to(device).requires_grad_()
+
     return NeuralModel(
-        *(t.to(device).requires_grad_() for t in learnt),
-        shape,
-        grid,
-        clusters,
-        cluster_boxes(gaussians.positions, clusters, networks),
-        torch.from_numpy(offset).to(device),
-        torch.from_numpy(steps).to(device),
-        gaussians.sh_degree,
-        gaussians.antialiased,
+        positions=learnt(torch.from_numpy(gaussians.positions.copy())),
+        codes=learnt(codes),
+        weights=learnt(weights),
+        prior_mean=learnt(codes.mean(0)),
+        prior_log_scale=learnt((codes.std(0) / math.sqrt(2)).clamp_min(0.1).log()),  # a Laplace deviation
+        shape=shape,
+        grid=grid,
+        clusters=clusters,
+        boxes=cluster_boxes(gaussians.positions, clusters, networks),
+        output_offset=torch.from_numpy(offset).to(device),
+        output_scale=torch.from_numpy(steps).to(device),
+        sh_degree=gaussians.sh_degree,
+        antialiased=gaussians.antialiased,
     )
 
 
@@ -191,7 +193,7 @@ def _principal_components(
     weighted = values * np.sqrt(share)[:, None]
     vectors = np.linalg.eigh(weighted.T.astype(np.float64) @ weighted)[1][:, ::-1][:, :count]
     vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])  # eigh's signs are free
-    return vectors.T, values @ vectors
+    return vectors.T, values.astype(np.float64) @ vectors
 
 
 def position_grid(gaussians: Gaussians) -> PositionGrid:

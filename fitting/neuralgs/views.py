@@ -15,7 +15,7 @@ from fitting.raster_view import RasterView
 from fitting.rasterize import rasterize
 from fitting.tensors import GaussianTensors
 from scenes.camera_files import read_cameras
-from scenes.cameras import Camera, look_at
+from scenes.cameras import NEAR, Camera, look_at
 from scenes.extent import Extent
 from scenes.gaussians import Gaussians
 
@@ -26,6 +26,7 @@ WALLS = 5  # of six directions from the middle that must be closed, and open nea
 FREE = 0.4  # radii around the middle of a room that are nearly empty
 CLOSED, OPEN = 0.1, 0.7  # shares of the background that shine through
 INSIDE_SHARE = 0.6  # of the cameras stand in the room; the others stay outside, for a hollow object looks like a room
+CUT_EVERY = 3
 ASPECT = 3 / 2
 SIDEWAYS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
 
@@ -39,7 +40,14 @@ def virtual_cameras(gaussians: Gaussians, extent: Extent, count: int, seed: int)
         inside = rng.random((count, 1)) < INSIDE_SHARE
         positions = np.where(inside, _eyes_inside(extent, count, rng), positions)
     fovs = rng.uniform(*FOV_Y, count)
-    return [look_at(eye, aim, extent.up, float(fov)) for eye, aim, fov in zip(positions, aims, fovs, strict=True)]
+    nears = _near_planes(extent, count)
+    views = zip(positions, aims, fovs, nears, strict=True)
+    return [look_at(eye, aim, extent.up, float(fov), near=near) for eye, aim, fov, near in views]
+
+
+def _near_planes(extent: Extent, count: int) -> list[float]:
+    """The scene's own near plane; in every third view of a small scene 3DGS's, which cuts it open in many viewers."""
+    return [NEAR if i % CUT_EVERY == 0 else extent.near for i in range(count)]
 
 
 def cameras_beside(source: Path) -> list[Camera] | None:
