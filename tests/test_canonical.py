@@ -48,9 +48,7 @@ def test_equivalent_rotations_give_one_answer() -> None:
     turn = Rotation.from_quat([1, 0, 0, 0])  # half a turn about the Gaussian's first axis
     turned = Rotation.from_quat(gaussians.rotations[:, [1, 2, 3, 0]]) * turn
     quaternions = -turned.as_quat()[:, [3, 0, 1, 2]].astype(np.float32)
-    same = Gaussians(
-        gaussians.positions, gaussians.log_scales, quaternions, gaussians.opacity_logits, gaussians.sh
-    )
+    same = Gaussians(gaussians.positions, gaussians.log_scales, quaternions, gaussians.opacity_logits, gaussians.sh)
     assert np.abs(canonical_attributes(same) - canonical_attributes(gaussians)).max() < 1e-3
 
 

@@ -167,7 +167,7 @@ def start_model(
     clusters = morton_clusters(grid, gaussians.positions, networks)
 
     def learnt(tensor: Tensor) -> Tensor:
-        return tensor.to(device).requires_grad_()
+        return tensor.detach().clone().to(device).requires_grad_()
 
     return NeuralModel(
         positions=learnt(torch.from_numpy(gaussians.positions.copy())),
