@@ -70,8 +70,9 @@ class Navigator:
         self.extent = extent
 
     def camera(self) -> Camera:
-        """The camera now."""
-        return (self._orbit if self.mode == "orbit" else self._fly).camera(self.fov_y)
+        """The camera now; its near plane is the scene's."""
+        camera = (self._orbit if self.mode == "orbit" else self._fly).camera(self.fov_y)
+        return replace(camera, near=self.extent.near)
 
     @property
     def orbit(self) -> Orbit:
@@ -140,7 +141,7 @@ class Navigator:
 
     def step(self, held: Collection[str], seconds: float, fast: bool = False, slow: bool = False) -> bool:
         """What held keys (names of `HELD`) and glides do in `seconds`; True while the camera is on its way."""
-        push = np.sum([HELD[name] for name in held], axis=0) if held else np.zeros(6)
+        push = np.sum([np.zeros(6), *(HELD[name] for name in held)], axis=0)
         if push.any():
             self._glide = None
             push *= seconds * (FAST if fast else 1.0) * (SLOW if slow else 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.cameras import NEAR, Camera
+from scenes.cameras import Camera
 from scenes.gaussians import Gaussians, rotation_matrices
 from ui.heading import Vector
 
@@ -29,7 +29,7 @@ def pick(gaussians: Gaussians, camera: Camera, pixel: tuple[float, float], width
     origin, direction = ray_through(camera, pixel, width, height)
     near = _near_the_ray(gaussians, origin, direction)
     depth, alpha = _approach(gaussians.select(near), origin, direction)
-    seen = depth * float(camera.camera_from_world[2, :3] @ direction) > NEAR
+    seen = depth * float(camera.camera_from_world[2, :3] @ direction) > camera.near
     order = np.argsort(depth[seen])
     depth, alpha = depth[seen][order], alpha[seen][order]
     transmittance = np.cumprod(1 - alpha)
