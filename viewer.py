@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from ui.app import App
 
 
+SIZE = (1280, 720)  # of the window, at 96 dots an inch
+
+
 def run(
-    files: Sequence[Path], max_frames: int | None = None, on_frame: Callable[[App, int], None] | None = None
+    files: Sequence[Path],
+    max_frames: int | None = None,
+    on_frame: Callable[[App, int], None] | None = None,
+    size: tuple[int, int] = SIZE,
 ) -> None:
     """Opens a window on `files` and returns when it is closed, or after `max_frames` frames.
 
@@ -26,7 +32,7 @@ def run(
     """
     from ui.app import App
 
-    app = App(files)
+    app = App(files, size)
     try:
         frame = 0
         while not app.closing and (max_frames is None or frame < max_frames):

@@ -30,7 +30,6 @@ from ui.settings import Look, Switches
 from ui.window import Window
 
 TITLE = "Kilofield"
-SIZE = (1280, 720)
 EMPTY = (0.07, 0.075, 0.08)  # behind everything while there is no scene
 SETTLE_FRAMES = 3  # imgui needs after an event until what it shows stands still
 IDLE_SECONDS = 0.5  # between frames when nothing goes on
@@ -41,8 +40,8 @@ SAME_PLACE = 0.25  # of the radius: a scene this near to the last, and as large,
 class App:
     """The state of the viewer. Files are opened in the order given; the first at once."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        self.window = Window(TITLE, SIZE)
+    def __init__(self, files: Sequence[Path], size: tuple[int, int]) -> None:
+        self.window = Window(TITLE, size)
         self.renderer = GaussianRenderer(window_context())
         self.picture = ScenePicture(self.renderer)
         self.gui = Gui(self.window)

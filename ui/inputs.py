@@ -142,8 +142,9 @@ class Inputs:
             self._drag = None
         elif not self._gui.takes_mouse:
             self._drag = _DRAGS.get(button)
-            if button == glfw.MOUSE_BUTTON_LEFT:
-                self._click()
+            if button == glfw.MOUSE_BUTTON_LEFT and self._is_double():
+                self._drag = None  # a hand that trembles must not undo what a double click does
+                self._listener.double_clicked(*self._cursor)
 
     def on_scroll(self, handle: Any, dx: float, dy: float) -> None:
         """The wheel, or two fingers."""
@@ -168,12 +169,11 @@ class Inputs:
         """The window was uncovered or resized."""
         self.fresh = True
 
-    def _click(self) -> None:
+    def _is_double(self) -> bool:
+        """Whether the click that happens now ends a double click."""
         now, (x, y) = glfw.get_time(), self._cursor
         then, last_x, last_y = self._last_click
         near = max(abs(x - last_x), abs(y - last_y)) <= DOUBLE_CLICK[1]
-        if now - then <= DOUBLE_CLICK[0] and near:
-            self._last_click = (-1.0, x, y)
-            self._listener.double_clicked(x, y)
-        else:
-            self._last_click = (now, x, y)
+        double = now - then <= DOUBLE_CLICK[0] and near
+        self._last_click = (-1.0 if double else now, x, y)
+        return double

@@ -1,0 +1,111 @@
+"""The real window, on a virtual display: each scenario of `window_scenarios.py`, and what happens without one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kilo_scenes import random_scene
+from ui_scenes import shell
+from window_scenarios import SCENARIOS
+
+from scenes.kilo import write_kilo
+from scenes.ply import write_ply
+
+ROOT = Path(__file__).resolve().parents[1]
+SCREEN = "1400x900x24"
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """A virtual X display, on a number that is free. Without Xvfb a failure in CI and a skip elsewhere."""
+    if not shutil.which("Xvfb"):
+        message = "a virtual display: expected Xvfb, found none (Debian and Ubuntu: apt-get install xvfb)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", SCREEN, "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            number = pipe.readline().strip()
+        assert number, "Xvfb did not start"
+        yield f":{number}"
+        server.terminate()
+
+
+def python(*arguments: str, display: str | None, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_SESSION_TYPE")}
+    environment |= {"PYTHONPATH": str(ROOT), **more} | ({"DISPLAY": display} if display else {})
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_window(name: str, display: str, tmp_path: Path) -> None:
+    write_ply(tmp_path / "shell.ply", shell())
+    write_kilo(tmp_path / "other.kilo", random_scene(count=200))
+    (tmp_path / "bad.ply").write_text("no scene at all")
+    done = python("tests/window_scenarios.py", name, str(tmp_path), display=display)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "done\n"
+    assert done.stderr == ""
+
+
+def test_a_first_file_that_is_missing_is_told_in_the_window(display: str, tmp_path: Path) -> None:
+    script = f"""
+import sys, pathlib, viewer
+told = []
+def on_frame(app, frame):
+    told[:] = [m.text for m in app.messages.shown(0.0)]
+    if told:
+        app.quit()
+viewer.run([pathlib.Path({str(tmp_path / "none.ply")!r})], max_frames=2000, on_frame=on_frame)
+print(*told)
+"""
+    done = python("-c", script, display=display)
+    assert done.stdout == f"{tmp_path / 'none.ply'}: file: expected a file, found nothing at this path\n", done.stderr
+
+
+def test_frames_can_be_limited(display: str, tmp_path: Path) -> None:
+    script = "import viewer; n = []; viewer.run([], max_frames=3, on_frame=lambda app, i: n.append(i)); print(n)"
+    done = python("-c", script, display=display)
+    assert (done.stdout, done.stderr, done.returncode) == ("[0, 1, 2]\n", "", 0)
+
+
+@pytest.mark.parametrize("command", [["viewer.py"], ["-m", "cli", "view"]])
+def test_without_a_display_it_says_so_in_one_line(command: list[str], tmp_path: Path) -> None:
+    write_ply(tmp_path / "shell.ply", shell())
+    done = python(*command, str(tmp_path / "shell.ply"), display=None)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "no display: expected a window system ($DISPLAY; XWayland where $WAYLAND_DISPLAY is set), " in done.stderr
+    assert done.stderr.endswith("; use `kilofield fly` or `kilofield render`\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the variable is Mesa's")
+def test_an_opengl_that_is_too_old_is_named(display: str) -> None:
+    mesa = {"MESA_GL_VERSION_OVERRIDE": "4.1", "LIBGL_ALWAYS_SOFTWARE": "1", "GALLIUM_DRIVER": "llvmpipe"}
+    done = python("viewer.py", "scene.ply", display=display, **mesa)
+    expected = "OpenGL: expected version 4.3 for a window, found 4.1; use `kilofield fly` or `kilofield render`"
+    assert (done.returncode, done.stderr) == (1, f"error: {expected}\n")
+
+
+def test_opening_the_viewer_imports_no_fitting() -> None:
+    script = "import sys, viewer, ui.app; print(sorted({'torch', 'taichi', 'numba', 'fitting'} & set(sys.modules)))"
+    done = python("-c", script, display=None)
+    assert done.stdout == "[]\n", done.stderr
