@@ -1,0 +1,98 @@
+"""Where virtual cameras stand, and what they see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fitting.neuralgs.targets import picture_size, rendered_target
+from fitting.neuralgs.views import FARTHEST, NEAREST, is_room, virtual_cameras
+from fitting.tensors import GaussianTensors
+from scenes.cameras import NEAR
+from scenes.extent import scene_extent
+from scenes.gaussians import Gaussians
+
+
+def shell(points: np.ndarray, size: float) -> Gaussians:
+    """Opaque round Gaussians of one size at `points` [N, 3]."""
+    count = len(points)
+    rotations = np.tile([1.0, 0, 0, 0], (count, 1))
+    return Gaussians(
+        points.astype(np.float32),
+        np.full((count, 3), np.log(size), np.float32),
+        rotations.astype(np.float32),
+        np.full(count, 5, np.float32),
+        np.zeros((count, 1, 3), np.float32),
+    )
+
+
+def room() -> Gaussians:
+    """The six walls of a box of side 2."""
+    grid = np.stack(np.meshgrid(*2 * [np.linspace(-1, 1, 24)]), axis=-1).reshape(-1, 2)
+    walls = [np.insert(grid, axis, side, axis=1) for axis in range(3) for side in (-1, 1)]
+    return shell(np.concatenate(walls), 0.08)
+
+
+def solid() -> Gaussians:
+    """A ball filled throughout."""
+    points = np.random.default_rng(0).uniform(-1, 1, (4000, 3))
+    return shell(points[np.linalg.norm(points, axis=1) < 1], 0.1)
+
+
+def test_a_room_is_told_from_an_object() -> None:
+    assert is_room(room(), scene_extent(room()))
+    assert not is_room(solid(), scene_extent(solid()))
+
+
+def test_cameras_stand_around_an_object_and_see_it() -> None:
+    scene = solid()
+    extent = scene_extent(scene)
+    tensors = GaussianTensors.of(scene)
+    cameras = virtual_cameras(scene, extent, 24, 0)
+    for camera in cameras:
+        distance = np.linalg.norm(camera.position - extent.centre) / extent.radius
+        assert NEAREST - 1e-6 <= distance <= FARTHEST + 1e-6
+        assert rendered_target(tensors, camera, 48, 32, False).rgba[..., 3].float().mean() > 0.02
+    directions = np.array([c.position - extent.centre for c in cameras])
+    assert np.abs(np.sign(directions).mean(axis=0)).max() < 0.7  # on every side
+
+
+def test_in_a_room_most_cameras_stand_inside() -> None:
+    cameras = virtual_cameras(room(), scene_extent(room()), 60, 0)
+    inside = sum(bool((np.abs(c.position) < 1).all()) for c in cameras)
+    assert 25 <= inside <= 47
+
+
+def test_the_same_seed_gives_the_same_views() -> None:
+    scene, extent = solid(), scene_extent(solid())
+    first, again, other = (virtual_cameras(scene, extent, 5, seed) for seed in (1, 1, 2))
+    poses = [np.stack([c.camera_from_world for c in cameras]) for cameras in (first, again, other)]
+    assert np.array_equal(poses[0], poses[1])
+    assert not np.allclose(poses[0], poses[2])
+
+
+def test_small_scenes_are_seen_whole_and_cut_open() -> None:
+    small = solid()
+    small = Gaussians(
+        small.positions / 10, small.log_scales - np.float32(np.log(10)), small.rotations, small.opacity_logits, small.sh
+    )
+    nears = [c.near for c in virtual_cameras(small, scene_extent(small), 9, 0)]
+    assert nears.count(NEAR) == 3
+    assert min(nears) == pytest.approx(scene_extent(small).near)
+    assert min(nears) < 0.01
+
+
+def test_targets_are_right_over_any_background() -> None:
+    scene = solid()
+    tensors = GaussianTensors.of(scene)
+    from fitting.rasterize import rasterize
+
+    target = rendered_target(tensors, virtual_cameras(scene, scene_extent(scene), 1, 0)[0], 60, 40, False)
+    for background in ((0.0, 0.0, 0.0), (0.2, 0.5, 0.9)):
+        direct = rasterize(*tensors, target.view(background, False))
+        assert (target.over(background) - direct).abs().max() < 2e-3  # half floats
+
+
+def test_picture_size_keeps_the_longest_side() -> None:
+    assert picture_size(320, 1.5) == (320, 213)
+    assert picture_size(320, 0.5) == (160, 320)
