@@ -52,6 +52,8 @@ def main() -> None:
     except KilofieldError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)  # 128 + SIGINT, as shells report it
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from ui_scenes import shell
 from renderer.reference import project_reference
 from scenes.cameras import Camera, look_at
 from scenes.errors import KilofieldError
+from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians
 from scenes.kilo import write_kilo
 from scenes.load import load_scene
 from scenes.ply import write_ply
 from ui import loading
 from ui.facts import scene_facts, short_bytes
+from ui.framing import framing
 from ui.loading import LoadedScene, SceneLoader
 from ui.messages import NOTE_SECONDS, Messages
 from ui.picking import pick, ray_through
@@ -53,6 +56,29 @@ def test_a_pick_lies_on_the_ray_at_the_median_depth(pixel: tuple[float, float]) 
     assert seen[2] == pytest.approx(median_depth(gaussians, CAMERA, pixel), abs=0.1)
     assert np.linalg.norm(point) == pytest.approx(1, abs=0.05)  # on the shell's near side
     assert seen[2] < np.linalg.norm(CAMERA.position)
+
+
+def joined(*parts: Gaussians) -> Gaussians:
+    fields = ("positions", "log_scales", "rotations", "opacity_logits", "sh")
+    return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+
+
+def test_the_first_view_holds_thin_parts_but_not_floaters_or_surroundings() -> None:
+    ball = shell()
+    along = np.linspace([0, 1, 0], [0, 2, 0], 300).astype(np.float32)
+    pole = replace(ball.select(slice(0, 300)), positions=along, log_scales=np.full((300, 3), -6, np.float32))
+    with_pole = joined(ball, pole)
+    frame = framing(with_pole, scene_extent(with_pole))
+    distances = np.linalg.norm(with_pole.positions - frame.centre, axis=1)
+    assert distances.max() < 1.05 * frame.radius
+    assert frame.radius == pytest.approx(1.5, abs=0.1)
+    floaters = replace(ball.select(slice(0, 20)), positions=50 + ball.positions[:20])
+    frame = framing(joined(ball, floaters), scene_extent(ball))
+    assert frame.radius == pytest.approx(1, abs=0.05)
+    sky = replace(ball, positions=30 * ball.positions)
+    near = scene_extent(ball)
+    assert framing(joined(ball, sky), near) is near
+    assert framing(ball.select(slice(0, 0)), near) is near
 
 
 def test_empty_space_is_not_picked() -> None:

@@ -65,19 +65,20 @@ def test_window(name: str, display: str, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_a_first_file_that_is_missing_is_told_in_the_window(display: str, tmp_path: Path) -> None:
-    script = f"""
+def test_a_first_file_that_is_missing_is_told_and_the_next_is_opened(display: str, tmp_path: Path) -> None:
+    write_ply(tmp_path / "shell.ply", shell())
+    script = """
 import sys, pathlib, viewer
-told = []
 def on_frame(app, frame):
-    told[:] = [m.text for m in app.messages.shown(0.0)]
-    if told:
+    if app.loaded:
+        print(*(message.text for message in app.messages.shown(0.0)))
+        print(*app.files)
         app.quit()
-viewer.run([pathlib.Path({str(tmp_path / "none.ply")!r})], max_frames=2000, on_frame=on_frame)
-print(*told)
+viewer.run([pathlib.Path(name) for name in sys.argv[1:]], max_frames=2000, on_frame=on_frame)
 """
-    done = python("-c", script, display=display)
-    assert done.stdout == f"{tmp_path / 'none.ply'}: file: expected a file, found nothing at this path\n", done.stderr
+    missing, there = str(tmp_path / "none.ply"), str(tmp_path / "shell.ply")
+    done = python("-c", script, missing, there, display=display)
+    assert done.stdout == f"{missing}: file: expected a file, found nothing at this path\n{there}\n", done.stderr
 
 
 def test_frames_can_be_limited(display: str, tmp_path: Path) -> None:

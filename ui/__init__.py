@@ -7,5 +7,6 @@
                          orbit, fly       +--> renderer: the scene's picture, redrawn only when something changed
                                           +--> panel, overlays, theme: imgui, every frame
 
-`heading`, `orbit`, `fly`, `navigation`, `picking`, `resolution` and `facts` are plain numpy and know of no window.
+`heading`, `orbit`, `fly`, `navigation`, `framing`, `picking`, `resolution` and `facts` are plain numpy and know of no
+window.
 """

@@ -93,6 +93,8 @@ class App:
         shown = self.loaded.file.path if self.loaded else None
         self.files = [file for file in self.files if file != path or file == shown]
         self.file_index = self.files.index(shown) if shown in self.files else 0
+        if shown is None and self.files:
+            self.loader.start(self.files[0])  # of several files given, the first that can be read
 
     def _show(self, loaded: LoadedScene) -> None:
         before = self.loaded

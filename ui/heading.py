@@ -17,6 +17,7 @@ from scenes.cameras import Camera
 Vector = NDArray[np.float64]
 
 STEEPEST = math.radians(89.0)  # short of straight up and down, so that up never flips
+NO_DIRECTION = 1e-6  # a unit vector's part over ground that is only rounding
 
 UP_AXES: dict[str, Vector] = {
     f"{sign}{'xyz'[axis]}": float(f"{sign}1") * np.eye(3)[axis] for axis in range(3) for sign in "+-"
@@ -64,9 +65,10 @@ class Heading:
         north, east = ground_axes(up)
         forward = rotation[2]
         climb = float(forward @ up)
-        pitch = math.atan2(climb, math.hypot(forward @ north, forward @ east))
+        over_ground = math.hypot(forward @ north, forward @ east)
+        pitch = math.atan2(climb, over_ground)
         # Straight up or down the view has no direction over ground; the top of the picture then says where ahead is.
-        ahead = forward if abs(pitch) < STEEPEST else math.copysign(1.0, climb) * rotation[1]
+        ahead = forward if over_ground > NO_DIRECTION else math.copysign(1.0, climb) * rotation[1]
         level = cls(up, math.atan2(ahead @ east, ahead @ north), min(max(pitch, -STEEPEST), STEEPEST))
         right, down, _ = level.rotation()
         return level.rolled(math.atan2(rotation[0] @ down, rotation[0] @ right))

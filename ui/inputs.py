@@ -76,7 +76,7 @@ class Inputs:
         glfw.set_cursor_enter_callback(handle, self.on_enter)
         glfw.set_mouse_button_callback(handle, self.on_button)
         glfw.set_scroll_callback(handle, self.on_scroll)
-        glfw.set_drop_callback(handle, self.on_drop)
+        glfw.set_drop_callback(handle, self.on_drop)  # pyright: ignore[reportArgumentType]  # the stub has C's arguments
         glfw.set_window_focus_callback(handle, self.on_focus)
         glfw.set_window_refresh_callback(handle, self.on_refresh)
 

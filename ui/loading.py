@@ -11,6 +11,7 @@ from time import perf_counter
 from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Gaussians
 from scenes.load import SceneFile, load_scene
+from ui.framing import framing
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class LoadedScene:
 
     file: SceneFile
     gaussians: Gaussians  # plain, for picking
-    extent: Extent
+    extent: Extent  # for the first view
     seconds: float  # it took
 
 
@@ -74,5 +75,5 @@ def _load(job: _Job) -> LoadedScene:
     job.stage = "decoding"
     gaussians = file.gaussians
     job.stage = "measuring"
-    extent = scene_extent(gaussians)
+    extent = framing(gaussians, scene_extent(gaussians))
     return LoadedScene(file, gaussians, extent, perf_counter() - job.started)

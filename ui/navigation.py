@@ -141,7 +141,7 @@ class Navigator:
 
     def step(self, held: Collection[str], seconds: float, fast: bool = False, slow: bool = False) -> bool:
         """What held keys (names of `HELD`) and glides do in `seconds`; True while the camera is on its way."""
-        push = np.sum([np.zeros(6), *(HELD[name] for name in held)], axis=0)
+        push = np.array([(0.0,) * 6, *(HELD[name] for name in held)]).sum(axis=0)
         if push.any():
             self._glide = None
             push *= seconds * (FAST if fast else 1.0) * (SLOW if slow else 1.0)

@@ -9,7 +9,7 @@ from scenes.cameras import Camera
 from scenes.extent import Extent
 from ui.heading import Heading, Vector, blend_angles
 
-MARGIN = 1.15  # how much wider than the scene's ball, which leaves out a twentieth of it, the picture is
+MARGIN = 1.05  # how much wider than the scene's ball the picture is
 FROM_ABOVE = math.radians(-20.0)  # pitch of the first view: an object from eye height
 
 

@@ -83,7 +83,7 @@ def _message(app: App, message: Message, bottom: float) -> float:
 def _loading(app: App) -> None:
     assert app.loader.path is not None
     stage, seconds = app.loader.status()
-    imgui.set_next_window_pos(ImVec2(*_middle(app)), imgui.Cond_.always, ImVec2(0.5, 0.5))
+    imgui.set_next_window_pos(ImVec2(_middle(app)[0], 0.3 * app.window.size[1]), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.set_next_window_size(ImVec2(_box_width(app), 0))
     imgui.begin("loading", None, _BOX)
     imgui.text_wrapped(f"Opening {app.loader.path.name}".replace("%", "%%"))

@@ -13,13 +13,13 @@ from ui.facts import scene_facts
 from ui.heading import UP_AXES
 from ui.navigation import FOV_LIMITS, SPEED_LIMITS
 from ui.settings import ANTIALIASED, SPLAT_SCALES
-from ui.theme import QUIET
+from ui.theme import FONT_SIZE, QUIET
 
 if TYPE_CHECKING:
     from ui.app import App
 
 WIDTH = 308.0  # at 96 dots an inch
-LABELS = 0.36  # of the width, for names at the left
+LABELS = 110.0  # of it for names at the left
 GRAPH_HEIGHT = 32.0
 
 _FIXED = (
@@ -211,7 +211,7 @@ def _name(text: str) -> None:
     imgui.push_style_color(imgui.Col_.text, ImVec4(*QUIET, 1.0))
     imgui.text(text)
     imgui.pop_style_color()
-    imgui.same_line(LABELS * imgui.get_window_width())
+    imgui.same_line(_label_width())
     imgui.set_next_item_width(-1)
 
 
@@ -223,9 +223,13 @@ def _rows(rows: list[tuple[str, str]]) -> None:
         imgui.push_style_color(imgui.Col_.text, ImVec4(*QUIET, 1.0))
         imgui.text(name)
         imgui.pop_style_color()
-        imgui.same_line(LABELS * imgui.get_window_width())
+        imgui.same_line(_label_width())
         imgui.text_wrapped(value.replace("%", "%%"))
     imgui.pop_style_var()
+
+
+def _label_width() -> float:
+    return LABELS * imgui.get_font_size() / FONT_SIZE
 
 
 def _gap() -> None:

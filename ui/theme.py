@@ -65,4 +65,4 @@ def _add_font(scale: float, density: float) -> None:
     sharp = 1.0 if hasattr(imgui.get_style(), "font_scale_main") else density
     io.fonts.add_font_from_file_ttf(str(FONT), round(FONT_SIZE * scale * sharp))
     if sharp != 1.0:
-        io.font_global_scale = 1.0 / sharp
+        setattr(io, "font_global_scale", 1.0 / sharp)  # noqa: B010 - gone from newer stubs

@@ -12,6 +12,7 @@ from scenes.errors import KilofieldError
 
 WITHOUT_WINDOW = "use `kilofield fly` or `kilofield render`"
 OPENGL = (4, 3)  # compute shaders and storage buffers
+SMALLEST = (480, 320)  # that the panel and a message fit into
 
 glfw.ERROR_REPORTING = False  # errors are asked for where they can happen; warnings on stderr help nobody
 
@@ -27,6 +28,7 @@ class Window:
             )
         self.handle = _create(title, size)
         glfw.make_context_current(self.handle)
+        glfw.set_window_size_limits(self.handle, *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
         self._windowed = (*glfw.get_window_pos(self.handle), *size)
 
     @property
@@ -61,7 +63,7 @@ class Window:
     def toggle_fullscreen(self) -> None:
         """Over all of the monitor, or back to where it was."""
         if glfw.get_window_monitor(self.handle):
-            glfw.set_window_monitor(self.handle, None, *self._windowed, 0)
+            glfw.set_window_monitor(self.handle, None, *self._windowed, 0)  # pyright: ignore[reportArgumentType]
             return
         monitor = glfw.get_primary_monitor()
         if monitor:
@@ -107,5 +109,5 @@ def _version_there_is() -> str | None:
 
 def _reason() -> str:
     """What glfw says of its latest error, on one line."""
-    _, text = glfw.get_error()
-    return " ".join((text or b"no reason given").decode(errors="replace").split())
+    text: Any = glfw.get_error()[1] or b"no reason given"  # bytes, whatever the stub says
+    return " ".join(text.decode(errors="replace").split())
