@@ -59,8 +59,9 @@ def test_a_pick_lies_on_the_ray_at_the_median_depth(pixel: tuple[float, float]) 
 
 
 def joined(*parts: Gaussians) -> Gaussians:
-    fields = ("positions", "log_scales", "rotations", "opacity_logits", "sh")
-    return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+    names = ("positions", "log_scales", "rotations", "opacity_logits", "sh")
+    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+    return Gaussians(arrays[0], arrays[1], arrays[2], arrays[3], arrays[4])
 
 
 def test_the_first_view_holds_thin_parts_but_not_floaters_or_surroundings() -> None:
@@ -70,7 +71,7 @@ def test_the_first_view_holds_thin_parts_but_not_floaters_or_surroundings() -> N
     with_pole = joined(ball, pole)
     frame = framing(with_pole, scene_extent(with_pole))
     distances = np.linalg.norm(with_pole.positions - frame.centre, axis=1)
-    assert distances.max() < 1.05 * frame.radius
+    assert distances.max() < 1.1 * frame.radius
     assert frame.radius == pytest.approx(1.5, abs=0.1)
     floaters = replace(ball.select(slice(0, 20)), positions=50 + ball.positions[:20])
     frame = framing(joined(ball, floaters), scene_extent(ball))
