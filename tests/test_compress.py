@@ -221,3 +221,12 @@ def test_invisible_scenes_are_refused(tmp_path: Path) -> None:
         compress(tmp_path / "faint.ply", tmp_path / "out.kilo", OPTIONS)
     expected = f"{tmp_path / 'faint.ply'}: opacity: expected Gaussians that can be seen, found all 50 under 1/255"
     assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_tiny_scenes_work(source: Path, tmp_path: Path, count: int) -> None:
+    write_ply(tmp_path / "few.ply", ball().select(np.arange(count)))
+    for preset in ("draft", "paper"):
+        result = compress(tmp_path / "few.ply", tmp_path / f"{preset}.kilo", replace(OPTIONS, preset=preset))
+        assert 1 <= result.gaussians <= count
+        assert load_scene(result.path).gaussians.finite().all()

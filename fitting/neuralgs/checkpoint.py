@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,10 @@ class Checkpoint:
             )
         return content["state"]
 
-    def save_when_due(self, state: dict[str, Any]) -> None:
-        """Writes `state` if the last write was long enough ago."""
+    def save_when_due(self, state: Callable[[], dict[str, Any]]) -> None:
+        """Writes what `state()` gives if the last write was long enough ago."""
         if time.monotonic() - self.written >= INTERVAL:
-            self.save(state)
+            self.save(state())
 
     def save(self, state: dict[str, Any]) -> None:
         """Writes `state` now; the old file stays until the new one is whole."""

@@ -130,7 +130,7 @@ class _Watcher:
             rescale_towards(tuner, self.max_bytes)
         if tuner.step % max(tuner.steps // LOOKS, 1) == 0:
             self.quality = self._measure(tuner.model)
-        self.checkpoint.save_when_due(tuner.state())
+        self.checkpoint.save_when_due(tuner.state)
         done = PREPARE_SHARE + (0.98 - PREPARE_SHARE) * tuner.step / tuner.steps
         self.say("tuning", done, f"step {tuner.step:,}/{tuner.steps:,} · loss {loss:.4f}{self.quality}")
 

@@ -174,7 +174,7 @@ def start_model(
         codes=learnt(codes),
         weights=learnt(weights),
         prior_mean=learnt(codes.mean(0)),
-        prior_log_scale=learnt((codes.std(0) / math.sqrt(2)).clamp_min(0.1).log()),  # a Laplace deviation
+        prior_log_scale=learnt((codes.std(0, correction=0) / math.sqrt(2)).clamp_min(0.1).log()),  # a Laplace deviation
         shape=shape,
         grid=grid,
         clusters=clusters,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,8 +124,7 @@ def fit_paper(
             with torch.no_grad():
                 psnr = judge(model.decode(model.weights, whole), job.held_out, model.antialiased)[0]
             quality = f" · {psnr:.2f} dB"
-        tensors = {"step": step, "weights": model.weights.detach(), "optimiser": optimiser.state_dict()}
-        checkpoint.save_when_due(tensors)
+        checkpoint.save_when_due(partial(_state, step, model, optimiser))
         _report(say, step, effort.steps, float(loss.detach()), quality)
     return model.pack()
 
@@ -203,6 +203,10 @@ def _tune_loss(model: PaperModel, whole: ClusterBatch, job: Job, seed: int, step
 
 def _cosine(done: float) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _state(step: int, model: PaperModel, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    return {"step": step, "weights": model.weights.detach(), "optimiser": optimiser.state_dict()}
 
 
 def _report(say: Reporter, step: int, tune_steps: int, loss: float, quality: str) -> None:

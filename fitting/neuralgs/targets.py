@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fitting.losses import ssim
 from fitting.raster_view import RasterView
 from fitting.rasterize import rasterize
 from fitting.tensors import GaussianTensors
@@ -58,8 +59,6 @@ def picture_size(side: int, aspect: float) -> tuple[int, int]:
 
 def mean_quality(pictures: Sequence[Tensor], truths: Sequence[Tensor]) -> tuple[float, float]:
     """Mean PSNR in dB (of 8-bit exact pictures at most 99) and mean SSIM of pictures [H, W, 3]."""
-    from fitting.losses import ssim
-
     squares = [float(((a.clamp(0, 1) - b.clamp(0, 1)) ** 2).mean()) for a, b in zip(pictures, truths, strict=True)]
     psnr = [min(-10 * np.log10(max(s, 1e-12)), 99.0) for s in squares]
     similarity = [float(ssim(a.clamp(0, 1), b.clamp(0, 1))) for a, b in zip(pictures, truths, strict=True)]
