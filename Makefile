@@ -28,6 +28,7 @@ demo: $(READY)
 	.venv/bin/kilofield demo
 
 test: $(READY)
+	@bash scripts/setup.sh display
 	$(PYTHON) -m pytest --durations=15
 
 lint: $(READY)

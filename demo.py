@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from commands.arguments import output_folder
-from commands.console import Screen, progress, readable_bytes, readable_time
+from commands.console import Screen, progress, readable_time
 from renderer.metrics import MeanScore, ViewScore, decibels, json_number, mean_score, mean_squared_error, ssim
 from scenes.cameras import Camera, look_at
 from scenes.extent import Extent, scene_extent
+from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
     from fitting.neuralgs.options import CompressResult

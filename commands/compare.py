@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from commands.arguments import output_file, parse_background, parse_size
-from commands.console import Screen, note_dropped, progress, readable_bytes
+from commands.console import Screen, note_dropped, progress
 from commands.views import default_cameras, picture_names, seen_from
 from renderer.metrics import MeanScore, ViewScore, decibels, json_number, mean_score, mean_squared_error, ssim
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
+from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
     from renderer.report import ReportView

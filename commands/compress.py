@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file
-from commands.console import Screen, note, note_dropped, progress, readable_bytes, readable_time
+from commands.console import Screen, note, note_dropped, progress, readable_time
 from commands.errors import Interrupted
 from renderer.metrics import json_number
 from scenes.errors import KilofieldError
+from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
     from fitting.neuralgs.options import CompressOptions, CompressResult, Progress

@@ -24,7 +24,6 @@ STDOUT = Path("-")
 PLAIN_WIDTH = 120  # columns, where stdout is no terminal
 SECONDS_BETWEEN_LINES = 30.0  # of progress, where stderr is no terminal
 
-UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
 
 Step = Callable[[float, str], None]  # (done, 0 to 1; detail)
 
@@ -122,15 +121,6 @@ def _lines(title: str) -> Step:
             note(f"{title}: {100 * done:.0f} % {detail}")
 
     return step
-
-
-def readable_bytes(count: int) -> str:
-    """A size as it is printed, to three figures: `532 bytes`, `81.2 KB`, `4.71 MB`; 1 KB is 1000 bytes."""
-    if count < 1000:
-        return f"{count} bytes"
-    scaled, unit = next((count / size, unit) for size, unit in UNITS if count >= 0.9995 * size)
-    decimals = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
-    return f"{scaled:.{decimals}f} {unit}"
 
 
 def readable_time(seconds: float) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from commands.arguments import output_file
-from commands.console import Screen, note_dropped, readable_bytes
+from commands.console import Screen, note_dropped
+from scenes.sizes import readable_bytes
 
 
 def run(source: Path, target: Path, force: bool, screen: Screen) -> None:

@@ -24,7 +24,6 @@ EXTRAS = {
     "scipy": "fit",
     "glfw": "view",
     "imgui_bundle": "view",
-    "OpenGL": "view",
     "av": "video",
     "skimage": "report",
     "matplotlib": "report",

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file, output_folder, parse_background, parse_size
-from commands.console import Screen, note_dropped, progress, readable_bytes
+from commands.console import Screen, note_dropped, progress
 from commands.views import seen_from
 from scenes.errors import KilofieldError
+from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
     from renderer.flythrough import FlyReport

@@ -7,14 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.console import Screen, note_dropped, readable_bytes
-from scenes.gaussians import sh_count
+from commands.console import Screen, note_dropped
 from scenes.neural_gaussians import NeuralGaussians
+from scenes.sizes import plain_bytes, readable_bytes
 
 if TYPE_CHECKING:
     from scenes.load import SceneFile
-
-PLAIN_NUMBERS = 14  # float32 a Gaussian in INRIA's .ply beside SH: position, normal, opacity, scale, rotation
 
 
 def run(path: Path, screen: Screen) -> None:
@@ -70,11 +68,6 @@ def stream_bytes(manifest: dict[str, Any]) -> dict[str, int]:
                 if part.get(name) is not None:
                     total[name] += part[name]["stored"]
     return dict(total.most_common())
-
-
-def plain_bytes(gaussians: int, sh_degree: int) -> int:
-    """The bytes of the same Gaussians as float32 in INRIA's layout, without the header."""
-    return 4 * gaussians * (PLAIN_NUMBERS + 3 * sh_count(sh_degree))
 
 
 def _facts(found: dict[str, Any]) -> dict[str, str]:

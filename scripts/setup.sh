@@ -84,8 +84,24 @@ ensure_opengl() {
     say "OpenGL: $found"
 }
 
+# The window's tests draw on a virtual display. Without it they skip, except in CI, where they fail.
+ensure_display() {
+    command -v Xvfb >/dev/null && return
+    if command -v apt-get >/dev/null && [[ $(id -u) -eq 0 ]]; then
+        apt_install 'no Xvfb found' xvfb
+    else
+        say 'no Xvfb found, so the tests of the window will skip; on Debian or Ubuntu:'
+        say '  sudo apt-get update && sudo apt-get install -y xvfb'
+    fi
+}
+
+# main [display]: everything, or the virtual display of the tests alone.
 main() {
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
+    if [[ ${1:-} == display ]]; then
+        ensure_display
+        return
+    fi
     make_venv
     install_packages
     ensure_opengl

@@ -13,14 +13,14 @@ import pytest
 from cli_samples import kilofield, sample_cameras, sample_gaussians, sample_neural
 
 from commands.arguments import output_folder, parse_background, parse_size
-from commands.console import readable_bytes, readable_time
+from commands.console import readable_time
 from commands.errors import explain
-from commands.info import plain_bytes
 from commands.views import picture_names
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.kilo import write_kilo
 from scenes.ply import read_ply, write_ply
+from scenes.sizes import plain_bytes, readable_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ("compress", "convert", "info", "compare", "render", "fly", "view", "demo")

@@ -21,8 +21,9 @@ from scenes.gaussians import Gaussians
 from scenes.kilo import write_kilo
 from scenes.load import load_scene
 from scenes.ply import write_ply
+from scenes.sizes import readable_bytes
 from ui import loading
-from ui.facts import scene_facts, short_bytes
+from ui.facts import scene_facts
 from ui.framing import framing
 from ui.loading import LoadedScene, SceneLoader
 from ui.messages import NOTE_SECONDS, Messages
@@ -128,7 +129,7 @@ def test_the_scale_does_not_shrink_for_what_size_cannot_help() -> None:
     ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (81_234, "81.2 KB"), (4_712_951, "4.71 MB")]
 )
 def test_sizes_are_short(count: int, text: str) -> None:
-    assert short_bytes(count) == text
+    assert readable_bytes(count) == text
 
 
 def test_facts_of_a_ply(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_facts_of_a_ply(tmp_path: Path) -> None:
     assert scene_facts(file, 48_000) == [
         ("Format", ".ply"),
         ("Gaussians", "3,000, SH degree 0"),
-        ("File", short_bytes(file.bytes)),
+        ("File", readable_bytes(file.bytes)),
         ("Video memory", "48.0 KB"),
     ]
 

@@ -76,8 +76,8 @@ def test_small_scenes_are_seen_whole_and_cut_open() -> None:
     small = Gaussians(
         small.positions / 10, small.log_scales - np.float32(np.log(10)), small.rotations, small.opacity_logits, small.sh
     )
-    nears = [c.near for c in virtual_cameras(small, scene_extent(small), 9, 0)]
-    assert nears.count(NEAR) == 3
+    nears = [c.near for c in virtual_cameras(small, scene_extent(small), 100, 0)]
+    assert 30 <= nears.count(NEAR) <= 50
     assert min(nears) == pytest.approx(scene_extent(small).near)
     assert min(nears) < 0.01
 

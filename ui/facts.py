@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from scenes.gaussians import sh_count
 from scenes.load import SceneFile
 from scenes.neural_gaussians import NeuralGaussians
-
-PLAIN_NUMBERS = 14  # float32 a Gaussian in INRIA's .ply beside SH: position, normal, opacity, scale, rotation
-UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
+from scenes.sizes import plain_bytes, readable_bytes
 
 
 def scene_facts(file: SceneFile, video_memory: int) -> list[tuple[str, str]]:
@@ -18,11 +15,11 @@ def scene_facts(file: SceneFile, video_memory: int) -> list[tuple[str, str]]:
         rows.append(("Left out", f"{file.dropped:,} that cannot be drawn"))
     if isinstance(scene, NeuralGaussians):
         rows += _bank_facts(scene)
-    rows.append(("File", short_bytes(file.bytes)))
+    rows.append(("File", readable_bytes(file.bytes)))
     if file.format != "ply":
-        plain = 4 * len(scene) * (PLAIN_NUMBERS + 3 * sh_count(scene.sh_degree))
-        rows.append(("As .ply", f"{short_bytes(plain)}, {plain / max(file.bytes, 1):.1f} times the file"))
-    return [*rows, ("Video memory", short_bytes(video_memory))]
+        plain = plain_bytes(len(scene), scene.sh_degree)
+        rows.append(("As .ply", f"{readable_bytes(plain)}, {plain / max(file.bytes, 1):.1f} times the file"))
+    return [*rows, ("Video memory", readable_bytes(video_memory))]
 
 
 def _bank_facts(scene: NeuralGaussians) -> list[tuple[str, str]]:
@@ -34,12 +31,3 @@ def _bank_facts(scene: NeuralGaussians) -> list[tuple[str, str]]:
         ("Network", f"{hidden}{path}"),
         ("Code", f"{shape.code} numbers a Gaussian" if shape.code else "none, position alone"),
     ]
-
-
-def short_bytes(count: int) -> str:
-    """A size to three figures: `532 bytes`, `81.2 KB`, `4.71 MB`; 1 KB is 1000 bytes."""
-    if count < 1000:
-        return f"{count} bytes"
-    scaled, unit = next((count / size, unit) for size, unit in UNITS if count >= 0.9995 * size)
-    decimals = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
-    return f"{scaled:.{decimals}f} {unit}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from scenes.sizes import readable_bytes
 from ui.actions import ACTIONS, key_name
-from ui.facts import short_bytes
 from ui.inputs import HELD_KEYS
 from ui.messages import Message
 from ui.panel import panel_width, quiet
@@ -94,7 +94,7 @@ def _loading(app: App) -> None:
 
 def _size(app: App) -> str:
     try:
-        return f"{short_bytes(app.loader.path.stat().st_size)}, " if app.loader.path else ""
+        return f"{readable_bytes(app.loader.path.stat().st_size)}, " if app.loader.path else ""
     except OSError:
         return ""  # gone meanwhile: the loader will say so
 

@@ -29,7 +29,7 @@ __all__ = ["CompressOptions", "CompressResult", "Progress", "compress"]
 PREPARE_SHARE = 0.1  # of the whole run, for the progress bar
 RESOLUTION = 0.005  # scene radii: the detail merging may ignore, about a pixel's footprint at the usual distance
 LOOKS = 40  # times the quality is measured during a fit
-SIZE_CHECKS = (0.1, 0.25, 0.4, 0.55)  # of the steps: where a fit to a budget corrects its code units
+SIZE_CHECKS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9)  # of the steps: where a fit to a budget corrects its code units
 
 
 def compress(

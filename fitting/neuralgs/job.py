@@ -22,6 +22,7 @@ from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians
 
 HELD_OUT = 8  # views kept for judging; of given cameras, every eighth as is the field's habit
+WEIGHING_VIEWS = 240  # at most: more change no weight that matters
 FAINTEST = 1 / 255  # opacity below which the rasteriser never draws a Gaussian
 INVISIBLE = 1e-4  # of the mean weight: a Gaussian this faint in all views is left out
 
@@ -63,7 +64,10 @@ def prepare(
         targets, held_out, notes = _photographs(images, effort.side, device, progress)
     progress(0.6, "weighing Gaussians")
     weight = visible_weight(
-        tensors, targets, gaussians.antialiased, lambda f: progress(0.6 + 0.4 * f, "weighing Gaussians")
+        tensors,
+        targets[:: -(-len(targets) // WEIGHING_VIEWS)],
+        gaussians.antialiased,
+        lambda f: progress(0.6 + 0.4 * f, "weighing Gaussians"),
     )
     if weight.sum() == 0:
         raise KilofieldError(f"{source}: views: expected to see the Gaussians, found nothing in {len(targets)} views")

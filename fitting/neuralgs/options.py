@@ -48,8 +48,8 @@ class Effort:
 
 EFFORTS: dict[str, Effort] = {
     "draft": Effort(steps=700, views=120, side=320, layers=1, width=16),
-    "balanced": Effort(steps=8000, views=240, side=320, layers=1, width=24),
-    "best": Effort(steps=24000, views=400, side=448, layers=1, width=32),
+    "balanced": Effort(steps=8000, views=720, side=320, layers=1, width=24),
+    "best": Effort(steps=24000, views=1000, side=448, layers=1, width=32),
     "paper": Effort(steps=900, views=120, side=320, layers=4, width=128),
 }
 

@@ -26,7 +26,7 @@ WALLS = 5  # of six directions from the middle that must be closed, and open nea
 FREE = 0.4  # radii around the middle of a room that are nearly empty
 CLOSED, OPEN = 0.1, 0.7  # shares of the background that shine through
 INSIDE_SHARE = 0.6  # of the cameras stand in the room; the others stay outside, for a hollow object looks like a room
-CUT_EVERY = 3
+CUT_SHARE = 0.4  # of the views have 3DGS's near plane, which cuts small scenes open, as it does in many viewers
 ASPECT = 3 / 2
 SIDEWAYS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
 
@@ -40,14 +40,9 @@ def virtual_cameras(gaussians: Gaussians, extent: Extent, count: int, seed: int)
         inside = rng.random((count, 1)) < INSIDE_SHARE
         positions = np.where(inside, _eyes_inside(extent, count, rng), positions)
     fovs = rng.uniform(*FOV_Y, count)
-    nears = _near_planes(extent, count)
+    nears = np.where(rng.random(count) < CUT_SHARE, NEAR, extent.near)
     views = zip(positions, aims, fovs, nears, strict=True)
-    return [look_at(eye, aim, extent.up, float(fov), near=near) for eye, aim, fov, near in views]
-
-
-def _near_planes(extent: Extent, count: int) -> list[float]:
-    """The scene's own near plane; in every third view of a small scene 3DGS's, which cuts it open in many viewers."""
-    return [NEAR if i % CUT_EVERY == 0 else extent.near for i in range(count)]
+    return [look_at(eye, aim, extent.up, float(fov), near=float(near)) for eye, aim, fov, near in views]
 
 
 def cameras_beside(source: Path) -> list[Camera] | None:
