@@ -166,12 +166,9 @@ def test_cameras_beside_the_scene_are_used(source: Path, tmp_path: Path) -> None
 def test_photographs_are_the_target(source: Path, tmp_path: Path) -> None:
     """Photographs of a darker ball pull the fit away from the .ply's own colours."""
     original = ball()
-    darker = replace(
-        original,
-        sh=(original.sh - np.array([0.8, 0.8, 0.8], np.float32) * (np.arange(4) == 0)[None, :, None]).astype(
-            np.float32
-        ),
-    )
+    sh = original.sh.copy()
+    sh[:, 0] -= 0.8
+    darker = replace(original, sh=sh)
     capture = tmp_path / "capture"
     capture.mkdir()
     frames = []

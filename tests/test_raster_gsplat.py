@@ -23,14 +23,19 @@ from tests.torch_rasterizer import rasterize_dense
 def stand_in(*, means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, colors: Tensor, **rest: Any) -> Any:
     (matrix,), (intrinsics,) = rest["viewmats"], rest["Ks"]
     assert colors.shape[1] == (rest["sh_degree"] + 1) ** 2
+    fx, fy, cx, cy = (float(intrinsics[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    red, green, blue = rest["backgrounds"][0].tolist()
     view = RasterView(
-        matrix.numpy(),
-        *(float(intrinsics[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2))),
-        rest["width"],
-        rest["height"],
-        tuple(rest["backgrounds"][0].tolist()),  # type: ignore[arg-type]
-        rest["rasterize_mode"] == "antialiased",
-        rest["near_plane"],
+        camera_from_world=matrix.numpy(),
+        fx=fx,
+        fy=fy,
+        cx=cx,
+        cy=cy,
+        width=rest["width"],
+        height=rest["height"],
+        background=(red, green, blue),
+        antialiased=rest["rasterize_mode"] == "antialiased",
+        near=rest["near_plane"],
     )
     logits = torch.log(opacities / (1 - opacities))
     return rasterize_dense(means, scales.log(), quats, logits, colors, view)[None], None, {}

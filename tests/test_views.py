@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fitting.neuralgs.targets import picture_size, rendered_target
 from fitting.neuralgs.views import FARTHEST, NEAREST, is_room, virtual_cameras
+from fitting.rasterize import rasterize
 from fitting.tensors import GaussianTensors
 from scenes.cameras import NEAR
 from scenes.extent import scene_extent
@@ -72,9 +75,9 @@ def test_the_same_seed_gives_the_same_views() -> None:
 
 
 def test_small_scenes_are_seen_whole_and_cut_open() -> None:
-    small = solid()
-    small = Gaussians(
-        small.positions / 10, small.log_scales - np.float32(np.log(10)), small.rotations, small.opacity_logits, small.sh
+    large = solid()
+    small = replace(
+        large, positions=large.positions / np.float32(10), log_scales=large.log_scales - np.float32(np.log(10))
     )
     nears = [c.near for c in virtual_cameras(small, scene_extent(small), 100, 0)]
     assert 30 <= nears.count(NEAR) <= 50
@@ -85,8 +88,6 @@ def test_small_scenes_are_seen_whole_and_cut_open() -> None:
 def test_targets_are_right_over_any_background() -> None:
     scene = solid()
     tensors = GaussianTensors.of(scene)
-    from fitting.rasterize import rasterize
-
     target = rendered_target(tensors, virtual_cameras(scene, scene_extent(scene), 1, 0)[0], 60, 40, False)
     for background in ((0.0, 0.0, 0.0), (0.2, 0.5, 0.9)):
         direct = rasterize(*tensors, target.view(background, False))
