@@ -47,7 +47,7 @@ def run(source: Path, target: Path, options: CompressOptions, force: bool, scree
     except KeyboardInterrupt:
         raise Interrupted(_interruption(checkpoint_of(target))) from None
     note_dropped(source, result.dropped, result.source_gaussians)
-    _print(result, screen)
+    _print(result, "the photographs" if options.images else "the source", screen)
     screen.figures(figures(source, result))
 
 
@@ -83,14 +83,14 @@ def _interruption(checkpoint: Path) -> str:
     return "interrupted before the first checkpoint; nothing was written"
 
 
-def _print(result: CompressResult, screen: Screen) -> None:
+def _print(result: CompressResult, judged_by: str, screen: Screen) -> None:
     ratio = result.source_bytes / result.bytes
     screen.facts(
         str(result.path),
         {
             "bytes": f"{readable_bytes(result.bytes)}, {ratio:.1f}x fewer than {readable_bytes(result.source_bytes)}",
             "Gaussians": f"{result.gaussians:,} of {result.source_gaussians:,}",
-            "quality": f"PSNR {result.psnr:.2f} dB, SSIM {result.ssim:.4f} against the source",
+            "quality": f"PSNR {result.psnr:.2f} dB, SSIM {result.ssim:.4f} against {judged_by}, in views not fitted to",
             "time": f"{readable_time(result.seconds)} (preset {result.preset}, seed {result.seed})",
             "notes": "; ".join(result.notes),
             "streams": ", ".join(f"{name} {readable_bytes(size)}" for name, size in result.streams.items()),
