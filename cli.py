@@ -17,7 +17,7 @@ from commands.errors import OneLineErrors
 app = typer.Typer(
     name="kilofield",
     cls=OneLineErrors,
-    help="Compress trained 3D Gaussian scenes into thousands of tiny neural fields, and look at them.\n\n"
+    help="Compress trained 3D Gaussian scenes into codes and tiny neural networks, and look at them.\n\n"
     "Start with `kilofield demo`, or with a scene of yours: `kilofield compress garden.ply garden.kilo`, then "
     "`kilofield view garden.kilo`. Each command has its own `--help` with an example.\n\n"
     "Exit codes: 0 done, 1 an error told in one line, 130 interrupted. 1 KB is 1000 bytes.",
@@ -101,7 +101,8 @@ def compress(
     """Compress a trained scene into a .kilo.
 
     Merges Gaussians, encodes them as short codes that small networks decode, and tunes everything by looking at renders
-    of the original from many cameras. OUT.kilo appears only when it is finished; Ctrl-C keeps a checkpoint.
+    of the original from many cameras. OUT.kilo appears only when it is finished; --resume continues an interrupted run
+    from its last checkpoint, at most half a minute old.
 
     Example: `kilofield compress garden.ply garden.kilo --quality high`
     """

@@ -75,7 +75,8 @@ def path_cameras(flight: Flight, gaussians: Gaussians, size: tuple[int, int]) ->
     if not Path(flight.path).exists():
         presets = ", ".join(PRESETS)
         raise KilofieldError(f"--path: expected {presets} or a path file, found nothing at {flight.path!r}")
-    return seen_from(read_path(flight.path, flight.frames), flight.near or extent.near, gaussians)
+    near = extent.near if flight.near is None else flight.near
+    return seen_from(read_path(flight.path, flight.frames), near, gaussians)
 
 
 def _check_output(out: Path, force: bool) -> None:

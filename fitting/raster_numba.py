@@ -93,7 +93,7 @@ def _anyone_alive(state):
 
 
 @kernel
-def _blend(first_tile, last_tile, tiles_x, starts, ids, records, width, height, background, image, finals, stops):
+def _blend(first_tile, last_tile, tiles_x, starts, ids, records, width, height, background, image, stops):
     state = np.empty(5 * PIXELS, np.float32)  # T, alive, red, green, blue
     for tile in range(first_tile, last_tile):
         tile_x, tile_y = tile % tiles_x, tile // tiles_x
@@ -130,7 +130,6 @@ def _blend(first_tile, last_tile, tiles_x, starts, ids, records, width, height, 
         for i in range(PIXELS):
             x, y = tile_x * TILE + i % TILE, tile_y * TILE + i // TILE
             if x < width and y < height:
-                finals[y, x] = state[i]
                 for channel in range(3):
                     image[y, x, channel] = state[(2 + channel) * PIXELS + i] + state[i] * background[channel]
 
@@ -404,11 +403,10 @@ def forward(
     records, depths = _project(tensors, view)
     bins = _bin(records, depths, view.width, view.height)
     image = np.empty((view.height, view.width, 3), np.float32)
-    finals = np.empty((view.height, view.width), np.float32)
     stops = np.empty(bins.tiles_x * bins.tiles_y, np.int64)
     background = np.asarray(view.background, np.float32)
     size = (view.width, view.height)
-    _parallel(_blend, len(stops), bins.tiles_x, bins.starts, bins.ids, records, *size, background, image, finals, stops)
+    _parallel(_blend, len(stops), bins.tiles_x, bins.starts, bins.ids, records, *size, background, image, stops)
     return torch.from_numpy(image), Saved(tensors, view, records, bins, stops, image)
 
 

@@ -14,6 +14,7 @@ from fitting.raster_view import RasterView
 
 RECORD = 12  # mean x y, conic a b c, opacity, colour r g b, half width, half height (pixels), squared reach
 DILATION = np.float32(0.3)  # pixels^2 on the diagonal: 3DGS's low-pass filter
+LARGEST_LOG_SCALE = np.float32(20.0)  # beyond any scene; squares of what is larger would overflow
 FRUSTUM = np.float32(1.3)  # 3DGS evaluates the Jacobian at most this far outside the picture
 f32 = np.float32
 # "numpy": division by zero gives infinity; Python's exception would be a branch that stops the vectoriser
@@ -128,7 +129,7 @@ def _clamped_slopes(point, view):
 
 
 @kernel
-def _picture_axes(point, view, rotation, scales, t, v):
+def _picture_axes(point, view, rotation, t, v):
     """t [2, 3] = J W; v [2, 3] = J W R: the Gaussian's axes in the picture, before their scales."""
     u_x, u_y = _clamped_slopes(point, view)
     fx_z, fy_z = view[15] / point[2], view[16] / point[2]
@@ -185,8 +186,8 @@ def project(first, last, positions, log_scales, rotations, logits, sh, view, ant
             continue
         _rotation(rotations[g], rotation)
         for j in range(3):
-            scales[j] = np.exp(log_scales[g, j])
-        _picture_axes(point, view, rotation, scales, t, v)
+            scales[j] = np.exp(min(log_scales[g, j], LARGEST_LOG_SCALE))
+        _picture_axes(point, view, rotation, t, v)
         xx, xy, yy = _covariance(v, scales)
         opacity = f32(1) / (f32(1) + np.exp(-logits[g]))
         if antialiased:
@@ -319,8 +320,8 @@ def project_backward(
         _to_camera(positions[g], view, point)
         inverse = _rotation(rotations[g], rotation)
         for j in range(3):
-            scales[j] = np.exp(log_scales[g, j])
-        _picture_axes(point, view, rotation, scales, t, v)
+            scales[j] = np.exp(min(log_scales[g, j], LARGEST_LOG_SCALE))
+        _picture_axes(point, view, rotation, t, v)
         xx, xy, yy = _covariance(v, scales)
         d_xx, d_xy, d_yy = _conic_backward(record, sums)
         d_opacity = sums[3] / record[5]

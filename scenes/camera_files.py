@@ -82,6 +82,12 @@ def _inria_camera(entry: JsonEntry) -> Camera:
     world_from_camera[:3, :3] = entry.array("rotation", (3, 3))
     world_from_camera[:3, 3] = entry.array("position", (3,))
     check_rigid(entry, "rotation", world_from_camera)
-    height, fx, fy = (entry.number(key, above=0) for key in ("height", "fx", "fy"))
+    width, height, fx, fy = (entry.number(key, above=0) for key in ("width", "height", "fx", "fy"))
     name = entry.text("img_name") if "img_name" in entry.values else ""
-    return Camera(inverse_rigid(world_from_camera), 2 * math.atan(0.5 * height / fy), pixel_aspect=fx / fy, name=name)
+    return Camera(
+        camera_from_world=inverse_rigid(world_from_camera),
+        fov_y=2 * math.atan(0.5 * height / fy),
+        pixel_aspect=fx / fy,
+        name=name,
+        aspect=width / height,
+    )

@@ -27,6 +27,7 @@ class Camera:
     centre: tuple[float, float] = (0.5, 0.5)
     name: str = ""
     near: float = NEAR  # world units; Gaussians whose centre is nearer are not drawn
+    aspect: float | None = None  # width / height of the picture it was made for, when its file says
 
     def intrinsics(self, width: int, height: int) -> tuple[float, float, float, float]:
         """fx, fy, cx, cy in pixels for an image of `width` x `height`."""

@@ -66,6 +66,7 @@ class TransformsFrame:
             pixel_aspect=fx / fy,
             centre=(self._centre("cx", width), self._centre("cy", height)),
             name=self.image.stem,
+            aspect=width / height,
         )
 
     def _has_vertical(self) -> bool:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fitting.neuralgs import checkpoint as checkpoints
 from fitting.neuralgs import paper
 from fitting.neuralgs.compress import compress
+from fitting.neuralgs.model import position_grid
 from fitting.neuralgs.options import EFFORTS, CompressOptions, Effort, Progress
 from fitting.neuralgs.targets import rendered_target
 from fitting.neuralgs.views import virtual_cameras
@@ -160,7 +165,7 @@ def test_cameras_beside_the_scene_are_used(source: Path, tmp_path: Path) -> None
         entries.append(entry)
     (tmp_path / "cameras.json").write_text(json.dumps(entries))
     result = compress(source, tmp_path / "out.kilo", OPTIONS)
-    assert result.notes == ("views: 16 of the 24 in cameras.json",)
+    assert result.notes == (f"views: 16 of the 24 in {tmp_path / 'cameras.json'}",)
 
 
 def test_photographs_are_the_target(source: Path, tmp_path: Path) -> None:
@@ -202,6 +207,7 @@ def test_paper_preset_has_no_codes(source: Path, tmp_path: Path) -> None:
     [
         ({"preset": "fast"}, "--preset: expected one of draft, balanced, best, paper, found fast"),
         ({"quality": "huge"}, "--quality: expected one of small, medium, high, found huge"),
+        ({"seed": 2**63}, f"--seed: expected 0 to {2**63 - 1}, found {2**63}"),
         ({"max_bytes": 10}, "--max-mb: expected at least 0.001 MB, found 1e-05 MB"),
     ],
 )
@@ -227,3 +233,89 @@ def test_tiny_scenes_work(source: Path, tmp_path: Path, count: int) -> None:
         result = compress(tmp_path / "few.ply", tmp_path / f"{preset}.kilo", replace(OPTIONS, preset=preset))
         assert 1 <= result.gaussians <= count
         assert load_scene(result.path).gaussians.finite().all()
+
+
+def test_a_process_killed_while_it_fits_a_budget_resumes(source: Path, tmp_path: Path) -> None:
+    """SIGKILL, from outside, at whatever step it happens to be."""
+    options = replace(OPTIONS, max_bytes=9_000)
+    compress(source, tmp_path / "whole.kilo", options)
+    script = f"""
+from pathlib import Path
+from fitting.neuralgs import checkpoint
+from fitting.neuralgs.compress import compress
+from fitting.neuralgs.options import EFFORTS, CompressOptions, Effort
+checkpoint.INTERVAL = 0.0
+EFFORTS["draft"] = {TINY!r}
+target = Path({str(tmp_path / "cut.kilo")!r})
+compress(Path({str(source)!r}), target, {options!r}, lambda p: print(p.detail, flush=True))
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("step 23/"):
+                process.kill()
+                break
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "cut.kilo").exists()
+    compress(source, tmp_path / "cut.kilo", replace(options, resume=True))
+    assert (tmp_path / "cut.kilo").read_bytes() == (tmp_path / "whole.kilo").read_bytes()
+
+
+def test_a_kill_between_judging_and_writing_leaves_a_checkpoint(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_every_step: None
+) -> None:
+    compress(source, tmp_path / "whole.kilo", OPTIONS)
+    with pytest.raises(KilledError):
+        compress(source, tmp_path / "cut.kilo", OPTIONS, kill_at("judging", 1))
+    assert not (tmp_path / "cut.kilo").exists()
+    compress(source, tmp_path / "cut.kilo", replace(OPTIONS, resume=True))
+    assert (tmp_path / "cut.kilo").read_bytes() == (tmp_path / "whole.kilo").read_bytes()
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_fit(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_every_step: None
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("no space left")
+
+    monkeypatch.setattr(torch, "save", full)
+    result = compress(source, tmp_path / "out.kilo", OPTIONS)
+    assert result.notes[-1] == "the last checkpoint could not be written: no space left"
+    assert read_kilo(result.path).decode().finite().all()
+
+
+def test_a_far_background_does_not_coarsen_the_middle() -> None:
+    both = ball(2400)
+    positions, log_scales = both.positions.copy(), both.log_scales.copy()
+    positions[2000:] *= 1000
+    log_scales[2000:] = 3
+    both = replace(both, positions=positions, log_scales=log_scales)
+    grid = position_grid(both)
+    assert np.abs(grid.positions(grid.cells(positions)) - positions).max() <= 0.51 * grid.step + 1e-4
+    assert grid.step < 0.5 * np.exp(np.median(log_scales[:2000]))
+
+
+@pytest.mark.parametrize("preset", ["draft", "paper"])
+def test_large_coordinates(source: Path, tmp_path: Path, preset: str) -> None:
+    scene = ball()
+    far_off = replace(
+        scene, positions=scene.positions + np.array([300_000, 0, 0], np.float32), log_scales=scene.log_scales + 3
+    )
+    write_ply(tmp_path / "map.ply", far_off)
+    if preset == "paper":
+        with pytest.raises(KilofieldError, match=r"--preset paper: expected coordinates that half floats hold"):
+            compress(tmp_path / "map.ply", tmp_path / "out.kilo", replace(OPTIONS, preset=preset))
+    else:
+        assert compress(tmp_path / "map.ply", tmp_path / "out.kilo", OPTIONS).psnr > 15
+
+
+def test_one_photograph_is_too_few(source: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "r_0.png", np.zeros((20, 30, 3), np.uint8))
+    pose = np.diag([1, -1, -1, 1.0])
+    pose[2, 3] = -4
+    frames = [{"file_path": "r_0", "transform_matrix": pose.tolist()}]
+    (tmp_path / "transforms.json").write_text(json.dumps({"camera_angle_x": 0.9, "frames": frames}))
+    with pytest.raises(KilofieldError) as caught:
+        compress(source, tmp_path / "out.kilo", replace(OPTIONS, images=tmp_path / "transforms.json"))
+    expected = f"{tmp_path / 'transforms.json'}: frames: expected at least 2 photographs, found 1"
+    assert str(caught.value) == expected

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from fitting.neuralgs.targets import picture_size, rendered_target
-from fitting.neuralgs.views import FARTHEST, NEAREST, is_room, virtual_cameras
+from fitting.neuralgs.targets import photograph_target, picture_size, rendered_target
+from fitting.neuralgs.views import FARTHEST, NEAREST, cameras_beside, is_room, virtual_cameras
 from fitting.rasterize import rasterize
 from fitting.tensors import GaussianTensors
+from renderer.images import write_png
 from scenes.cameras import NEAR
+from scenes.captures import Frame
 from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians
 
@@ -97,3 +102,46 @@ def test_targets_are_right_over_any_background() -> None:
 def test_picture_size_keeps_the_longest_side() -> None:
     assert picture_size(320, 1.5) == (320, 213)
     assert picture_size(320, 0.5) == (160, 320)
+
+
+@pytest.mark.parametrize("size", [(120, 90), (123, 95), (100, 67)])
+def test_a_reduced_photograph_stays_registered_with_its_camera(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A photograph drawn large and averaged down is the picture drawn small through its camera, also when cropped."""
+    scene = solid()
+    tensors = GaussianTensors.of(scene)
+    camera = virtual_cameras(scene, scene_extent(scene), 1, 0)[0]
+    large = rendered_target(tensors, camera, *size, False).rgba.float().numpy()
+    straight = np.concatenate([large[..., :3] / np.maximum(large[..., 3:], 1e-3), large[..., 3:]], axis=2)
+    write_png(tmp_path / "photo.png", np.clip(straight * 255, 0, 255).round().astype(np.uint8))
+    target = photograph_target(Frame(camera, tmp_path / "photo.png", *size), 31, torch.device("cpu"))
+    height, width = target.rgba.shape[:2]
+    assert max(height, width) <= 31
+    drawn = rendered_target(tensors, target.camera, width, height, False).rgba.float()
+    shifted = rendered_target(tensors, camera, width, height, False).rgba.float()
+    error, uncorrected = ((x[..., 3] - target.rgba[..., 3].float()).abs().mean() for x in (drawn, shifted))
+    assert error < 0.02
+    assert error <= uncorrected + 1e-4
+
+
+def inria_cameras(count: int) -> str:
+    """A cameras.json of INRIA's trainer: portrait pictures."""
+    entry = {"id": 0, "img_name": "a", "width": 60, "height": 90, "fx": 80.0, "fy": 80.0}
+    entry |= {"position": [0, 0, -3], "rotation": np.eye(3).tolist()}
+    return json.dumps([entry] * count)
+
+
+def test_the_trainers_cameras_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "point_cloud" / "iteration_30000"
+    folder.mkdir(parents=True)
+    (tmp_path / "cameras.json").write_text(inria_cameras(20))
+    monkeypatch.chdir(folder)
+    found = cameras_beside(Path("point_cloud.ply"))
+    assert found is not None
+    assert found[0] == tmp_path / "cameras.json"
+    assert [c.aspect for c in found[1]] == [pytest.approx(2 / 3)] * 20
+
+
+@pytest.mark.parametrize("content", ["not JSON", "{}", '[{"camera_from_world": [[1]], "fov_y": 1}]'])
+def test_other_files_of_that_name_are_left_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / "cameras.json").write_text(content)
+    assert cameras_beside(tmp_path / "scene.ply") is None

@@ -1,11 +1,13 @@
-"""A fit's state on the disk, beside its output, so that a killed run loses at most a minute."""
+"""A fit's state on the disk, beside its output: a killed run loses its preparation and half a minute of fitting."""
 
 from __future__ import annotations
 
+import pickle
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +18,34 @@ from scenes.atomic import replacing
 from scenes.errors import KilofieldError, SceneFileError
 
 INTERVAL = 30.0  # seconds between two writes
+# What torch raises for a file that is not one of its own
+UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError)
 
 
-def fingerprint(source: Path, options: CompressOptions) -> str:
-    """What must be the same for a checkpoint to serve: the source's content and every option that matters."""
+def fingerprint(source: Path, options: CompressOptions, device: str) -> str:
+    """What must be the same for a checkpoint to serve: the source, every option that matters, device and program."""
     crc = 0
     with source.open("rb") as file:
         while block := file.read(1 << 20):
             crc = zlib.crc32(block, crc)
     sizes = f"{options.quality} {options.max_bytes} {options.images}"
-    return f"{crc:08x} {source.stat().st_size} {options.preset} {sizes} seed {options.seed}"
+    made = f"{options.preset} {sizes} {device} {metadata.version('kilofield')}"
+    return f"{crc:08x} {source.stat().st_size} {made} seed {options.seed}"
 
 
 @dataclass
 class Checkpoint:
-    """The file OUT.kilo.checkpoint."""
+    """The file OUT.kilo.checkpoint. A write that fails does not end the fit; `trouble` says so at the end."""
 
     path: Path
     fingerprint: str
     written: float = field(default_factory=time.monotonic)
+    trouble: str = ""
 
     @classmethod
-    def beside(cls, target: Path, source: Path, options: CompressOptions) -> Checkpoint:
+    def beside(cls, target: Path, source: Path, options: CompressOptions, device: str) -> Checkpoint:
         """The checkpoint of compressing `source` to `target`."""
-        return cls(target.with_name(target.name + ".checkpoint"), fingerprint(source, options))
+        return cls(target.with_name(target.name + ".checkpoint"), fingerprint(source, options, device))
 
     def load(self) -> dict[str, Any] | None:
         """The state to go on from, or None when there is no file."""
@@ -47,20 +53,25 @@ class Checkpoint:
             return None
         try:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
-            found = content["fingerprint"]
-        except Exception as error:  # torch raises many kinds for a file that is not one of its own
+            found, state = content["fingerprint"], content["state"]
+        except UNREADABLE as error:
             raise SceneFileError(self.path, "file", "a checkpoint", f"{type(error).__name__} on reading") from error
         if found != self.fingerprint:
             raise KilofieldError(
                 f"{self.path}: belongs to another run: expected {self.fingerprint}, found {found}; "
                 "delete it or leave out --resume"
             )
-        return content["state"]
+        return state
 
     def save_when_due(self, state: Callable[[], dict[str, Any]]) -> None:
         """Writes what `state()` gives if the last write was long enough ago."""
-        if time.monotonic() - self.written >= INTERVAL:
+        if time.monotonic() - self.written < INTERVAL:
+            return
+        try:
             self.save(state())
+        except (KilofieldError, OSError, RuntimeError) as error:  # torch's own for a full disk is a RuntimeError
+            self.trouble = f"the last checkpoint could not be written: {error}"
+            self.written = time.monotonic()
 
     def save(self, state: dict[str, Any]) -> None:
         """Writes `state` now; the old file stays until the new one is whole."""

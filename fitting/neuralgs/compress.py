@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.job import Job, prepare
@@ -19,6 +21,7 @@ from fitting.neuralgs.size import drop_to_fit, plan_for_bytes, plan_for_quality,
 from fitting.neuralgs.tune import Tuner, judge
 from fitting.tensors import GaussianTensors
 from scenes.errors import KilofieldError
+from scenes.gaussians import Gaussians
 from scenes.kilo import unpack_kilo, write_kilo
 from scenes.kilo_writer import encode_kilo
 from scenes.load import load_scene
@@ -48,16 +51,16 @@ def compress(
     file = load_scene(source)
     device = _device(options.device)
     effort = EFFORTS[options.preset]
-    checkpoint = Checkpoint.beside(target, source, options)
+    checkpoint = Checkpoint.beside(target, source, options, device.type)
     state = checkpoint.load() if options.resume else None
     job = prepare(
         source, file.gaussians, effort, images=options.images, seed=options.seed, device=device, progress=say.preparing
     )
     fit = fit_paper if options.preset == "paper" else fit_ours
     neural = fit(job, options, effort, checkpoint, state, say)
-    say("writing", 0.99)
-    report = write_kilo(target, neural, tool=_maker(options))
+    say("judging", 0.99)
     psnr, ssim = _judge_file(neural, job)
+    report = write_kilo(target, neural, tool=_maker(options))
     checkpoint.remove()
     say("done", 1.0)
     return CompressResult(
@@ -73,7 +76,7 @@ def compress(
         streams={name: int(n) for name, n in vars(report).items() if name != "total"},
         preset=options.preset,
         seed=options.seed,
-        notes=job.notes,
+        notes=(*job.notes, checkpoint.trouble) if checkpoint.trouble else job.notes,
     )
 
 
@@ -92,8 +95,16 @@ def fit_ours(
         if options.max_bytes is None
         else plan_for_bytes(options.max_bytes, count, degree)
     )
-    say("merging", PREPARE_SHARE, f"{count:,} to {plan.count:,} Gaussians")
-    merged, weight = merge_to(job.gaussians, job.weight, plan.count, RESOLUTION * job.radius)
+    if state is not None:
+        merged, weight = _unpacked(state["start"], job.gaussians.antialiased)
+    else:
+        merged, weight = merge_to(
+            job.gaussians,
+            job.weight,
+            plan.count,
+            RESOLUTION * job.radius,
+            lambda share: say("merging", PREPARE_SHARE, f"{share:.0%} of {count - plan.count:,} merges"),
+        )
     model = start_model(
         merged,
         weight,
@@ -106,13 +117,20 @@ def fit_ours(
     )
     tuner = Tuner(model, job.targets, job.radius, effort.steps, options.seed)
     if state is not None:
-        tuner.restore(state)
-    watcher = _Watcher(job, options.max_bytes, checkpoint, say)
+        tuner.restore(state["tuner"])
+    start = {"gaussians": list(GaussianTensors.of(merged)), "weight": torch.from_numpy(weight)}
+    watcher = _Watcher(job, options.max_bytes, checkpoint, say, start)
     tuner.run(effort.steps, watcher)
     neural = model.pack()
     if options.max_bytes is not None:
         neural = drop_to_fit(neural, weight[model.file_order()], options.max_bytes, _maker(options))
     return neural
+
+
+def _unpacked(start: dict[str, Any], antialiased: bool) -> tuple[Gaussians, NDArray[np.float64]]:
+    """The merged Gaussians and their weights, from a checkpoint."""
+    positions, log_scales, rotations, opacity_logits, sh = (t.numpy() for t in start["gaussians"])
+    return Gaussians(positions, log_scales, rotations, opacity_logits, sh, antialiased), start["weight"].numpy()
 
 
 @dataclass
@@ -123,6 +141,7 @@ class _Watcher:
     max_bytes: int | None
     checkpoint: Checkpoint
     say: Reporter
+    start: dict[str, Any]  # the merged Gaussians: merged again elsewhere, they might differ in the last bits
     quality: str = ""
 
     def __call__(self, tuner: Tuner, loss: float) -> None:
@@ -130,7 +149,7 @@ class _Watcher:
             rescale_towards(tuner, self.max_bytes)
         if tuner.step % max(tuner.steps // LOOKS, 1) == 0:
             self.quality = self._measure(tuner.model)
-        self.checkpoint.save_when_due(tuner.state)
+        self.checkpoint.save_when_due(lambda: {"start": self.start, "tuner": tuner.state()})
         done = PREPARE_SHARE + (0.98 - PREPARE_SHARE) * tuner.step / tuner.steps
         self.say("tuning", done, f"step {tuner.step:,}/{tuner.steps:,} · loss {loss:.4f}{self.quality}")
 

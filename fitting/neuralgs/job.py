@@ -17,7 +17,7 @@ from fitting.neuralgs.views import ASPECT, cameras_beside, virtual_cameras
 from fitting.tensors import GaussianTensors
 from scenes.cameras import Camera
 from scenes.captures import read_capture
-from scenes.errors import KilofieldError
+from scenes.errors import KilofieldError, SceneFileError
 from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians
 
@@ -90,26 +90,34 @@ def _own_pictures(
     cameras, held_out, note = _cameras(source, gaussians, effort.views, seed)
     targets = []
     for i, camera in enumerate([*cameras, *held_out]):
-        targets.append(rendered_target(tensors, camera, *picture_size(effort.side, ASPECT), gaussians.antialiased))
+        targets.append(
+            rendered_target(tensors, camera, *picture_size(effort.side, camera.aspect or ASPECT), gaussians.antialiased)
+        )
         progress(0.6 * (i + 1) / (len(cameras) + len(held_out)), "drawing the original")
     return targets[: len(cameras)], targets[len(cameras) :], (note,)
 
 
 def _cameras(source: Path, gaussians: Gaussians, count: int, seed: int) -> tuple[list[Camera], list[Camera], str]:
     """Cameras to fit with, cameras to judge by, and a word on where they come from."""
-    given = cameras_beside(source)
-    if given is not None and len(given) >= 2 * HELD_OUT:
-        held_out, rest = given[::HELD_OUT], [c for i, c in enumerate(given) if i % HELD_OUT]
-        chosen = np.linspace(0, len(rest) - 1, min(count, len(rest))).round().astype(int)
-        note = f"views: {len(chosen)} of the {len(given)} in cameras.json"
-        return [rest[i] for i in chosen], held_out[:: -(-len(held_out) // HELD_OUT)], note
+    note = f"views: {count} virtual cameras"
+    beside = cameras_beside(source)
+    if beside is not None:
+        path, given = beside
+        if len(given) >= 2 * HELD_OUT:
+            held_out, rest = given[::HELD_OUT], [c for i, c in enumerate(given) if i % HELD_OUT]
+            chosen = np.linspace(0, len(rest) - 1, min(count, len(rest))).round().astype(int)
+            note = f"views: {len(chosen)} of the {len(given)} in {path}"
+            return [rest[i] for i in chosen], held_out[:: -(-len(held_out) // HELD_OUT)], note
+        note += f"; the {len(given)} in {path} are too few"
     cameras = virtual_cameras(gaussians, scene_extent(gaussians), count + HELD_OUT, seed)
-    return cameras[HELD_OUT:], cameras[:HELD_OUT], f"views: {count} virtual cameras"
+    return cameras[HELD_OUT:], cameras[:HELD_OUT], note
 
 
 def _photographs(path: Path, side: int, device: torch.device, progress: Callable[[float, str], None]) -> Pictures:
     capture = read_capture(path)
     frames = capture.train or capture.test
+    if len(frames) < 2:
+        raise SceneFileError(path, "frames", "at least 2 photographs", str(len(frames)))
     held_out = capture.test if capture.train and capture.test else frames[::HELD_OUT]
     kept = frames if capture.train and capture.test else [f for i, f in enumerate(frames) if i % HELD_OUT]
     held_out = held_out[:: max(len(held_out) // HELD_OUT, 1)]

@@ -14,12 +14,15 @@ from fitting.neuralgs.canonical import attribute_steps, canonical_attributes
 from fitting.tensors import GaussianTensors
 from fitting.torch_bank import ClusterBatch, evaluate_bank, initial_weights, quantise_weights
 from scenes.bank import BankShape, MlpBank
+from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians, sh_count
 from scenes.neural_gaussians import AttributeLayout, NeuralGaussians, PositionGrid
 from scenes.octree import morton_codes
 
 CODES = {0: 10, 1: 16, 2: 18, 3: 20}  # latent dimensions by SH degree; one without use costs next to nothing
 FREQUENCIES = (np.pi, 2 * np.pi)  # of the positional encoding beside the code
+FEWEST_BITS, MOST_BITS = 10, 20  # of the position grid, per axis
+STEP_SHARE = 0.25  # of a typical Gaussian: a position off by half of that does not show
 LARGEST_CODE = 2000  # int16 with room to spare; no sensible code is near it
 
 
@@ -197,14 +200,21 @@ def _principal_components(
 
 
 def position_grid(gaussians: Gaussians) -> PositionGrid:
-    """A cubic grid over all positions, its step a fraction of what the smaller Gaussians cover."""
-    low, high = gaussians.positions.min(axis=0).astype(np.float64), gaussians.positions.max(axis=0).astype(np.float64)
+    """A cubic grid over all positions, its step a fraction of what the smaller Gaussians of the middle cover.
+
+    A background far away makes the span large, and its own Gaussians too; it must not make the step large.
+    """
+    positions = gaussians.positions.astype(np.float64)
+    low, high = positions.min(axis=0), positions.max(axis=0)
     span = max(float((high - low).max()), 1e-6) * 1.02
-    fine = 0.25 * float(np.exp(np.median(np.sort(gaussians.log_scales, axis=1)[:, 1])))
-    bits = int(np.clip(np.ceil(np.log2(span / fine)), 10, 16))
+    extent = scene_extent(gaussians)
+    inside = np.linalg.norm(positions - extent.centre, axis=1) <= extent.radius
+    middle_scales = np.sort(gaussians.log_scales[inside if inside.any() else slice(None)], axis=1)[:, 1]
+    fine = STEP_SHARE * float(np.exp(np.median(middle_scales.astype(np.float64))))
+    bits = int(np.clip(np.ceil(np.log2(span / fine)), FEWEST_BITS, MOST_BITS))
     step = float(f"{span / (2**bits - 1):.4g}")  # few digits: they are text in the file
     x, y, z = (round(float(o / step)) * step for o in (low + high) / 2 - step * 2**bits / 2)
-    return PositionGrid((float(f"{x:.7g}"), float(f"{y:.7g}"), float(f"{z:.7g}")), step, bits)
+    return PositionGrid((float(f"{x:.9g}"), float(f"{y:.9g}"), float(f"{z:.9g}")), step, bits)
 
 
 def morton_clusters(grid: PositionGrid, positions: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -215,14 +225,19 @@ def morton_clusters(grid: PositionGrid, positions: NDArray[np.float32], count: i
 
 
 def cluster_boxes(positions: NDArray[np.float32], clusters: NDArray[np.int64], count: int) -> NDArray[np.float32]:
-    """[K, 2, 3] centre and half extent of each cluster, a little widened for positions that still move; half floats."""
+    """[K, 2, 3] centre and half extent of each cluster, a little widened for positions that still move.
+
+    Rounded to half floats where these reach, since they are cheaper in the file.
+    """
     boxes = np.ones((count, 2, 3), np.float32)
     for k in range(count):
         mine = positions[clusters == k]
         if len(mine):
             low, high = mine.min(axis=0), mine.max(axis=0)
             boxes[k] = (low + high) / 2, np.maximum((high - low) / 2 * 1.05, 1e-4 * np.abs(high).max() + 1e-6)
-    return boxes.astype(np.float16).astype(np.float32)
+    with np.errstate(over="ignore"):
+        halves = boxes.astype(np.float16).astype(np.float32)
+    return halves if np.isfinite(halves).all() and (halves[:, 1] > 0).all() else boxes
 
 
 def _laplace_cdf(x: Tensor) -> Tensor:

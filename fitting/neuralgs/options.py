@@ -31,6 +31,8 @@ class CompressOptions:
             value = getattr(self, name)
             if value not in get_args(kind):
                 raise KilofieldError(f"--{name}: expected one of {', '.join(get_args(kind))}, found {value}")
+        if not 0 <= self.seed < 2**63:
+            raise KilofieldError(f"--seed: expected 0 to {2**63 - 1}, found {self.seed}")
         if self.max_bytes is not None and self.max_bytes < 1000:
             raise KilofieldError(f"--max-mb: expected at least 0.001 MB, found {self.max_bytes / 1e6:g} MB")
 

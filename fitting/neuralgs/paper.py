@@ -138,7 +138,7 @@ def start_paper_model(job: Job, clusters: int, effort: Effort, seed: int) -> Pap
     labels = attribute_clusters(attributes, min(clusters, len(attributes)), seed)
     order = np.argsort(labels, kind="stable")
     labels, attributes, importance = labels[order], attributes[order], importance[order]
-    positions = gaussians.positions[order].astype(np.float16).astype(np.float32)
+    positions = half_positions(gaussians.positions[order])
     count = int(labels.max()) + 1
     boxes = cluster_boxes(positions, labels, count)
     low, high = attributes.min(axis=0), attributes.max(axis=0)
@@ -167,6 +167,14 @@ def start_paper_model(job: Job, clusters: int, effort: Effort, seed: int) -> Pap
         gaussians.sh_degree,
         gaussians.antialiased,
     )
+
+
+def half_positions(positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[N, 3] rounded to half floats, as the paper stores them; `KilofieldError` for a scene these cannot hold."""
+    if np.abs(positions).max() > np.finfo(np.float16).max:
+        farthest = float(np.abs(positions).max())
+        raise KilofieldError(f"--preset paper: expected coordinates that half floats hold (65504), found {farthest:g}")
+    return positions.astype(np.float16).astype(np.float32)
 
 
 def attribute_clusters(attributes: NDArray[np.float32], count: int, seed: int) -> NDArray[np.int64]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -44,12 +45,26 @@ def rendered_target(tensors: GaussianTensors, camera: Camera, width: int, height
 
 
 def photograph_target(frame: Frame, side: int, device: torch.device) -> Target:
-    """A photograph, averaged down by whole factors until its longest side is at most `side` pixels."""
+    """A photograph, averaged down by a whole factor until its longest side is at most `side` pixels.
+
+    Rows and columns that do not fill a pixel are cut off, from the picture and from its camera.
+    """
     rgba = torch.from_numpy(frame.image())
+    height, width = rgba.shape[:2]
+    factor = -(-max(height, width) // side)
+    kept_height, kept_width = height - height % factor, width - width % factor
+    rgba = rgba[:kept_height, :kept_width]
     rgba = torch.cat([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], dim=2)
-    factor = -(-max(rgba.shape[:2]) // side)
+    camera = cropped(frame.camera, kept_height / height, kept_width / width)
     pooled = torch.nn.functional.avg_pool2d(rgba.permute(2, 0, 1)[None], factor)[0].permute(1, 2, 0)
-    return Target(frame.camera, pooled.contiguous().half().to(device))
+    return Target(camera, pooled.contiguous().half().to(device))
+
+
+def cropped(camera: Camera, kept_height: float, kept_width: float) -> Camera:
+    """The camera of a picture's upper left part, given as shares of its height and width."""
+    x, y = camera.centre
+    fov_y = 2 * math.atan(math.tan(0.5 * camera.fov_y) * kept_height)
+    return replace(camera, fov_y=fov_y, centre=(x / kept_width, y / kept_height))
 
 
 def picture_size(side: int, aspect: float) -> tuple[int, int]:

@@ -6,6 +6,7 @@ stand in the free space and look every way. INRIA's `cameras.json` beside the fi
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from fitting.rasterize import rasterize
 from fitting.tensors import GaussianTensors
 from scenes.camera_files import read_cameras
 from scenes.cameras import NEAR, Camera, look_at
+from scenes.errors import SceneFileError
 from scenes.extent import Extent
 from scenes.gaussians import Gaussians
 
@@ -45,11 +47,19 @@ def virtual_cameras(gaussians: Gaussians, extent: Extent, count: int, seed: int)
     return [look_at(eye, aim, extent.up, float(fov), near=float(near)) for eye, aim, fov, near in views]
 
 
-def cameras_beside(source: Path) -> list[Camera] | None:
-    """The cameras of INRIA's trainer: `cameras.json` beside the .ply, or two folders up as it is written."""
-    for folder in (source.parent, source.parent.parent, source.parent.parent.parent):
-        if (folder / "cameras.json").is_file():
-            return read_cameras(folder / "cameras.json")
+def cameras_beside(source: Path) -> tuple[Path, list[Camera]] | None:
+    """The cameras of INRIA's trainer and their file: `cameras.json` beside the .ply, or up to two folders up.
+
+    A file of that name in another form, or one that cannot be read, is not the trainer's.
+    """
+    for folder in source.absolute().parents[:3]:
+        path = folder / "cameras.json"
+        if not path.is_file():
+            continue
+        with suppress(SceneFileError):
+            cameras = read_cameras(path)
+            if all(camera.aspect for camera in cameras):  # INRIA's form says how large its pictures are
+                return path, cameras
     return None
 
 
@@ -74,8 +84,9 @@ def _shine_through(gaussians: Gaussians, extent: Extent) -> NDArray[np.float64]:
 def _aims(gaussians: Gaussians, extent: Extent, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """[count, 3] points to look at: the centre, or Gaussians drawn by how much of a picture they cover."""
     inside = np.linalg.norm(gaussians.positions - extent.centre, axis=1) <= extent.radius
-    size = np.exp(gaussians.log_scales.max(axis=1)) / (1 + np.exp(-gaussians.opacity_logits))
-    weights = np.where(inside, size, 0).astype(np.float64)
+    log_size = np.minimum(gaussians.log_scales.max(axis=1), np.log(extent.radius))  # a sky must not draw all looks
+    opacity = 1 / (1 + np.exp(-gaussians.opacity_logits.astype(np.float64)))
+    weights = np.where(inside, np.exp(log_size.astype(np.float64)) * opacity, 0)
     if weights.sum() == 0:
         return np.tile(extent.centre, (count, 1))
     drawn = gaussians.positions[rng.choice(len(gaussians), count, p=weights / weights.sum())]
