@@ -16,7 +16,18 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PEERS = ROOT / "benchmarks" / "peers.json"
 MARKERS = re.compile(r"(<!-- figures: (?P<name>[\w-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
-HEADER = ("scene", "preset", "bytes", "fewer", "PSNR", "SSIM", "decimate + SOG at that PSNR", "minutes", "peak memory")
+HEADER = (
+    "scene",
+    "preset",
+    "bytes",
+    "fewer",
+    "PSNR",
+    "uncut",
+    "SSIM",
+    "decimate + SOG at that PSNR",
+    "minutes",
+    "peak memory",
+)
 NOTHING_YET = "No figures yet.\n"
 
 Curve = Sequence[tuple[float, float]]  # bytes, dB
@@ -27,7 +38,10 @@ def main() -> None:
     readme = ROOT / "README.md"
     results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("compression-*.json"))]
     curves = json.loads(PEERS.read_text())["curves"]
-    text = filled(readme.read_text(), {"compression": compression_table(results, curves)})
+    fit_speed = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("rasterizer-*.json"))]
+    flights = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("fly-*.json"))]
+    tables = {"compression": compression_table(results, curves), "speed": speed_table(fit_speed, flights)}
+    text = filled(readme.read_text(), tables)
     with replacing(readme) as path:
         path.write_text(text)
 
@@ -44,6 +58,29 @@ def compression_table(results: Sequence[Mapping[str, Any]], curves: Mapping[str,
     ordered = sorted(results, key=lambda r: (r["scene"], r["preset"], r["bytes"]))
     rows = [_row(result, curves.get(result["scene"], ())) for result in ordered]
     return "\n".join(_line(cells) for cells in (HEADER, ("---",) * len(HEADER), *rows)) + "\n"
+
+
+def speed_table(rasterizers: Sequence[Mapping[str, Any]], flights: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of milliseconds: the fit's rasteriser by backend, and frames of flythroughs."""
+    rows = [
+        (
+            f"fit: forward + backward, {result['gaussians']:,} Gaussians, {'x'.join(map(str, result['size']))}, {name}",
+            f"{times['forward']:.1f} + {times['backward']:.1f} ms",
+            result["machine"]["processor"] if result["device"] == "cpu" else result["device"],
+        )
+        for result in rasterizers
+        for name, times in result["milliseconds"].items()
+    ]
+    rows += [
+        (
+            f"fly: {flight['source']}, {flight['gaussians']:,} Gaussians, {'x'.join(map(str, flight['size']))}, a frame",
+            f"{flight['summary']['total']['median']:.0f} ms",
+            flight["device"]["renderer"],
+        )
+        for flight in flights
+    ]
+    header = ("what", "median", "on")
+    return "\n".join(_line(cells) for cells in (header, ("---",) * len(header), *rows)) + "\n"
 
 
 def peer_bytes(curve: Curve, decibels: float) -> float | None:
@@ -63,6 +100,7 @@ def _row(result: Mapping[str, Any], curve: Curve) -> tuple[str, ...]:
         f"{result['bytes'] / 1000:.0f} KB",
         f"{result['source_bytes'] / result['bytes']:.0f}x",
         f"{result['psnr']:.1f} dB",
+        f"{result['psnr_whole']:.1f} dB",
         f"{result['ssim']:.3f}",
         f"{peer / 1000:.0f} KB" if peer else "-",
         f"{result['seconds'] / 60:.1f}",
