@@ -73,7 +73,7 @@ def speed_table(rasterizers: Sequence[Mapping[str, Any]], flights: Sequence[Mapp
     ]
     rows += [
         (
-            f"fly: {flight['source']}, {flight['gaussians']:,} Gaussians, {'x'.join(map(str, flight['size']))}, a frame",
+            f"fly: {flight['source']}, {flight['gaussians']:,} Gaussians, {'x'.join(map(str, flight['size']))}",
             f"{flight['summary']['total']['median']:.0f} ms",
             flight["device"]["renderer"],
         )
