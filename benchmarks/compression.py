@@ -71,6 +71,7 @@ class Usage:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every wanted combination and write one JSON each."""
     wanted = _parser().parse_args(arguments)
+    wanted.out.mkdir(parents=True, exist_ok=True)
     for scene in wanted.scenes:
         for preset in wanted.presets:
             run = Run(scene, preset, wanted.quality, wanted.max_mb, wanted.seed)

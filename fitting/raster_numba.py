@@ -24,28 +24,39 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fitting.raster_numba_project import RECORD, kernel, project, project_backward, view_array
+from fitting import raster_rules
+from fitting.raster_numba_project import (
+    BLUE,
+    CONIC_A,
+    CONIC_B,
+    CONIC_C,
+    GREEN,
+    HALF_HEIGHT,
+    HALF_WIDTH,
+    MEAN_X,
+    MEAN_Y,
+    OPACITY,
+    REACH,
+    RECORD,
+    RED,
+    kernel,
+    project,
+    project_backward,
+)
+from fitting.raster_rules import CHECK_EVERY, SLOT, view_array
 from fitting.raster_view import RasterView
 
 TILE = 16
 PIXELS = TILE * TILE
-SLOT = 9  # gradient sums of one (tile, Gaussian) pair: colour 3, dp, dp dx, dp dy, dp dx2, dp dx dy, dp dy2
 Array = NDArray[np.float32]
 
 f32 = np.float32
-ALPHA_MIN = f32(1 / 255)  # 3DGS: a fainter contribution is skipped
-ALPHA_MAX = f32(0.99)  # 3DGS: keeps the transmittance away from zero
-T_MIN = f32(1e-4)  # 3DGS: a pixel stops before its transmittance falls below this
-POWER_MIN = f32(-8.0)  # exp(-8) < 1/255, and the polynomial is fitted to [-8, 0]
+ALPHA_MIN, ALPHA_MAX = f32(raster_rules.ALPHA_MIN), f32(raster_rules.ALPHA_MAX)
+T_MIN, POWER_MIN = f32(raster_rules.T_MIN), f32(raster_rules.POWER_MIN)
+E0, E1, E2, E3, E4, E5 = (f32(c) for c in raster_rules.EXP)
 # Unsigned offsets of a tile's state: numba would test signed ones for "counts from the end", which stops the vectoriser
 U16, U32, U48, U64, U80 = (np.uint64(16 * i) for i in range(1, 6))
 P1, P2, P3, P4, P5, P6 = (np.uint64(PIXELS * i) for i in range(1, 7))
-CHECK_EVERY = 16  # Gaussians between two looks at whether a tile is finished
-
-# exp(x) on [-8, 0] = (minimax polynomial of x / 32) ^ 32: accurate to 1e-6 and nothing but multiplications, which
-# vectorise without a vector math library
-_nodes = np.cos(np.pi * (np.arange(64) + 0.5) / 64) * 0.125 - 0.125
-E0, E1, E2, E3, E4, E5 = (f32(c) for c in np.polynomial.Polynomial.fit(_nodes, np.exp(_nodes), 5).convert().coef)
 
 
 @njit(inline="always")
@@ -68,9 +79,9 @@ def _alpha(dx, half_a, bdy, cyy, opacity):
 @kernel
 def _rows(record, tile_y):
     """The rows of the tile that the Gaussian's ellipse touches, first and one past the last."""
-    centre = record[1] - f32(tile_y * TILE) - f32(0.5)
-    first = max(0, int(np.ceil(centre - record[10])))
-    return first, min(TILE, int(np.floor(centre + record[10])) + 1)
+    centre = record[MEAN_Y] - f32(tile_y * TILE) - f32(0.5)
+    first = max(0, int(np.ceil(centre - record[HALF_HEIGHT])))
+    return first, min(TILE, int(np.floor(centre + record[HALF_HEIGHT])) + 1)
 
 
 @kernel
@@ -104,14 +115,14 @@ def _blend(first_tile, last_tile, tiles_x, starts, ids, records, width, height, 
                 stop = slot
                 break
             record = records[ids[slot]]
-            mean_x = record[0] - f32(tile_x * TILE) - f32(0.5)
-            mean_y = record[1] - f32(tile_y * TILE) - f32(0.5)
-            half_a, opacity = f32(-0.5) * record[2], record[5]
-            red, green, blue = record[6], record[7], record[8]
+            mean_x = record[MEAN_X] - f32(tile_x * TILE) - f32(0.5)
+            mean_y = record[MEAN_Y] - f32(tile_y * TILE) - f32(0.5)
+            half_a, opacity = f32(-0.5) * record[CONIC_A], record[OPACITY]
+            red, green, blue = record[RED], record[GREEN], record[BLUE]
             first, last = _rows(record, tile_y)
             for y in range(first, last):
                 dy = f32(y) - mean_y
-                bdy, cyy = -record[3] * dy, f32(-0.5) * record[4] * dy * dy
+                bdy, cyy = -record[CONIC_B] * dy, f32(-0.5) * record[CONIC_C] * dy * dy
                 row = np.uint64(y * TILE)
                 for x in range(TILE):
                     i = row + np.uint64(x)
@@ -189,15 +200,15 @@ def _blend_backward(first_tile, last_tile, tiles_x, starts, stops, ids, records,
             slots[slot] = 0
         for slot in range(starts[tile], stops[tile]):
             record = records[ids[slot]]
-            mean_x = record[0] - f32(tile_x * TILE) - f32(0.5)
-            mean_y = record[1] - f32(tile_y * TILE) - f32(0.5)
-            half_a, opacity = f32(-0.5) * record[2], record[5]
-            red, green, blue = record[6], record[7], record[8]
+            mean_x = record[MEAN_X] - f32(tile_x * TILE) - f32(0.5)
+            mean_y = record[MEAN_Y] - f32(tile_y * TILE) - f32(0.5)
+            half_a, opacity = f32(-0.5) * record[CONIC_A], record[OPACITY]
+            red, green, blue = record[RED], record[GREEN], record[BLUE]
             lanes[:] = 0
             first, last = _rows(record, tile_y)
             for y in range(first, last):
                 dy = f32(y) - mean_y
-                bdy, cyy = -record[3] * dy, f32(-0.5) * record[4] * dy * dy
+                bdy, cyy = -record[CONIC_B] * dy, f32(-0.5) * record[CONIC_C] * dy * dy
                 row = np.uint64(y * TILE)
                 for x in range(TILE):
                     i = row + np.uint64(x)
@@ -235,14 +246,14 @@ def _blend_weights(first_tile, last_tile, tiles_x, starts, ids, records, width, 
         _start_tile(state, tile_x, tile_y, width, height)
         for slot in range(starts[tile], starts[tile + 1]):
             record = records[ids[slot]]
-            mean_x = record[0] - f32(tile_x * TILE) - f32(0.5)
-            mean_y = record[1] - f32(tile_y * TILE) - f32(0.5)
-            half_a, opacity = f32(-0.5) * record[2], record[5]
+            mean_x = record[MEAN_X] - f32(tile_x * TILE) - f32(0.5)
+            mean_y = record[MEAN_Y] - f32(tile_y * TILE) - f32(0.5)
+            half_a, opacity = f32(-0.5) * record[CONIC_A], record[OPACITY]
             total = f32(0)
             first, last = _rows(record, tile_y)
             for y in range(first, last):
                 dy = f32(y) - mean_y
-                bdy, cyy = -record[3] * dy, f32(-0.5) * record[4] * dy * dy
+                bdy, cyy = -record[CONIC_B] * dy, f32(-0.5) * record[CONIC_C] * dy * dy
                 row = np.uint64(y * TILE)
                 for x in range(TILE):
                     i = row + np.uint64(x)
@@ -263,13 +274,18 @@ def _tile_columns(record, tile_y, tiles_x):
     Within a band of rows an ellipse is widest at its rightmost (leftmost) point when that lies in the band, else at the
     band's nearer edge.
     """
-    a, b, c, reach = record[2], record[3], record[4], record[11]  # a dx^2 + 2 b dx dy + c dy^2 <= reach
-    top = f32(tile_y * TILE) + f32(0.5) - record[1]
+    a, b, c, reach = (
+        record[CONIC_A],
+        record[CONIC_B],
+        record[CONIC_C],
+        record[REACH],
+    )  # a dx^2 + 2 b dx dy + c dy^2 <= reach
+    top = f32(tile_y * TILE) + f32(0.5) - record[MEAN_Y]
     bottom = top + f32(TILE - 1)
-    top, bottom = max(top, -record[10]), min(bottom, record[10])
+    top, bottom = max(top, -record[HALF_HEIGHT]), min(bottom, record[HALF_HEIGHT])
     if top > bottom:
         return 0, 0
-    right_at = -b * record[9] / c
+    right_at = -b * record[HALF_WIDTH] / c
     low, high = f32(0), f32(0)
     for side in range(2):
         sign = f32(1) if side else f32(-1)
@@ -280,14 +296,14 @@ def _tile_columns(record, tile_y, tiles_x):
             high = dx
         else:
             low = dx
-    first = max(0, int(np.floor((record[0] + low) / f32(TILE))))
-    return first, min(tiles_x, int(np.floor((record[0] + high) / f32(TILE))) + 1)
+    first = max(0, int(np.floor((record[MEAN_X] + low) / f32(TILE))))
+    return first, min(tiles_x, int(np.floor((record[MEAN_X] + high) / f32(TILE))) + 1)
 
 
 @kernel
 def _tile_rows(record, tiles_y):
-    first = max(0, int(np.floor((record[1] - record[10]) / f32(TILE))))
-    return first, min(tiles_y, int(np.floor((record[1] + record[10]) / f32(TILE))) + 1)
+    first = max(0, int(np.floor((record[MEAN_Y] - record[HALF_HEIGHT]) / f32(TILE))))
+    return first, min(tiles_y, int(np.floor((record[MEAN_Y] + record[HALF_HEIGHT]) / f32(TILE))) + 1)
 
 
 @kernel

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from fitting.raster_view import RasterView
+from fitting import raster_rules
+from fitting.raster_rules import CX, CY, FX, FY, HIGH_X, HIGH_Y, LOW_X, LOW_Y, NEAR
 
-RECORD = 12  # mean x y, conic a b c, opacity, colour r g b, half width, half height (pixels), squared reach
-DILATION = np.float32(0.3)  # pixels^2 on the diagonal: 3DGS's low-pass filter
-LARGEST_LOG_SCALE = np.float32(20.0)  # beyond any scene; squares of what is larger would overflow
-FRUSTUM = np.float32(1.3)  # 3DGS evaluates the Jacobian at most this far outside the picture
 f32 = np.float32
+DILATION, LARGEST_LOG_SCALE = f32(raster_rules.DILATION), f32(raster_rules.LARGEST_LOG_SCALE)
+
+# A record [12] is a Gaussian in the picture
+RECORD = 12
+MEAN_X, MEAN_Y = 0, 1  # pixels
+CONIC_A, CONIC_B, CONIC_C = 2, 3, 4  # 1 / pixels^2
+OPACITY, RED, GREEN, BLUE = 5, 6, 7, 8
+HALF_WIDTH, HALF_HEIGHT = 9, 10  # pixels: of the rectangle outside of which alpha is under 1/255
+REACH = 11  # squared radius of that ellipse in standard deviations
+
 # "numpy": division by zero gives infinity; Python's exception would be a branch that stops the vectoriser
 kernel = njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
 
@@ -38,20 +44,6 @@ B0, B1, B2, B3, B4, B5, B6 = (
         -0.5900435899266435,
     )
 )
-
-
-def view_array(view: RasterView) -> NDArray[np.float32]:
-    """[24] rotation 9 (row-major), translation 3, camera position 3, fx fy cx cy, low x, high x, low y, high y, near.
-
-    Low and high bound x / z and y / z where the Jacobian is evaluated.
-    """
-    bounds = []
-    for focal, centre, size in ((view.fx, view.cx, view.width), (view.fy, view.cy, view.height)):
-        margin = (float(FRUSTUM) - 1) * 0.5 * size / focal
-        bounds += [-centre / focal - margin, (size - centre) / focal + margin]
-    matrix = view.camera_from_world
-    parts = (matrix[:3, :3].ravel(), matrix[:3, 3], view.camera_position)
-    return np.concatenate([*parts, [view.fx, view.fy, view.cx, view.cy, *bounds, view.near]]).astype(np.float32)
 
 
 @kernel
@@ -123,8 +115,8 @@ def _rotation(quaternion, out):
 @kernel
 def _clamped_slopes(point, view):
     """x / z and y / z, kept inside the widened picture."""
-    u = min(max(point[0] / point[2], view[19]), view[20])
-    v = min(max(point[1] / point[2], view[21]), view[22])
+    u = min(max(point[0] / point[2], view[LOW_X]), view[HIGH_X])
+    v = min(max(point[1] / point[2], view[LOW_Y]), view[HIGH_Y])
     return u, v
 
 
@@ -132,7 +124,7 @@ def _clamped_slopes(point, view):
 def _picture_axes(point, view, rotation, t, v):
     """t [2, 3] = J W; v [2, 3] = J W R: the Gaussian's axes in the picture, before their scales."""
     u_x, u_y = _clamped_slopes(point, view)
-    fx_z, fy_z = view[15] / point[2], view[16] / point[2]
+    fx_z, fy_z = view[FX] / point[2], view[FY] / point[2]
     for j in range(3):
         t[0, j] = fx_z * (view[j] - u_x * view[6 + j])
         t[1, j] = fy_z * (view[3 + j] - u_y * view[6 + j])
@@ -182,7 +174,7 @@ def project(first, last, positions, log_scales, rotations, logits, sh, view, ant
     for g in range(first, last):
         depths[g] = 0
         _to_camera(positions[g], view, point)
-        if point[2] <= view[23]:
+        if point[2] <= view[NEAR]:
             continue
         _rotation(rotations[g], rotation)
         for j in range(3):
@@ -198,18 +190,18 @@ def project(first, last, positions, log_scales, rotations, logits, sh, view, ant
         if not (det > 0) or opacity * f32(255) <= f32(1):
             continue
         record = records[g]
-        record[0] = view[15] * point[0] / point[2] + view[17]
-        record[1] = view[16] * point[1] / point[2] + view[18]
-        record[2], record[3], record[4], record[5] = yy / det, -xy / det, xx / det, opacity
+        record[MEAN_X] = view[FX] * point[0] / point[2] + view[CX]
+        record[MEAN_Y] = view[FY] * point[1] / point[2] + view[CY]
+        record[CONIC_A], record[CONIC_B], record[CONIC_C], record[OPACITY] = yy / det, -xy / det, xx / det, opacity
         reach = f32(2) * np.log(f32(255) * opacity)
-        record[9], record[10], record[11] = np.sqrt(reach * xx), np.sqrt(reach * yy), reach
+        record[HALF_WIDTH], record[HALF_HEIGHT], record[REACH] = np.sqrt(reach * xx), np.sqrt(reach * yy), reach
         _direction(positions[g], view, direction)
         sh_basis(direction[0], direction[1], direction[2], coefficients, basis)
         for channel in range(3):
             colour = f32(0.5)
             for k in range(coefficients):
                 colour += basis[k] * sh[g, k, channel]
-            record[6 + channel] = max(colour, f32(0))
+            record[RED + channel] = max(colour, f32(0))
         depths[g] = point[2]
 
 
@@ -241,7 +233,7 @@ def _colour_backward(g, sums, records, positions, sh, view, basis, along, direct
     sh_basis(direction[0], direction[1], direction[2], coefficients, basis)
     along[:] = 0
     for channel in range(3):
-        if records[g, 6 + channel] <= 0:  # clamped at black
+        if records[g, RED + channel] <= 0:  # clamped at black
             continue
         for k in range(coefficients):
             grad_sh[g, k, channel] = basis[k] * sums[channel]
@@ -256,7 +248,7 @@ def _colour_backward(g, sums, records, positions, sh, view, basis, along, direct
 @kernel
 def _conic_backward(record, sums):
     """Gradient of the dilated 2D covariance (xx, xy, yy of the symmetric matrix) from the sums over pixels."""
-    ka, kb, kc = record[2], record[3], record[4]
+    ka, kb, kc = record[CONIC_A], record[CONIC_B], record[CONIC_C]
     da, db, dc = f32(-0.5) * sums[6], f32(-0.5) * sums[7], f32(-0.5) * sums[8]
     # dCov = -K dK K with K the conic
     p, q, r, s = ka * da + kb * db, ka * db + kb * dc, kb * da + kc * db, kb * db + kc * dc
@@ -266,10 +258,10 @@ def _conic_backward(record, sums):
 @kernel
 def _point_backward(point, view, t, d_t, sums, record, out):
     """Gradient of the camera-space point from the Jacobian's and the mean's."""
-    fx, fy, z = view[15], view[16], point[2]
+    fx, fy, z = view[FX], view[FY], point[2]
     u_x, u_y = _clamped_slopes(point, view)
-    mean_x = record[2] * sums[4] + record[3] * sums[5]
-    mean_y = record[3] * sums[4] + record[4] * sums[5]
+    mean_x = record[CONIC_A] * sums[4] + record[CONIC_B] * sums[5]
+    mean_y = record[CONIC_B] * sums[4] + record[CONIC_C] * sums[5]
     scale = f32(0)
     slope_x, slope_y = f32(0), f32(0)
     for j in range(3):
@@ -324,14 +316,14 @@ def project_backward(
         _picture_axes(point, view, rotation, t, v)
         xx, xy, yy = _covariance(v, scales)
         d_xx, d_xy, d_yy = _conic_backward(record, sums)
-        d_opacity = sums[3] / record[5]
+        d_opacity = sums[3] / record[OPACITY]
         if antialiased:
             factor = _compensation(xx, xy, yy)
             det = max(xx * yy - xy * xy, f32(1e-12))
             d_factor = f32(0.5) * factor * sums[3] / max(factor, f32(1e-6))
-            d_xx += d_factor * (yy / det - record[2])
-            d_xy += d_factor * (-xy / det - record[3])
-            d_yy += d_factor * (xx / det - record[4])
+            d_xx += d_factor * (yy / det - record[CONIC_A])
+            d_xy += d_factor * (-xy / det - record[CONIC_B])
+            d_yy += d_factor * (xx / det - record[CONIC_C])
             d_opacity *= factor
         opacity = f32(1) / (f32(1) + np.exp(-logits[g]))
         grad_logits[g] = d_opacity * opacity * (f32(1) - opacity)

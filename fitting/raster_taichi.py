@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fitting.raster_numba_project import view_array
-from fitting.raster_taichi_blend import SLOT, blend, blend_backward, blend_weights
+from fitting.raster_rules import SLOT, view_array
+from fitting.raster_taichi_blend import blend, blend_backward, blend_weights
 from fitting.raster_taichi_project import RECORD, WIDTH, count_pairs, list_pairs, project, project_backward
 from fitting.raster_taichi_runtime import launch
 from fitting.raster_view import RasterView

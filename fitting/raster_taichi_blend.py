@@ -10,24 +10,12 @@ No `from __future__ import annotations` here: taichi reads the kernels' annotati
 """
 # pyright: basic, reportInvalidTypeForm=false, reportGeneralTypeIssues=false, reportOptionalCall=false
 
-import numpy as np
-
+from fitting.raster_rules import ALPHA_MAX, ALPHA_MIN, CHECK_EVERY, EXP, POWER_MIN, T_MIN
 from fitting.raster_taichi_project import WIDTH, Floats1, Floats2, Floats3, Ints1, f32, i32
 from fitting.raster_taichi_runtime import ti
 
-SLOT = 9  # sums over a pair's pixels: colour 3, dp, dp dx, dp dy, dp dx2, dp dx dy, dp dy2, with dp = dL / dpower
-ALPHA_MIN = 1 / 255  # 3DGS: a fainter contribution is skipped
-ALPHA_MAX = 0.99  # 3DGS: keeps the transmittance away from zero
-T_MIN = 1e-4  # 3DGS: a pixel stops before its transmittance falls below this
-POWER_MIN = -8.0  # exp(-8) < 1/255, and the polynomial is fitted to [-8, 0]
-CHECK_EVERY = 16  # Gaussians between two looks at whether a tile is finished
-
 Row = ti.types.vector(WIDTH, f32)
 Rows = ti.types.ndarray(dtype=Row, ndim=2)  # [tiles, planes * height]
-
-# exp(x) on [-8, 0] = (polynomial of x / 32) ^ 32: accurate to 1e-6 and nothing but multiplications
-_nodes = np.cos(np.pi * (np.arange(64) + 0.5) / 64) * 0.125 - 0.125
-EXP = [float(c) for c in np.polynomial.Polynomial.fit(_nodes, np.exp(_nodes), 5).convert().coef]
 
 
 @ti.func

@@ -8,10 +8,10 @@ No `from __future__ import annotations` here: taichi reads the kernels' annotati
 """
 # pyright: basic, reportInvalidTypeForm=false, reportGeneralTypeIssues=false, reportOptionalCall=false, reportIndexIssue=false
 
+from fitting.raster_rules import CX, CY, DILATION, FX, FY, HIGH_X, HIGH_Y, LOW_X, LOW_Y, NEAR
 from fitting.raster_taichi_runtime import ti
 
 RECORD = 11
-DILATION = 0.3  # px^2 added to both variances, as in 3DGS
 WIDTH = 16  # pixels of a tile's row
 
 f32, i32 = ti.f32, ti.i32
@@ -59,15 +59,15 @@ def _rotation(q):
 @ti.func
 def _slopes(point, view: ti.template()):
     """x / z and y / z, kept inside the widened picture."""
-    slope_x = ti.min(ti.max(point[0] / point[2], view[19]), view[20])
-    return slope_x, ti.min(ti.max(point[1] / point[2], view[21]), view[22])
+    slope_x = ti.min(ti.max(point[0] / point[2], view[LOW_X]), view[HIGH_X])
+    return slope_x, ti.min(ti.max(point[1] / point[2], view[LOW_Y]), view[HIGH_Y])
 
 
 @ti.func
 def _jacobian(point, view: ti.template()):
     """[2, 3] derivatives of the pixel by the camera-space point."""
     slope_x, slope_y = _slopes(point, view)
-    fx_z, fy_z = view[15] / point[2], view[16] / point[2]
+    fx_z, fy_z = view[FX] / point[2], view[FY] / point[2]
     return Matrix2x3([[fx_z, 0.0, -fx_z * slope_x], [0.0, fy_z, -fy_z * slope_y]])
 
 
@@ -199,7 +199,7 @@ def project(
         depths[i] = float("inf")
         position = _row3(positions, i)
         point = _to_camera(position, view)
-        if point[2] > view[23]:
+        if point[2] > view[NEAR]:
             rotation = _rotation(_quaternion(rotations, i)[0])
             axes = _jacobian(point, view) @ _view_rotation(view) @ rotation
             sharp = _covariance(axes, ti.exp(_row3(log_scales, i)))
@@ -211,8 +211,8 @@ def project(
             if opacity * 255.0 > 1.0:
                 reach = 2.0 * ti.log(255.0 * opacity)
                 basis = _sh_basis(_direction(position, view)[0], count)
-                records[i, 0] = view[15] * point[0] / point[2] + view[17]
-                records[i, 1] = view[16] * point[1] / point[2] + view[18]
+                records[i, 0] = view[FX] * point[0] / point[2] + view[CX]
+                records[i, 1] = view[FY] * point[1] / point[2] + view[CY]
                 records[i, 2] = wide[1, 1] / determinant
                 records[i, 3] = -wide[0, 1] / determinant
                 records[i, 4] = wide[0, 0] / determinant
@@ -285,7 +285,7 @@ def _point_backward(point, view: ti.template(), jacobian, d_jacobian, d_mean):
     z = point[2]
     slope_x, slope_y = _slopes(point, view)
     true_x, true_y = point[0] / z, point[1] / z
-    d_slope = Vector2(d_mean[0] * view[15], d_mean[1] * view[16])
+    d_slope = Vector2(d_mean[0] * view[FX], d_mean[1] * view[FY])
     d_z = 0.0
     for i, j in ti.static(ti.ndrange(2, 3)):
         d_z -= d_jacobian[i, j] * jacobian[i, j]
