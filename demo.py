@@ -68,9 +68,10 @@ def run_demo(out: Path, quick: bool = False) -> None:
     screen.line(f"1/4  a sample scene of {sizes.gaussians:,} Gaussians: {source}")
     write_ply(source, sample_scene(sizes.gaussians))
 
+    options = CompressOptions(preset="draft", quality="high")
     screen.line(f"2/4  compressing it, {sizes.patience} on two cores: {target}")
     with progress("compress", quiet=False) as step:
-        result = compress(source, target, CompressOptions("draft"), lambda now: step(now.done, now.detail or now.stage))
+        result = compress(source, target, options, lambda now: step(now.done, now.detail or now.stage))
 
     screen.line(f"3/4  looking at both: {out / SHEET}")
     files = load_scene(source), load_scene(target)

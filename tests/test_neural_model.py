@@ -81,7 +81,7 @@ def test_the_prior_knows_its_bits() -> None:
 
 def test_changing_the_codes_unit_changes_bytes_and_not_the_picture() -> None:
     model = model_of(random_gaussians(3000), coarseness=0.5)
-    tuner = Tuner(model, [], 1.0, 100, 0)
+    tuner = Tuner(model, [], 1.0, 100, 0, 3e-2)
     before = model.decode(rounded_weights=False)
     size = encode_kilo(model.pack())[1].total
     rescale_towards(tuner, int(0.9 * size))

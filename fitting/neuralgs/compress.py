@@ -115,7 +115,7 @@ def fit_ours(
         seed=options.seed,
         device=job.device,
     )
-    tuner = Tuner(model, job.targets, job.radius, effort.steps, options.seed)
+    tuner = Tuner(model, job.targets, job.radius, effort.steps, options.seed, plan.price)
     if state is not None:
         tuner.restore(state["tuner"])
     start = {"gaussians": list(GaussianTensors.of(merged)), "weight": torch.from_numpy(weight)}

@@ -29,21 +29,25 @@ class Plan:
     count: int  # Gaussians kept
     coarseness: float  # code units in perceptual steps
     networks: int
+    price: float  # loss per megabit of codes
 
 
-QUALITIES: dict[str, tuple[float, float, float]] = {  # share kept, exponent on the scene's size, coarseness
-    "small": (0.14, 0.9, 1.3),
-    "medium": (0.28, 0.9, 1.1),
-    "high": (0.55, 0.95, 0.8),
+QUALITIES: dict[
+    str, tuple[float, float, float, float]
+] = {  # share kept, exponent on the scene's size, coarseness, price
+    "small": (0.14, 0.9, 1.3, 4e-2),
+    "medium": (0.28, 0.9, 1.1, 3e-2),
+    "high": (0.55, 0.95, 0.8, 1e-2),
 }
+BUDGET_PRICE = 3e-2
 REFERENCE_COUNT = 50_000  # scenes of this size keep exactly the share; larger ones a little less of what they have
 
 
 def plan_for_quality(quality: str, count: int) -> Plan:
     """The plan for a named quality and a scene of `count` visible Gaussians."""
-    share, exponent, coarseness = QUALITIES[quality]
+    share, exponent, coarseness, price = QUALITIES[quality]
     kept = share * REFERENCE_COUNT * (count / REFERENCE_COUNT) ** exponent
-    return _plan(kept, count, coarseness)
+    return _plan(kept, count, coarseness, price)
 
 
 def plan_for_bytes(max_bytes: int, count: int, sh_degree: int) -> Plan:
@@ -52,12 +56,12 @@ def plan_for_bytes(max_bytes: int, count: int, sh_degree: int) -> Plan:
     coarseness = 1.0
     if kept > LARGEST_SHARE * count:  # rich: spend the rest on finer steps
         coarseness = float(np.clip(LARGEST_SHARE * count / kept, 0.25, 1.0))
-    return _plan(kept, count, coarseness)
+    return _plan(kept, count, coarseness, BUDGET_PRICE)
 
 
-def _plan(kept: float, count: int, coarseness: float) -> Plan:
+def _plan(kept: float, count: int, coarseness: float, price: float) -> Plan:
     kept = int(np.clip(kept, min(FEWEST, count), max(LARGEST_SHARE * count, 1)))
-    return Plan(kept, coarseness, max(1, round(kept / NETWORK_GAUSSIANS)))
+    return Plan(kept, coarseness, max(1, round(kept / NETWORK_GAUSSIANS)), price)
 
 
 AIM = 0.985  # of the budget, so that the last small changes still fit

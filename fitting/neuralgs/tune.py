@@ -29,7 +29,6 @@ QUANTISE_AT = 0.5  # of the steps: weights are rounded from here on
 FREEZE_AT = 0.85  # positions stay on their grid cells, and in their clusters, from here on
 POSITION_RATE = 1e-4  # learning rates: positions in scene radii,
 CODE_RATE, WEIGHT_RATE, PRIOR_RATE = 0.05, 2e-3, 0.02  # codes in units of a step
-PRICE = 3e-2  # loss per megabit of codes
 BLACK_SHARE = 0.25  # of the backgrounds are black, what most viewers show; the others are any colour
 
 
@@ -42,7 +41,7 @@ class Tuner:
     radius: float  # of the scene, world units
     steps: int
     seed: int
-    price: float = PRICE
+    price: float  # loss per megabit of codes
     step: int = 0
 
     def __post_init__(self) -> None:
