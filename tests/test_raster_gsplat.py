@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from fitting import rasterize as rasterizer
 from fitting.raster_view import RasterView
 from fitting.rasterize import default_backend, rasterize
 from scenes.cameras import look_at
@@ -69,3 +70,22 @@ def test_pictures_and_gradients_pass_through(monkeypatch: pytest.MonkeyPatch, an
 
 def test_the_cpu_never_takes_gsplat() -> None:
     assert default_backend(torch.device("cpu")) == "numba"
+
+
+@pytest.mark.parametrize(("kernels", "expected"), [(None, "taichi"), (object(), "gsplat")])
+def test_cuda_takes_gsplat_only_with_its_kernels(
+    monkeypatch: pytest.MonkeyPatch, kernels: object, expected: str
+) -> None:
+    backend = ModuleType("gsplat.cuda._backend")
+    backend._C = kernels  # type: ignore[attr-defined]
+    for name, module in (("gsplat", ModuleType("gsplat")), ("gsplat.cuda", ModuleType("gsplat.cuda"))):
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "gsplat.cuda._backend", backend)
+    rasterizer._gsplat_works.cache_clear()
+    assert default_backend(torch.device("cuda")) == expected
+    rasterizer._gsplat_works.cache_clear()
+
+
+def test_cuda_without_gsplat_takes_taichi() -> None:
+    rasterizer._gsplat_works.cache_clear()
+    assert default_backend(torch.device("cuda")) == "taichi"
