@@ -6,6 +6,7 @@ sample scene -> still-life.ply -> still-life.kilo -> figures, contact-sheet.png,
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,9 +158,16 @@ def _look(source: Path, target: Path, screen: Screen) -> None:
         "The command is .venv/bin/kilofield; `source .venv/bin/activate` puts it on the path."
     )
     if has_display() and sys.stdout.isatty():
-        import viewer
+        open_viewer([source, target])
 
-        viewer.run([source, target])
+
+def open_viewer(files: list[Path]) -> None:
+    """Show `files` in a window, and come back when it is closed.
+
+    In a process of its own: the pictures above came from an OpenGL context without a window, and some drivers cannot
+    have both kinds in one process.
+    """
+    subprocess.run([sys.executable, "-m", "viewer", *map(str, files)], check=False)
 
 
 def has_display() -> bool:

@@ -12,6 +12,7 @@ from cli_samples import sample_neural
 import demo
 from fitting.neuralgs import compress as fitter
 from fitting.neuralgs.options import CompressOptions, CompressResult, Progress, ProgressCallback
+from renderer.context import create_context
 from scenes.extent import scene_extent
 from scenes.kilo import write_kilo
 from scenes.load import load_scene
@@ -88,3 +89,25 @@ def test_a_display_is_noticed(name: str, shows: bool, monkeypatch: pytest.Monkey
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv(name, ":0")
     assert demo.has_display() is shows
+
+
+def test_the_viewer_opens_in_a_process_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After pictures were drawn without a window, in this process; no display here, so the viewer says so."""
+    create_context()
+    monkeypatch.setenv("DISPLAY", ":9999")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    demo.open_viewer([Path("nothing.ply")])
+    assert "no display: expected a window system" in capfd.readouterr().err
+
+
+def test_somebody_at_the_terminal_sees_the_viewer(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[list[Path]] = []
+    monkeypatch.setattr(demo, "open_viewer", opened.append)
+    monkeypatch.setattr(demo, "has_display", lambda: True)
+    demo.run_demo(out, quick=True)
+    assert opened == []  # the output of a test is no terminal
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    demo.run_demo(out, quick=True)
+    assert opened == [[out / demo.SOURCE, out / demo.COMPRESSED]]
