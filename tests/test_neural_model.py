@@ -102,6 +102,17 @@ def test_frozen_positions_keep_still_and_clusters_follow_the_curve() -> None:
     assert np.array_equal(again.positions, packed.positions)
 
 
+def test_clusters_that_follow_the_curve_are_cheaper() -> None:
+    model = model_of(random_gaussians(4000), networks=4)
+    with torch.no_grad():
+        model.positions += 0.2 * torch.randn(model.positions.shape, generator=torch.Generator().manual_seed(0))
+    before = encode_kilo(model.pack())[1].positions
+    model.follow_curve()
+    after = encode_kilo(model.pack())
+    assert after[1].positions < 0.95 * before
+    assert len(unpack_kilo(after[0])) == 4000
+
+
 def test_plans_grow_with_quality_and_budget() -> None:
     counts = [plan_for_quality(q, 50_000).count for q in ("small", "medium", "high")]
     assert counts == sorted(set(counts))

@@ -145,9 +145,13 @@ class _Watcher:
     quality: str = ""
 
     def __call__(self, tuner: Tuner, loss: float) -> None:
-        if self.max_bytes is not None and tuner.step in [int(c * tuner.steps) for c in SIZE_CHECKS]:
+        check = self.max_bytes is not None and tuner.step in [int(c * tuner.steps) for c in SIZE_CHECKS]
+        look = tuner.step % max(tuner.steps // LOOKS, 1) == 0
+        if (check or look) and tuner.model.positions.requires_grad:
+            tuner.model.follow_curve()
+        if check and self.max_bytes is not None:
             rescale_towards(tuner, self.max_bytes)
-        if tuner.step % max(tuner.steps // LOOKS, 1) == 0:
+        if look:
             self.quality = self._measure(tuner.model)
         self.checkpoint.save_when_due(lambda: {"start": self.start, "tuner": tuner.state()})
         done = PREPARE_SHARE + (0.98 - PREPARE_SHARE) * tuner.step / tuner.steps

@@ -82,8 +82,15 @@ class NeuralModel:
         with torch.no_grad():
             self.positions.copy_(self.snapped_positions())
         self.positions.requires_grad_(False)
-        snapped = self.positions.detach().cpu().numpy()
-        self.set_clusters(morton_clusters(self.grid, snapped, len(self.weights)))
+        self.follow_curve()
+
+    def follow_curve(self) -> None:
+        """Clusters become equal runs of the Morton order again after positions have moved.
+
+        Only then does one octree hold them all; runs that overlap cost half as much again.
+        """
+        positions = self.positions.detach().cpu().numpy()
+        self.set_clusters(morton_clusters(self.grid, positions, len(self.weights)))
 
     def set_clusters(self, clusters: NDArray[np.int64]) -> None:
         """Gives each Gaussian [N] its network."""
