@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import machine_facts
+from benchmarks.machine import add_folders, machine_facts
 from renderer.context import create_context, device_facts
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.metrics import MeanScore, ViewScore, json_number, mean_score, mean_squared_error, ssim
@@ -156,9 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quality", default="medium")
     parser.add_argument("--max-mb", type=float, help="a size instead of a quality")
     parser.add_argument("--seed", type=int, default=0)
-    default = Path(os.environ.get("KILOFIELD_DATA", ROOT.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    add_folders(parser)
     return parser
 
 

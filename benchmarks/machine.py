@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import subprocess
@@ -23,6 +24,14 @@ def machine_facts(opengl: str) -> dict[str, object]:
         "opengl": opengl,
         "commit": _commit(),
     }
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """The options every benchmark has: where the real scenes are and where its figures go."""
+    root = Path(__file__).resolve().parents[1]
+    data = Path(os.environ.get("KILOFIELD_DATA", root.parent / "shared" / "data"))
+    parser.add_argument("--data", type=Path, default=data, help="folder of the real scenes")
+    parser.add_argument("--out", type=Path, default=root / "benchmarks" / "results", help="folder for the figures")
 
 
 def _processor() -> str:

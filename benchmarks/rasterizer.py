@@ -8,23 +8,20 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import torch
 
-from benchmarks.machine import machine_facts
+from benchmarks.machine import add_folders, machine_facts
 from fitting.raster_view import RasterView
 from fitting.tensors import GaussianTensors
 from scenes.atomic import replacing
 from scenes.camera_files import read_cameras
 from scenes.load import load_scene
 
-ROOT = Path(__file__).resolve().parents[1]
 SIZE = (320, 214)
 
 
@@ -87,9 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backends", nargs="+", default=["numba", "taichi"])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=5, help="times through all cameras")
-    default = Path(os.environ.get("KILOFIELD_DATA", ROOT.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    add_folders(parser)
     return parser
 
 

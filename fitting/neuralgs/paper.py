@@ -65,9 +65,9 @@ class PaperModel:
     sh_degree: int
     antialiased: bool
 
-    def decode(self, weights: Tensor, batch: ClusterBatch) -> GaussianTensors:
+    def decode(self, batch: ClusterBatch) -> GaussianTensors:
         """The Gaussians the bank holds."""
-        raw = evaluate_bank(self.shape, weights, self.local, self.local.new_zeros(len(self.local), 0), batch)
+        raw = evaluate_bank(self.shape, self.weights, self.local, self.local.new_zeros(len(self.local), 0), batch)
         return attributes_to_tensors(self.positions, self.offset + self.scale * raw, self.sh_degree)
 
     def pack(self) -> NeuralGaussians:
@@ -122,7 +122,7 @@ def fit_paper(
         step += 1
         if step % 200 == 0:
             with torch.no_grad():
-                psnr = judge(model.decode(model.weights, whole), job.held_out, model.antialiased)[0]
+                psnr = judge(model.decode(whole), job.held_out, model.antialiased)[0]
             quality = f" · {psnr:.2f} dB"
         checkpoint.save_when_due(partial(_state, step, model, optimiser))
         _report(say, step, effort.steps, float(loss.detach()), quality)
@@ -203,7 +203,7 @@ def _tune_loss(model: PaperModel, whole: ClusterBatch, job: Job, seed: int, step
     rng = np.random.default_rng((seed, 6, step))
     target = job.targets[int(rng.integers(len(job.targets)))]
     background = random_background(rng)
-    image = rasterize(*model.decode(model.weights, whole), target.view(background, model.antialiased))
+    image = rasterize(*model.decode(whole), target.view(background, model.antialiased))
     truth = target.over(background)
     frequency = frequency_loss(image, truth, reach=min(1.0, 0.1 + step / steps))
     return photometric_loss(image, truth) + FREQUENCY_WEIGHT * frequency
