@@ -1,4 +1,4 @@
-"""Pinhole cameras, in OpenCV's axes: x right, y down, z forward; pixel centres at +0.5.
+"""Cameras, in OpenCV's axes: x right, y down, z forward; pixel centres at +0.5.
 
 The files cameras come in are read by `scenes/camera_files.py`.
 """
@@ -11,14 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEAR = 0.2  # world units; the original 3DGS culls what is nearer
+PROJECTIONS = ("pinhole", "orthographic", "equirectangular")
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera without a resolution: the same camera serves any image size of its aspect.
+    """A camera without a resolution: the same camera serves any image size of its aspect.
 
-    `fov_y` is the vertical field of view in radians. Pixels are square unless `pixel_aspect` (fx / fy) says otherwise;
-    `centre` is the principal point as a fraction of width and height.
+    Pinhole: `fov_y` is the vertical field of view in radians. Pixels are square unless `pixel_aspect` (fx / fy) says
+    otherwise; `centre` is the principal point as a fraction of width and height. `projection` can also be:
+
+    - "orthographic": parallel rays; the picture is `view_height` world units high, `fov_y` is not used.
+    - "equirectangular": all directions; columns are longitudes atan2(x, z) from -pi to pi, rows latitudes from pi / 2
+      (up, y negative) to -pi / 2, whatever the other fields say. Depth is then the distance, not z.
     """
 
     camera_from_world: NDArray[np.float64]  # [4, 4] rigid
@@ -28,9 +33,19 @@ class Camera:
     name: str = ""
     near: float = NEAR  # world units; Gaussians whose centre is nearer are not drawn
     aspect: float | None = None  # width / height of the picture it was made for, when its file says
+    projection: str = "pinhole"  # one of PROJECTIONS
+    view_height: float = 1.0  # world units, orthographic only
 
     def intrinsics(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """fx, fy, cx, cy in pixels for an image of `width` x `height`."""
+        """fx, fy, cx, cy for an image of `width` x `height`, cx and cy in pixels.
+
+        fx and fy are pixels per unit of x / z and y / z, orthographic per world unit, equirectangular per radian.
+        """
+        if self.projection == "equirectangular":
+            return width / (2 * np.pi), height / np.pi, 0.5 * width, 0.5 * height
+        if self.projection == "orthographic":
+            fy = height / self.view_height
+            return fy * self.pixel_aspect, fy, self.centre[0] * width, self.centre[1] * height
         fy = 0.5 * height / np.tan(0.5 * self.fov_y)
         return float(fy * self.pixel_aspect), float(fy), self.centre[0] * width, self.centre[1] * height
 
