@@ -93,14 +93,16 @@ def _pictures(
     """For each camera its name and the two pictures [H, W, 3], clipped to [0, 1] as a screen would."""
     from renderer.context import create_context
     from renderer.gaussian_renderer import GaussianRenderer
+    from renderer.settings import RenderSettings
 
     context = create_context()
+    settings = RenderSettings(background=background)
     renderers = []
     for file in files:
         renderers.append(GaussianRenderer(context))
         renderers[-1].load(file.scene)
     for name, camera in zip(picture_names(cameras), cameras, strict=True):
-        picture_a, picture_b = (np.clip(r.render(camera, *size, background), 0, 1) for r in renderers)
+        picture_a, picture_b = (np.clip(r.render(camera, *size, settings), 0, 1) for r in renderers)
         yield name, picture_a, picture_b
 
 

@@ -42,6 +42,7 @@ def run(source: Path, flight: Flight, out: Path, screen: Screen) -> None:
     if not FPS[0] <= flight.fps <= FPS[1]:
         raise KilofieldError(f"--fps: expected {FPS[0]:g} to {FPS[1]:g}, found {flight.fps:g}")
     from renderer.flythrough import fly
+    from renderer.settings import RenderSettings
     from scenes.load import load_scene
 
     file = load_scene(source)
@@ -56,7 +57,7 @@ def run(source: Path, flight: Flight, out: Path, screen: Screen) -> None:
             out,
             flight.warmup,
             flight.fps,
-            colour,
+            RenderSettings(background=colour),
             lambda done, frames: step(done / frames, f"frame {done} of {frames}"),
         )
     _print(report, screen)

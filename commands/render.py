@@ -16,6 +16,7 @@ def run(source: Path, cameras: Path, size: str, out: Path, background: str, near
     from renderer.context import create_context
     from renderer.gaussian_renderer import GaussianRenderer
     from renderer.images import write_png
+    from renderer.settings import RenderSettings
     from scenes.camera_files import read_cameras
     from scenes.load import load_scene
 
@@ -24,13 +25,14 @@ def run(source: Path, cameras: Path, size: str, out: Path, background: str, near
     note_dropped(source, file.dropped, len(file.scene))
     names = [f"{name}.png" for name in picture_names(views)]
     output_folder(out, screen.force, names)
+    settings = RenderSettings(background=colour)
     renderer = GaussianRenderer(create_context())
     renderer.load(file.scene)
     seconds = []
     with progress(f"render {source.name}", screen.quiet) as step:
         for name, camera in zip(names, views, strict=True):
             start = time.perf_counter()
-            picture = renderer.render(camera, width, height, colour)
+            picture = renderer.render(camera, width, height, settings)
             seconds.append(time.perf_counter() - start)
             write_png(out / name, picture)
             step(len(seconds) / len(views), name)

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.context import create_context, device_facts
-from renderer.gaussian_renderer import GaussianRenderer
+from renderer.gaussian_renderer import DEFAULT, GaussianRenderer
 from renderer.images import frame_sheet, to_8_bit, write_png
+from renderer.settings import RenderSettings
 from renderer.video import frame_sink
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
@@ -70,7 +71,7 @@ def fly(
     out: Path,
     warmup: int = 2,
     fps: float = 30.0,
-    background: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    settings: RenderSettings = DEFAULT,
     progress: Callable[[int, int], None] | None = None,
 ) -> FlyReport:
     """Renders `scene` from every camera at `size` (width, height) into `out`, and a contact sheet beside it.
@@ -83,11 +84,11 @@ def fly(
         raise KilofieldError(f"flythrough: expected cameras and a frame rate above 0, found {len(cameras)} and {fps:g}")
     with _loaded(scene) as (renderer, load_ms), frame_sink(out, size, fps) as sink:
         start = perf_counter()
-        renderer.render(cameras[0], *size, background)
+        renderer.render(cameras[0], *size, settings)
         first_frame_ms = 1e3 * (perf_counter() - start)
         for i in range(warmup):
-            renderer.render(cameras[i % len(cameras)], *size, background)
-        frames, kept = _frames(renderer, cameras, size, background, sink, progress)
+            renderer.render(cameras[i % len(cameras)], *size, settings)
+        frames, kept = _frames(renderer, cameras, size, settings, sink, progress)
         facts = device_facts(renderer.context)
         memory, count = renderer.scene.bytes, len(renderer.scene)
     sheet = sheet_path(out)
@@ -127,7 +128,7 @@ def _frames(
     renderer: GaussianRenderer,
     cameras: Sequence[Camera],
     size: tuple[int, int],
-    background: tuple[float, float, float],
+    settings: RenderSettings,
     sink: Callable[[NDArray[np.uint8]], None],
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[dict[str, float]], dict[int, NDArray[np.uint8]]]:
@@ -135,7 +136,7 @@ def _frames(
     wanted = sheet_frames(len(cameras))
     times, kept = [], {}
     for i, camera in enumerate(cameras):
-        picture = to_8_bit(renderer.render(camera, *size, background))
+        picture = to_8_bit(renderer.render(camera, *size, settings))
         times.append({**renderer.facts.wall_ms, "candidates": renderer.facts.candidates})
         sink(picture)
         if i in wanted:

@@ -6,7 +6,6 @@ transmittance under 1e-4, here it is the last one blended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import moderngl
@@ -19,11 +18,14 @@ from renderer.depth_order import depth_order
 from renderer.gpu_gaussians import GpuGaussians
 from renderer.projection import Projection
 from renderer.quads import Quads
+from renderer.settings import RenderSettings
 from renderer.stage_times import StageTimes
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats, Gaussians
 from scenes.neural_gaussians import NeuralGaussians
+
+DEFAULT = RenderSettings()
 
 
 @dataclass
@@ -38,13 +40,11 @@ class FrameFacts:
 class GaussianRenderer:
     """Renders one scene at a time into float pictures or into a window's framebuffer.
 
-    `antialiased` None follows the scene's own flag; True compensates opacities for the 0.3 px dilation (mip-splatting),
-    False does not. `times.synchronised` makes the stage times true walls, at the price of waiting.
+    `times.synchronised` makes the stage times true walls, at the price of waiting.
     """
 
     def __init__(self, context: moderngl.Context) -> None:
         self.context = context
-        self.antialiased: bool | None = None
         self.times = StageTimes(context)
         self.facts = FrameFacts()
         self._projection = Projection(context)
@@ -80,45 +80,40 @@ class GaussianRenderer:
         camera: Camera,
         width: int,
         height: int,
-        background: Sequence[float] = (0.0, 0.0, 0.0),
-        sh_degree: int | None = None,
-        scale: float = 1.0,
+        settings: RenderSettings = DEFAULT,
     ) -> Floats:
-        """[H, W, 3] the picture over `background` RGB. `sh_degree` None uses all SH, `scale` multiplies the splats."""
-        rgba = self.render_rgba(camera, width, height, sh_degree, scale)
-        return (rgba[..., :3] + (1 - rgba[..., 3:]) * np.asarray(background, np.float32)).astype(np.float32)
+        """[H, W, 3] the picture over the settings' background."""
+        rgba = self.render_rgba(camera, width, height, settings)
+        return (rgba[..., :3] + (1 - rgba[..., 3:]) * np.asarray(settings.background, np.float32)).astype(np.float32)
 
-    def render_rgba(
-        self, camera: Camera, width: int, height: int, sh_degree: int | None = None, scale: float = 1.0
-    ) -> Floats:
+    def render_rgba(self, camera: Camera, width: int, height: int, settings: RenderSettings = DEFAULT) -> Floats:
         """[H, W, 4] premultiplied colour and alpha."""
-        self._accumulate(camera, width, height, sh_degree, scale)
+        self._accumulate(camera, width, height, settings)
         return self._target.read()
 
     def draw(
         self,
         camera: Camera,
         framebuffer: moderngl.Framebuffer,
-        background: tuple[float, float, float] = (0.0, 0.0, 0.0),
-        sh_degree: int | None = None,
-        scale: float = 1.0,
+        settings: RenderSettings = DEFAULT,
     ) -> None:
         """Draws into the viewport of `framebuffer`, upright, and leaves it bound; nothing is read back."""
         width, height = framebuffer.viewport[2:]
-        self._accumulate(camera, width, height, sh_degree, scale)
-        self._target.composite(framebuffer, background)
+        self._accumulate(camera, width, height, settings)
+        self._target.composite(framebuffer, settings.background)
 
-    def _accumulate(self, camera: Camera, width: int, height: int, sh_degree: int | None, scale: float) -> None:
+    def _accumulate(self, camera: Camera, width: int, height: int, settings: RenderSettings) -> None:
         check_size(self.context, width, height)
         with self.times.stage("total", on_gpu=False):
-            order = self._stages(self.scene, camera, width, height, sh_degree, scale)
+            order = self._stages(self.scene, camera, width, height, settings)
         self.facts = FrameFacts(len(self.scene), len(order), dict(self.times.wall_ms))
 
     def _stages(
-        self, scene: GpuGaussians, camera: Camera, width: int, height: int, sh_degree: int | None, scale: float
+        self, scene: GpuGaussians, camera: Camera, width: int, height: int, settings: RenderSettings
     ) -> NDArray[np.uint32]:
-        antialiased = scene.antialiased if self.antialiased is None else self.antialiased
-        degree = scene.sh_degree if sh_degree is None else sh_degree
+        antialiased = scene.antialiased if settings.antialiased is None else settings.antialiased
+        degree = scene.sh_degree if settings.sh_degree is None else settings.sh_degree
+        scale = settings.scale
         with self.times.stage("project"):
             self._projection.run(scene, camera, width, height, degree, antialiased, scale)
         with self.times.stage("sort", on_gpu=False):  # of the CPU, while the device projects

@@ -17,6 +17,7 @@ from renderer.context import create_context
 from renderer.flythrough import fly, sheet_frames
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.images import difference_image, frame_sheet, straight_alpha, to_8_bit, write_png
+from renderer.settings import RenderSettings
 from renderer.video import frame_sink
 from scenes.bank import BankShape
 from scenes.cameras import Camera
@@ -38,19 +39,22 @@ def decode_video(file: Path) -> tuple[list[np.ndarray], av.VideoStream]:
 
 
 def test_frames_are_the_renderers_pictures(tmp_path: Path) -> None:
-    report = fly(SCENE, path(3), SIZE, tmp_path / "frames", background=(0, 0.5, 1))
+    report = fly(SCENE, path(3), SIZE, tmp_path / "frames", settings=RenderSettings(background=(0, 0.5, 1)))
     renderer = GaussianRenderer(create_context())
     renderer.load(SCENE)
     names = [f"frame-{i:05d}.png" for i in range(3)]
     assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == ["contact-sheet.png", *names]
     for name, camera in zip(names, path(3), strict=True):
         picture = np.asarray(Image.open(tmp_path / "frames" / name))
-        np.testing.assert_array_equal(picture, to_8_bit(renderer.render(camera, *SIZE, (0, 0.5, 1))))
+        np.testing.assert_array_equal(
+            picture,
+            to_8_bit(renderer.render(camera, *SIZE, RenderSettings(background=(0, 0.5, 1)))),
+        )
     assert report.sheet == str(tmp_path / "frames" / "contact-sheet.png")
 
 
 def test_the_video_is_h264_and_shows_the_frames(tmp_path: Path) -> None:
-    fly(SCENE, path(5), SIZE, tmp_path / "film.mp4", fps=12.5, background=(0.2, 0.3, 0.4))
+    fly(SCENE, path(5), SIZE, tmp_path / "film.mp4", fps=12.5, settings=RenderSettings(background=(0.2, 0.3, 0.4)))
     frames, stream = decode_video(tmp_path / "film.mp4")
     assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
     assert (stream.width, stream.height) == (98, 76)
@@ -58,7 +62,7 @@ def test_the_video_is_h264_and_shows_the_frames(tmp_path: Path) -> None:
     renderer = GaussianRenderer(create_context())
     renderer.load(SCENE)
     for frame, camera in zip(frames, path(5), strict=True):
-        picture = to_8_bit(renderer.render(camera, *SIZE, (0.2, 0.3, 0.4))).astype(float)
+        picture = to_8_bit(renderer.render(camera, *SIZE, RenderSettings(background=(0.2, 0.3, 0.4)))).astype(float)
         error = frame[:75, :97] - picture
         assert np.abs(error.mean(axis=(0, 1))).max() < 2  # colours: a wrong matrix or range is off by more
         assert np.sqrt(np.mean(error**2)) < 12  # half the colour resolution

@@ -18,6 +18,7 @@ from renderer.context import create_context, device_facts
 from renderer.depth_order import depth_order
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.reference import project_reference, render_reference
+from renderer.settings import RenderSettings
 from scenes.bank import BankShape
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
@@ -90,7 +91,7 @@ def test_agrees_with_the_exact_renderer(
     gaussians = random_gaussians(400, 7 + degree, degree, antialiased)
     renderer.load(gaussians)
     background = (0.2, 0.5, 0.9)
-    found = renderer.render(camera, *SIZE, background)
+    found = renderer.render(camera, *SIZE, RenderSettings(background=background))
     expected = render_reference(gaussians, camera, *SIZE, background)
     # at saturated pixels 3DGS drops the last Gaussian, here it is drawn
     assert_close(found, expected, few=SIZE[0] * SIZE[1] // 500)
@@ -103,8 +104,8 @@ def test_antialiasing_can_be_forced(renderer: GaussianRenderer) -> None:
     for name, scene in (("classic", classic), ("mip", mip)):
         renderer.load(scene)
         for forced in (None, False, True):
-            renderer.antialiased = forced
-            pictures[name, forced] = renderer.render_rgba(cameras()[0], *SIZE)
+            settings = RenderSettings(antialiased=forced)
+            pictures[name, forced] = renderer.render_rgba(cameras()[0], *SIZE, settings)
     for forced, name in ((None, "classic"), (False, "classic"), (True, "mip")):
         np.testing.assert_array_equal(pictures["classic", forced], pictures[name, None])
         np.testing.assert_array_equal(pictures["mip", forced], pictures["mip" if forced is None else name, None])
@@ -125,7 +126,7 @@ def test_a_neural_scene_looks_like_what_it_decodes_to(renderer: GaussianRenderer
     pictures = []
     for loaded in (scene, scene.decode()):
         renderer.load(loaded)
-        pictures.append(renderer.render(cameras()[0], *SIZE, (1, 1, 1)))
+        pictures.append(renderer.render(cameras()[0], *SIZE, RenderSettings(background=(1, 1, 1))))
     assert psnr_8_bit(*pictures) >= 60
     assert pictures[0].std() > 0.05
 
@@ -141,7 +142,7 @@ def test_background_shows_through(renderer: GaussianRenderer) -> None:
     renderer.load(random_gaussians(100, 4))
     rgba = renderer.render_rgba(cameras()[0], *SIZE)
     background = (0.1, 0.6, 1.0)
-    picture = renderer.render(cameras()[0], *SIZE, background)
+    picture = renderer.render(cameras()[0], *SIZE, RenderSettings(background=background))
     assert picture.dtype == np.float32
     np.testing.assert_allclose(picture, rgba[..., :3] + (1 - rgba[..., 3:]) * np.array(background), atol=1e-6)
     assert rgba[..., 3].min() >= 0
@@ -151,7 +152,7 @@ def test_background_shows_through(renderer: GaussianRenderer) -> None:
 def test_scale_is_that_of_every_deviation(renderer: GaussianRenderer) -> None:
     gaussians = random_gaussians(100, 5)
     renderer.load(gaussians)
-    scaled = renderer.render(cameras()[0], *SIZE, scale=1.7)
+    scaled = renderer.render(cameras()[0], *SIZE, RenderSettings(scale=1.7))
     renderer.load(replace(gaussians, log_scales=gaussians.log_scales + np.float32(np.log(1.7))))
     assert np.abs(scaled - renderer.render(cameras()[0], *SIZE)).max() < 1e-4
 
@@ -160,7 +161,7 @@ def test_lower_sh_degree_is_the_scene_cut_short(renderer: GaussianRenderer) -> N
     gaussians = random_gaussians(100, 6)
     for degree in range(4):
         renderer.load(gaussians)
-        found = renderer.render(cameras()[0], *SIZE, sh_degree=degree)
+        found = renderer.render(cameras()[0], *SIZE, RenderSettings(sh_degree=degree))
         renderer.load(replace(gaussians, sh=gaussians.sh[:, : (degree + 1) ** 2].copy()))
         np.testing.assert_array_equal(found, renderer.render(cameras()[0], *SIZE))
 
@@ -170,10 +171,12 @@ def test_drawing_into_a_window_is_upright(renderer: GaussianRenderer, context: m
     framebuffer = context.framebuffer([context.texture((200, 150), 4, dtype="f4")])
     framebuffer.clear(0.5, 0.5, 0.5, 0.5)
     framebuffer.viewport = 20, 10, *SIZE
-    renderer.draw(cameras()[0], framebuffer, background=(0, 0, 1))
+    renderer.draw(cameras()[0], framebuffer, RenderSettings(background=(0, 0, 1)))
     drawn = np.frombuffer(framebuffer.read((0, 0, 200, 150), 3, dtype="f4"), np.float32).reshape(150, 200, 3)[::-1]
     expected = np.full((150, 200, 3), 0.5, np.float32)
-    expected[150 - 10 - 120 : 150 - 10, 20:180] = renderer.render(cameras()[0], *SIZE, (0, 0, 1))
+    expected[150 - 10 - 120 : 150 - 10, 20:180] = renderer.render(
+        cameras()[0], *SIZE, RenderSettings(background=(0, 0, 1))
+    )
     np.testing.assert_allclose(drawn, expected, atol=1e-6)
 
 
@@ -215,7 +218,7 @@ def test_a_huge_gaussian_covers_the_picture(renderer: GaussianRenderer) -> None:
 
 def test_nothing_to_draw(renderer: GaussianRenderer) -> None:
     renderer.load(random_gaussians(5, 0).select(slice(0, 0)))
-    picture = renderer.render(cameras()[0], 17, 9, (0.25, 0.5, 0.75))
+    picture = renderer.render(cameras()[0], 17, 9, RenderSettings(background=(0.25, 0.5, 0.75)))
     np.testing.assert_array_equal(picture, np.broadcast_to(np.array([0.25, 0.5, 0.75], np.float32), (9, 17, 3)))
 
 

@@ -66,12 +66,7 @@ def scene_part(app: App) -> NDArray[np.uint8]:
 
 def expected(app: App) -> NDArray[np.uint8]:
     """The renderer's own picture of what the window should show."""
-    look = app.look
-    return to_8_bit(
-        app.renderer.render(
-            app.navigator.camera(), *app.view_size, look.background, look.sh_degree, scale=look.splat_scale
-        )
-    )
+    return to_8_bit(app.renderer.render(app.navigator.camera(), *app.view_size, app.look))
 
 
 def assert_shows_the_scene(app: App) -> None:
@@ -254,7 +249,6 @@ def looks_different(app: App, folder: Path) -> Iterator[None]:
         yield
         now = scene_part(app)
         assert np.abs(now.astype(int) - before).max() > 8, key
-        app.renderer.antialiased = app.look.antialiased
         assert_shows_the_scene(app)
         before = now
 

@@ -44,7 +44,7 @@ def _scale_fov(factor: float) -> Callable[[App], None]:
 
 def _scale_splats(factor: float) -> Callable[[App], None]:
     low, high = SPLAT_SCALES
-    return lambda app: app.set_look(splat_scale=min(max(app.look.splat_scale * factor, low), high))
+    return lambda app: app.set_look(scale=min(max(app.look.scale * factor, low), high))
 
 
 def _next_sh_degree(app: App) -> None:
@@ -99,7 +99,7 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         Action(glfw.KEY_H, "next lower SH degree", _next_sh_degree),
         Action(glfw.KEY_MINUS, "smaller splats", _scale_splats(1 / SPLAT_STEP)),
         Action(glfw.KEY_EQUAL, "larger splats", _scale_splats(SPLAT_STEP)),
-        Action(glfw.KEY_0, "splats as they are", lambda app: app.set_look(splat_scale=1.0)),
+        Action(glfw.KEY_0, "splats as they are", lambda app: app.set_look(scale=1.0)),
         Action(glfw.KEY_B, "black, grey or white background", _next_background),
         Action(glfw.KEY_M, "antialiasing: as trained, on, off", _next_antialiased),
     ),

@@ -12,6 +12,7 @@ import numpy as np
 from imgui_bundle import ImVec2, imgui
 
 from renderer.gaussian_renderer import GaussianRenderer
+from renderer.settings import RenderSettings
 from renderer.window import window_context
 from scenes.errors import KilofieldError
 from scenes.extent import Extent
@@ -26,7 +27,7 @@ from ui.panel import draw_panel, panel_width
 from ui.picking import pick
 from ui.scene_picture import ScenePicture
 from ui.screenshots import save_screenshot
-from ui.settings import Look, Switches
+from ui.settings import Switches
 from ui.window import Window
 
 TITLE = "Kilofield"
@@ -48,7 +49,7 @@ class App:
         self.inputs = Inputs(self.window.handle, self.gui, self)
         self.navigator = Navigator(Extent(np.zeros(3), 1.0, np.array([0.0, -1.0, 0.0])))
         self.loader, self.messages = SceneLoader(), Messages()
-        self.look, self.switches = Look(), Switches()
+        self.look, self.switches = RenderSettings(), Switches()
         self.loaded: LoadedScene | None = None
         self.files = list(files)
         self.file_index = 0

@@ -150,11 +150,9 @@ def _display(app: App) -> None:
         if changed:
             app.set_look(sh_degree=None if degree == app.scene_sh_degree else degree)
     _name("Splat scale")
-    changed, scale = imgui.slider_float(
-        "##scale", look.splat_scale, *SPLAT_SCALES, "%.2f", imgui.SliderFlags_.always_clamp
-    )
+    changed, scale = imgui.slider_float("##scale", look.scale, *SPLAT_SCALES, "%.2f", imgui.SliderFlags_.always_clamp)
     if changed:
-        app.set_look(splat_scale=scale)
+        app.set_look(scale=scale)
     _name("Antialiased")
     labels = [label for label, _ in ANTIALIASED]
     values = [value for _, value in ANTIALIASED]

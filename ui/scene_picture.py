@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from renderer.context import is_software
 from renderer.gaussian_renderer import GaussianRenderer
+from renderer.settings import RenderSettings
 from renderer.window import WindowPicture
 from scenes.cameras import Camera
 from ui.resolution import MovingScale
-from ui.settings import Look
 
 REST_SECONDS = 0.25  # without a change before the picture is drawn whole
 HISTORY = 120  # frame times kept
@@ -26,10 +26,10 @@ class _Drawn:
     pose: NDArray[np.float64]
     fov_y: float
     size: tuple[int, int]
-    look: Look
+    look: RenderSettings
     scale: float
 
-    def shows(self, camera: Camera, size: tuple[int, int], look: Look) -> bool:
+    def shows(self, camera: Camera, size: tuple[int, int], look: RenderSettings) -> bool:
         """Whether this is what is wanted, at whatever scale."""
         same = self.size == size and self.look == look and self.fov_y == camera.fov_y
         return same and np.array_equal(self.pose, camera.camera_from_world)
@@ -57,7 +57,9 @@ class ScenePicture:
         """Whether the picture has all its pixels."""
         return self._drawn is not None and self._drawn.scale == 1.0
 
-    def update(self, camera: Camera, size: tuple[int, int], look: Look, now: float, always: bool = False) -> bool:
+    def update(
+        self, camera: Camera, size: tuple[int, int], look: RenderSettings, now: float, always: bool = False
+    ) -> bool:
         """Brings the picture up to date, `size` in pixels, `now` in seconds; True if it may change again by itself."""
         fresh = self._drawn is not None and self._drawn.shows(camera, size, look)
         if not fresh:
@@ -69,15 +71,14 @@ class ScenePicture:
             self.draw(camera, size, look, scale)
         return always or not self.whole
 
-    def draw(self, camera: Camera, size: tuple[int, int], look: Look, scale: float = 1.0) -> None:
+    def draw(self, camera: Camera, size: tuple[int, int], look: RenderSettings, scale: float = 1.0) -> None:
         """Draws at `scale` times the size, and learns from how long it took."""
         width, height = (max(1, round(side * scale)) for side in size)
         renderer = self.renderer
-        renderer.antialiased = look.antialiased
         self.picture.draw(
             width,
             height,
-            lambda target: renderer.draw(camera, target, look.background, look.sh_degree, look.splat_scale),
+            lambda target: renderer.draw(camera, target, look),
         )
         self._drawn = _Drawn(camera.camera_from_world, camera.fov_y, size, look, scale)
         self.frames_ms.append(renderer.facts.wall_ms["total"])

@@ -9,16 +9,6 @@ BACKGROUNDS = ((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
 ANTIALIASED = (("As trained", None), ("On", True), ("Off", False))
 
 
-@dataclass(frozen=True)
-class Look:
-    """How the scene is drawn. Frozen, so that two can be compared to see whether anything changed."""
-
-    sh_degree: int | None = None  # None: all the scene has
-    splat_scale: float = 1.0
-    background: tuple[float, float, float] = (0.0, 0.0, 0.0)  # RGB, 0 to 1
-    antialiased: bool | None = None  # None: as the scene was trained
-
-
 @dataclass
 class Switches:
     """What else is on."""
