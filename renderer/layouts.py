@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from renderer.reference import DILATION, FRUSTUM_MARGIN, MAX_ALPHA, MIN_ALPHA
+from renderer.reference import DILATION, FRUSTUM_MARGIN, MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE
+from renderer.settings import POINT_RADIUS, RING_ALPHA, RING_FILL, RING_INNER, VIEWS
+from scenes.cameras import PROJECTIONS
 from scenes.gaussians import SH_C0
 
 # GLSL type: numpy base type, components, std430 alignment in bytes
@@ -106,9 +108,34 @@ FLOATS = {
     "LOG2_MIN_ALPHA": float(np.log2(MIN_ALPHA)),
     "LOG2_E": float(np.log2(np.e)),
     "SH_C0": SH_C0,
+    "POINT_RADIUS": POINT_RADIUS,
+    "RING_INNER": RING_INNER,
+    "RING_ALPHA": RING_ALPHA,
+    "RING_FILL": RING_FILL,
+    "MIN_TRANSMITTANCE": MIN_TRANSMITTANCE,
 }
 
-BINDINGS = {"GEOMETRY": 0, "HARMONICS": 1, "RECORDS": 2, "ORDER": 3, "WEIGHTS": 4, "CODES": 5, "JOBS": 6, "BOXES": 7}
+# Enumerations: names to integers, the same in GLSL as `#define NAME value`
+PROFILES = {"PROFILE_GAUSSIAN": 0, "PROFILE_DISC": 1, "PROFILE_RING": 2}
+CAMERAS = {f"CAMERA_{name.upper()}": i for i, name in enumerate(PROJECTIONS)}
+VIEW_NUMBERS = {f"VIEW_{name.upper()}": i for i, name in enumerate(VIEWS)}
+
+NOT_DRAWN = 0xFFFFFFFF  # sort key of a record that is not drawn
+
+# Storage buffers. OpenGL 4.3 guarantees 8 binding points a compute shader and at least 8 in all (usually 16 and more),
+# so passes that never meet share numbers.
+BINDINGS = {
+    "GEOMETRY": 0,
+    "HARMONICS": 1,
+    "RECORDS": 2,
+    "ORDER": 3,
+    "WEIGHTS": 4,
+    "CODES": 5,
+    "JOBS": 6,
+    "BOXES": 7,
+    "KEYS": 3,  # of all records, for the sort; ORDER comes out of it
+    "COUNTS": 4,
+}
 
 GROUP = 64  # threads of a compute workgroup: a multiple of every GPU's wave, and of the SSBO offset alignment
 
@@ -117,5 +144,7 @@ def layouts_glsl() -> str:
     """Constants, binding points and structs as GLSL."""
     lines = [f"const float {name} = {float(np.float32(value))!r};" for name, value in FLOATS.items()]
     lines += [f"#define {name}_BINDING {binding}" for name, binding in BINDINGS.items()]
+    lines += [f"#define {name} {value}" for names in (PROFILES, CAMERAS, VIEW_NUMBERS) for name, value in names.items()]
+    lines += [f"#define NOT_DRAWN {NOT_DRAWN}u"]
     lines += [f"#define GROUP {GROUP}", *(struct.glsl() for struct in STRUCTS)]
     return "\n".join(lines)
