@@ -87,7 +87,8 @@ def trace_reference(
     """The picture, its transmittance and the importance of every Gaussian in it."""
     splats = project_reference(gaussians, camera, width, height)
     blend = blend_reference(splats, width, height)
-    importance = np.bincount(splats.index, blend.weights, len(gaussians))
+    importance = np.zeros(len(gaussians))
+    np.add.at(importance, splats.index, blend.weights)
     return ReferenceRender(over(blend, background), blend.transmittance, importance)
 
 
@@ -98,9 +99,9 @@ def over(blend: Blend, background: tuple[float, float, float]) -> Doubles:
 
 def gaussian_footprint(splats: Splats, i: int, width: int, height: int) -> tuple[slice, slice, Doubles]:
     """The alpha of splat `i` as 3DGS draws it."""
-    rows, columns, square = footprint_distance(splats, i, width, height)
-    alpha = splats.opacities[i] * np.exp(-0.5 * square * reach_squared(splats.opacities[i]))
-    return rows, columns, np.where(square > 1, 0, np.minimum(alpha, MAX_ALPHA))
+    rows, columns, square = squared_deviations(splats, i, width, height)
+    alpha = np.minimum(MAX_ALPHA, splats.opacities[i] * np.exp(-0.5 * square))
+    return rows, columns, np.where(alpha < MIN_ALPHA, 0, alpha)
 
 
 def blend_reference(
@@ -261,11 +262,10 @@ def offsets(centre: Doubles, rows: slice, columns: slice) -> tuple[Doubles, Doub
     return dx[None, :], dy[:, None]
 
 
-def footprint_distance(splats: Splats, i: int, width: int, height: int) -> tuple[slice, slice, Doubles]:
-    """Rows, columns and there the squared distance from splat `i`, 1 on the ellipse where its alpha falls to 1/255."""
-    reach = reach_squared(splats.opacities[i])
-    rows, columns = box(splats.means[i], np.sqrt(reach * np.diag(splats.covariances[i])), width, height)
+def squared_deviations(splats: Splats, i: int, width: int, height: int) -> tuple[slice, slice, Doubles]:
+    """The rows and columns outside of which splat `i` is under 1/255, and there the squared distance in deviations."""
+    extent = np.sqrt(reach_squared(splats.opacities[i]) * np.diag(splats.covariances[i]))
+    rows, columns = box(splats.means[i], extent, width, height)
     dx, dy = offsets(splats.means[i], rows, columns)
     (a, b), (_, c) = np.linalg.inv(splats.covariances[i])
-    square = a * dx * dx + c * dy * dy + 2 * b * dx * dy
-    return rows, columns, square / reach if reach > 0 else np.full_like(square, np.inf)
+    return rows, columns, a * dx * dx + c * dy * dy + 2 * b * dx * dy
