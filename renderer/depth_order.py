@@ -40,10 +40,9 @@ def _sorted_by_depth(depth: Floats, index: NDArray[np.int64]) -> NDArray[np.uint
 
 def slope_limits(camera: Camera, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The least and the most [2] x/z and y/z at which the projection is linearised: the frustum, a little wider."""
-    focal, centre = np.reshape(camera.intrinsics(width, height), (2, 2))
-    size = np.array([width, height])
-    margin = FRUSTUM_MARGIN * 0.5 * size
-    return (-centre - margin) / focal, (size - centre + margin) / focal
+    low, high = camera.slopes(width, height)
+    margin = FRUSTUM_MARGIN * 0.5 * (high - low)
+    return low - margin, high + margin
 
 
 def _may_touch(slope: Floats, angular: Floats, camera: Camera, width: int, height: int) -> NDArray[np.bool_]:

@@ -232,12 +232,11 @@ def _equirectangular_jacobians(positions: Doubles, fx: float, fy: float) -> Doub
 
 
 def _pinhole_jacobians(positions: Doubles, camera: Camera, width: int, height: int) -> Doubles:
-    fx, fy, cx, cy = camera.intrinsics(width, height)
+    fx, fy, _, _ = camera.intrinsics(width, height)
     z = positions[:, 2]
-    focal, centre, size = np.array([[fx, fy], [cx, cy], [width, height]])
-    margin = FRUSTUM_MARGIN * 0.5 * size / focal
-    low, high = -centre / focal - margin, (size - centre) / focal + margin
-    slope_x, slope_y = np.clip(positions[:, :2] / z[:, None], low, high).T
+    low, high = camera.slopes(width, height)
+    margin = FRUSTUM_MARGIN * 0.5 * (high - low)
+    slope_x, slope_y = np.clip(positions[:, :2] / z[:, None], low - margin, high + margin).T
     zero = np.zeros_like(z)
     rows = [[fx / z, zero, -fx * slope_x / z], [zero, fy / z, -fy * slope_y / z]]
     return np.moveaxis(np.array(rows), 2, 0)

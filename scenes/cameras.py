@@ -35,6 +35,8 @@ class Camera:
     aspect: float | None = None  # width / height of the picture it was made for, when its file says
     projection: str = "pinhole"  # one of PROJECTIONS
     view_height: float = 1.0  # world units, orthographic only
+    # x / z and y / z at the left, top, right and bottom edge of the picture this one is cut out of; None: it is whole
+    frustum: tuple[float, float, float, float] | None = None
 
     def intrinsics(self, width: int, height: int) -> tuple[float, float, float, float]:
         """fx, fy, cx, cy for an image of `width` x `height`, cx and cy in pixels.
@@ -48,6 +50,13 @@ class Camera:
             return fy * self.pixel_aspect, fy, self.centre[0] * width, self.centre[1] * height
         fy = 0.5 * height / np.tan(0.5 * self.fov_y)
         return float(fy * self.pixel_aspect), float(fy), self.centre[0] * width, self.centre[1] * height
+
+    def slopes(self, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The least and the most [2] x / z and y / z in a pinhole picture, or in the one it is cut out of."""
+        if self.frustum is not None:
+            return np.array(self.frustum[:2]), np.array(self.frustum[2:])
+        focal, centre = np.reshape(self.intrinsics(width, height), (2, 2))
+        return -centre / focal, (np.array([width, height]) - centre) / focal
 
     @property
     def position(self) -> NDArray[np.float64]:
