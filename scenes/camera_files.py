@@ -1,10 +1,13 @@
-"""Cameras in JSON files: ours, INRIA's and NeRF's, told apart by what is in them.
+"""Cameras in files: JSON of ours, INRIA's and NeRF's, told apart by what is in them, and COLMAP's models.
 
     ours      [{"camera_from_world": 4x4, "fov_y": radians,
-                "pixel_aspect": fx / fy, "centre": [x, y], "name": text}, ...]           the last three are optional
+                "pixel_aspect": fx / fy, "centre": [x, y], "name": text,
+                "projection": "orthographic" or "equirectangular", "view_height": world units}, ...]
+                                                                               all but the first two are optional
     INRIA's   [{"id", "img_name", "width", "height", "position": [3], "rotation": 3x3 world from camera,
                 "fx", "fy"}, ...]                                                        pixels, OpenCV's axes
     NeRF's    {"frames": [...], ...}                                                     see `scenes/transforms_json.py`
+    COLMAP's  a folder with, or one of, images.bin and cameras.bin, or the same in .txt  see `scenes/colmap.py`
 
 Matrices are lists of rows.
 """
@@ -19,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from scenes.atomic import replacing
-from scenes.cameras import Camera
+from scenes.cameras import PROJECTIONS, Camera
+from scenes.colmap import is_colmap, read_colmap
 from scenes.errors import SceneFileError
 from scenes.files import brief
 from scenes.json_entry import JsonEntry, read_json, shown
@@ -28,7 +32,12 @@ from scenes.transforms_json import transforms_frames
 
 
 def read_cameras(path: str | os.PathLike[str]) -> list[Camera]:
-    """The cameras of a JSON file in any of the three forms, at least one; `SceneFileError` if it is none of them."""
+    """The cameras of a file in any of these forms, at least one; `SceneFileError` if it is none of them.
+
+    COLMAP's cameras with lens distortion come as pinholes; `read_colmap` counts them.
+    """
+    if is_colmap(path):
+        return read_colmap(path).cameras
     content = read_json(path)
     if isinstance(content, dict) and "frames" in content:
         return [frame.camera(frame.size()) for frame in transforms_frames(path, content)]
@@ -36,17 +45,18 @@ def read_cameras(path: str | os.PathLike[str]) -> list[Camera]:
         raise SceneFileError(path, "file", "a list of cameras or an object with frames", shown(content))
     if not content:
         raise SceneFileError(path, "file", "at least one camera", "0")
-    return [_camera(JsonEntry.of(path, f"camera {i}", value)) for i, value in enumerate(content)]
+    return [camera_of(JsonEntry.of(path, f"camera {i}", value)) for i, value in enumerate(content)]
 
 
 def write_cameras(path: str | os.PathLike[str], cameras: list[Camera]) -> None:
     """Writes our form, a camera a line; `read_cameras` gives back the very same numbers."""
-    lines = ",\n".join(json.dumps(_our_entry(camera), allow_nan=False) for camera in cameras)
+    lines = ",\n".join(json.dumps(our_entry(camera), allow_nan=False) for camera in cameras)
     with replacing(path) as temporary:
         temporary.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
-def _our_entry(camera: Camera) -> dict[str, Any]:
+def our_entry(camera: Camera) -> dict[str, Any]:
+    """A camera in our form, ready for JSON."""
     entry: dict[str, Any] = {"camera_from_world": camera.camera_from_world.tolist(), "fov_y": float(camera.fov_y)}
     if camera.pixel_aspect != 1:
         entry["pixel_aspect"] = float(camera.pixel_aspect)
@@ -54,10 +64,15 @@ def _our_entry(camera: Camera) -> dict[str, Any]:
         entry["centre"] = [float(x) for x in camera.centre]
     if camera.name:
         entry["name"] = camera.name
+    if camera.projection != PROJECTIONS[0]:
+        entry["projection"] = camera.projection
+    if camera.projection == "orthographic":
+        entry["view_height"] = float(camera.view_height)
     return entry
 
 
-def _camera(entry: JsonEntry) -> Camera:
+def camera_of(entry: JsonEntry) -> Camera:
+    """The camera of an object in our form or INRIA's."""
     if "camera_from_world" in entry.values:
         return _our_camera(entry)
     if "rotation" in entry.values and "position" in entry.values:
@@ -74,7 +89,16 @@ def _our_camera(entry: JsonEntry) -> Camera:
         pixel_aspect=entry.number("pixel_aspect", above=0) if "pixel_aspect" in entry.values else 1.0,
         centre=(float(centre[0]), float(centre[1])),
         name=entry.text("name") if "name" in entry.values else "",
+        projection=_projection(entry),
+        view_height=entry.number("view_height", above=0) if "view_height" in entry.values else 1.0,
     )
+
+
+def _projection(entry: JsonEntry) -> str:
+    name = entry.text("projection") if "projection" in entry.values else PROJECTIONS[0]
+    if name not in PROJECTIONS:
+        raise entry.error("projection", f"one of {', '.join(PROJECTIONS)}", shown(name))
+    return name
 
 
 def _inria_camera(entry: JsonEntry) -> Camera:
