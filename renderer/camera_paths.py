@@ -1,27 +1,28 @@
-"""Camera paths: presets around a scene, and keys interpolated smoothly.
+"""Camera paths: presets around a scene, and files of keys.
 
-A path file is JSON: {"keys": [{"time": seconds, "camera_from_world": 4x4, "fov_y": radians}, ...]}. Any camera file
-`scenes/camera_files.py` reads is a path too, its cameras one second apart.
+A path file is JSON: {"keys": [{"time": seconds, "camera_from_world": 4x4, "fov_y": radians}, ...]}, where each key can
+have what else a camera in our form has. Any camera file `scenes/camera_files.py` reads is a path too, its cameras one
+second apart.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.rotation_splines import interpolate_rotations
-from scenes.camera_files import read_cameras
+from renderer.camera_splines import Key, interpolate
+from scenes.atomic import replacing
+from scenes.camera_files import camera_of, our_entry, read_cameras
 from scenes.cameras import Camera, look_at
+from scenes.colmap import is_colmap
 from scenes.errors import KilofieldError, SceneFileError
 from scenes.extent import Extent
 from scenes.json_entry import JsonEntry, read_json, shown
-from scenes.rigid import check_rigid
 
 Doubles = NDArray[np.float64]
 
@@ -29,32 +30,25 @@ FIELD_OF_VIEW = np.radians(50)
 MARGIN = 1.05  # how much wider than the scene's ball the picture is
 
 
-@dataclass(frozen=True)
-class Key:
-    """A camera at a time, in seconds."""
-
-    time: float
-    camera: Camera
-
-
 def preset_path(name: str, extent: Extent, frames: int, aspect: float) -> list[Camera]:
     """`frames` cameras of the preset `name` for pictures of width / height `aspect`.
 
     Raises `KilofieldError` for an unknown name or fewer than one frame.
     """
-    if name not in PRESETS:
-        raise KilofieldError(f"camera path: expected one of {', '.join(PRESETS)}, found {name!r}")
+    _check_preset(name)
     _check_frames(frames)
-    half = 0.5 * FIELD_OF_VIEW
-    narrow = min(half, np.arctan(aspect * np.tan(half)))
-    distance = MARGIN * extent.radius / np.sin(narrow)
-    right, forward = _ground_axes(extent.up)
-    cameras = []
-    for i in range(frames):
-        x, y, z = PRESETS[name](i / frames)
-        eye = extent.centre + distance * (x * right + y * forward + z * extent.up)
-        cameras.append(look_at(eye, extent.centre, extent.up, float(FIELD_OF_VIEW), f"{name} {i}", extent.near))
-    return cameras
+    return [_preset_camera(name, extent, i / frames, aspect, f"{name} {i}") for i in range(frames)]
+
+
+def preset_keys(name: str, extent: Extent, seconds: float, aspect: float) -> list[Key]:
+    """The preset `name` as keys to edit, from 0 to `seconds`; orbit and ellipse end where they begin.
+
+    Raises `KilofieldError` for an unknown name.
+    """
+    _check_preset(name)
+    steps = PRESET_STEPS[name]
+    cameras = [_preset_camera(name, extent, i / steps, aspect) for i in range(steps + 1)]
+    return [Key(seconds * i / steps, camera) for i, camera in enumerate(cameras)]
 
 
 def read_path(path: str | os.PathLike[str], frames: int) -> list[Camera]:
@@ -63,53 +57,30 @@ def read_path(path: str | os.PathLike[str], frames: int) -> list[Camera]:
     Raises `SceneFileError` for a file that is neither.
     """
     _check_frames(frames)
-    content = read_json(path)
-    if isinstance(content, dict) and "keys" in content:
-        return interpolate(_read_keys(path, content["keys"]), frames)
-    return interpolate([Key(float(i), camera) for i, camera in enumerate(read_cameras(path))], frames)
+    return interpolate(read_keys(path), frames)
 
 
-def interpolate(keys: list[Key], frames: int) -> list[Camera]:
-    """`frames` cameras from the first key to the last, evenly spaced in time; the keys' times increase.
+def read_keys(path: str | os.PathLike[str]) -> list[Key]:
+    """The keys of a path file, at least one, or of a camera file, one second apart.
 
-    Positions and fields of view follow cubic Hermite splines through the keys (Catmull-Rom, for uneven times),
-    rotations squads. Pixel aspect and principal point are the nearest key's.
+    Raises `SceneFileError` for a file that is neither.
     """
-    times = np.array([key.time for key in keys])
-    cameras = [key.camera for key in keys]
-    wanted = np.linspace(times[0], times[-1], frames)
-    if len(keys) == 1:
-        return cameras * frames
-    rotations = np.stack([camera.camera_from_world[:3, :3] for camera in cameras])
-    values = np.stack([[*camera.position, np.log(camera.fov_y)] for camera in cameras])  # [n, 4]
-    smooth = hermite(times, values, wanted)
-    poses = interpolate_rotations(times, rotations, wanted)
-    nearest = np.abs(wanted[:, None] - times).argmin(axis=1)
-    return [_camera(cameras[k], r, v) for k, r, v in zip(nearest, poses, smooth, strict=True)]
+    if not is_colmap(path):
+        content = read_json(path)
+        if isinstance(content, dict) and "keys" in content:
+            return _read_keys(path, content["keys"])
+    return [Key(float(i), camera) for i, camera in enumerate(read_cameras(path))]
 
 
-def hermite(times: Doubles, values: Doubles, wanted: Doubles) -> Doubles:
-    """[m, d] a C1 cubic through `values` [n, d] at `times` [n], at the times `wanted` [m] inside them.
+def write_keys(path: str | os.PathLike[str], keys: Sequence[Key]) -> None:
+    """Writes a path file, a key a line; `read_keys` gives back the very same numbers. Near planes are not kept.
 
-    Tangents are those of the parabola through each key and its neighbours, and of the chord at the ends.
+    Raises `KilofieldError` where it cannot be written.
     """
-    steps = np.diff(times)[:, None]
-    chords = np.diff(values, axis=0) / steps
-    inner = (chords[:-1] * steps[1:] + chords[1:] * steps[:-1]) / (steps[:-1] + steps[1:])
-    tangents = np.concatenate([chords[:1], inner, chords[-1:]])
-    k = np.clip(np.searchsorted(times, wanted, side="right") - 1, 0, len(times) - 2)
-    step = steps[k]
-    t = (wanted[:, None] - times[k, None]) / step
-    start = (1 + 2 * t) * (1 - t) ** 2 * values[k] + t * (1 - t) ** 2 * step * tangents[k]
-    end = t**2 * (3 - 2 * t) * values[k + 1] - t**2 * (1 - t) * step * tangents[k + 1]
-    return start + end
-
-
-def _camera(like: Camera, rotation: Doubles, value: Doubles) -> Camera:
-    pose = np.eye(4)
-    pose[:3, :3] = rotation
-    pose[:3, 3] = -rotation @ value[:3]
-    return Camera(pose, float(np.exp(value[3])), like.pixel_aspect, like.centre, near=like.near)
+    entries = [{"time": float(key.time), **our_entry(key.camera)} for key in keys]
+    lines = ",\n".join(json.dumps(entry, allow_nan=False) for entry in entries)
+    with replacing(path) as temporary:
+        temporary.write_text(f'{{"keys": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 def _read_keys(path: str | os.PathLike[str], content: object) -> list[Key]:
@@ -123,8 +94,22 @@ def _read_keys(path: str | os.PathLike[str], content: object) -> list[Key]:
 
 
 def _key(entry: JsonEntry) -> Key:
-    pose = check_rigid(entry, "camera_from_world", entry.array("camera_from_world", (4, 4)))
-    return Key(entry.number("time"), Camera(pose, entry.number("fov_y", above=0, below=math.pi)))
+    return Key(entry.number("time"), camera_of(entry))
+
+
+def _preset_camera(name: str, extent: Extent, t: float, aspect: float, camera_name: str = "") -> Camera:
+    half = 0.5 * FIELD_OF_VIEW
+    narrow = min(half, np.arctan(aspect * np.tan(half)))
+    distance = MARGIN * extent.radius / np.sin(narrow)
+    right, forward = _ground_axes(extent.up)
+    x, y, z = PRESETS[name](t)
+    eye = extent.centre + distance * (x * right + y * forward + z * extent.up)
+    return look_at(eye, extent.centre, extent.up, float(FIELD_OF_VIEW), camera_name, extent.near)
+
+
+def _check_preset(name: str) -> None:
+    if name not in PRESETS:
+        raise KilofieldError(f"camera path: expected one of {', '.join(PRESETS)}, found {name!r}")
 
 
 def _check_frames(frames: int) -> None:
@@ -176,3 +161,5 @@ PRESETS: dict[str, Callable[[float], tuple[float, float, float]]] = {
     "spiral": _spiral,
     "dolly": _dolly,
 }
+
+PRESET_STEPS = {"orbit": 12, "ellipse": 12, "spiral": 24, "dolly": 4}  # between keys; splines then stay within 1.5 %

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 
 
-def interpolate_rotations(times: Doubles, rotations: Doubles, wanted: Doubles) -> Doubles:
+def interpolate_rotations(times: Doubles, rotations: Doubles, wanted: Doubles, closed: bool = False) -> Doubles:
     """[m, 3, 3] at the times `wanted` [m], through `rotations` [n, 3, 3] at `times` [n], n >= 2.
 
-    Turning at a constant rate between evenly spaced keys stays constant; with uneven times the rate may jump at a key.
+    The last key of a `closed` path is the first again. Turning at a constant rate between evenly spaced keys stays
+    constant; with uneven times the rate may jump at a key.
     """
     keys = _same_side(np.stack([quaternion(r) for r in rotations]))
-    controls = _controls(keys)
+    controls = _controls(keys, closed)
     k = np.clip(np.searchsorted(times, wanted, side="right") - 1, 0, len(times) - 2)
     t = (wanted - times[k]) / (times[k + 1] - times[k])
     outer = slerp(keys[k], keys[k + 1], t)
@@ -63,14 +64,20 @@ def _same_side(keys: Doubles) -> Doubles:
     return keys
 
 
-def _controls(keys: Doubles) -> Doubles:
-    """[n, 4] Shoemake's inner quaternions; at the ends the keys themselves."""
+def _controls(keys: Doubles, closed: bool) -> Doubles:
+    """[n, 4] Shoemake's inner quaternions; at open ends the keys themselves."""
     controls = keys.copy()
     for i in range(1, len(keys) - 1):
-        back = _logarithm(_product(_conjugate(keys[i]), keys[i - 1]))
-        on = _logarithm(_product(_conjugate(keys[i]), keys[i + 1]))
-        controls[i] = _product(keys[i], _exponential(-(back + on) / 4))
+        controls[i] = _control(keys[i - 1], keys[i], keys[i + 1])
+    if closed:
+        controls[0] = _control(keys[-2], keys[0], keys[1])
+        controls[-1] = _control(keys[-2], keys[-1], keys[1])
     return controls
+
+
+def _control(before: Doubles, key: Doubles, after: Doubles) -> Doubles:
+    steps = [_product(_conjugate(key), other if other @ key >= 0 else -other) for other in (before, after)]
+    return _product(key, _exponential(-(_logarithm(steps[0]) + _logarithm(steps[1])) / 4))
 
 
 def _conjugate(q: Doubles) -> Doubles:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from renderer.camera_paths import PRESETS, Key, hermite, interpolate, preset_path, read_path
+from renderer.camera_paths import PRESETS, preset_keys, preset_path, read_keys, read_path, write_keys
+from renderer.camera_splines import Key, cameras_at, hermite, interpolate
 from renderer.rotation_splines import interpolate_rotations, matrix, quaternion, slerp
 from scenes.camera_files import write_cameras
 from scenes.cameras import Camera, look_at
@@ -171,3 +173,65 @@ def test_what_is_wrong_with_a_path_file(tmp_path: Path, keys: object, message: s
     with pytest.raises(SceneFileError) as caught:
         read_path(path, 3)
     assert str(caught.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_s_keys_follow_the_preset(name: str) -> None:
+    keys = preset_keys(name, EXTENT, 6.0, 1.5)
+    assert (keys[0].time, keys[-1].time) == (0.0, 6.0)
+    frames = 200
+    path = preset_path(name, EXTENT, frames, 1.5)
+    found = cameras_at(keys, np.arange(frames) * 6.0 / frames)
+    far = max(np.linalg.norm(camera.position - EXTENT.centre) for camera in path)
+    for camera, expected in zip(found, path, strict=True):
+        assert np.linalg.norm(camera.position - expected.position) < 0.015 * far
+        turn = camera.camera_from_world[:3, :3] @ expected.camera_from_world[:3, :3].T
+        assert np.trace(turn) > 1 + 2 * np.cos(np.radians(1.0))
+
+
+def test_a_closed_path_is_smooth_where_it_closes() -> None:
+    keys = preset_keys("ellipse", EXTENT, 5.0, 1.5)
+    step = 1e-4
+    first, second = cameras_at(keys, np.array([0.0, step]))
+    before_last, last = cameras_at(keys, np.array([5.0 - step, 5.0]))
+    np.testing.assert_allclose(first.camera_from_world, last.camera_from_world, atol=1e-9)
+    leaving = (second.camera_from_world - first.camera_from_world) / step
+    arriving = (last.camera_from_world - before_last.camera_from_world) / step
+    np.testing.assert_allclose(leaving, arriving, atol=2e-3 * np.abs(leaving).max())
+
+
+def test_before_the_first_key_and_after_the_last_the_camera_stands_still() -> None:
+    keys = random_keys(4, 8)
+    early, late = cameras_at(keys, np.array([keys[0].time - 1, keys[-1].time + 1]))
+    np.testing.assert_allclose(early.camera_from_world, keys[0].camera.camera_from_world, atol=1e-9)
+    np.testing.assert_allclose(late.camera_from_world, keys[-1].camera.camera_from_world, atol=1e-9)
+
+
+def test_parallel_views_grow_by_equal_ratios() -> None:
+    cameras = [Camera(np.eye(4), 0.7, projection="orthographic", view_height=h) for h in (1.0, 4.0)]
+    between = interpolate([Key(float(i), camera) for i, camera in enumerate(cameras)], 3)[1]
+    assert (between.projection, between.view_height) == ("orthographic", pytest.approx(2.0))
+
+
+def test_keys_come_back_to_the_last_bit(tmp_path: Path) -> None:
+    keys = random_keys(3, 9)
+    lens = {"pixel_aspect": 1.25, "centre": (0.4, 0.55), "name": "IMG_1.jpg"}
+    keys.append(Key(keys[-1].time + 0.1, replace(keys[0].camera, **lens)))
+    keys.append(Key(keys[-1].time + 0.1, replace(keys[0].camera, projection="orthographic", view_height=3.25)))
+    keys.append(Key(keys[-1].time + 0.1, replace(keys[0].camera, projection="equirectangular")))
+    write_keys(tmp_path / "path.json", keys)
+    found = read_keys(tmp_path / "path.json")
+    assert [key.time for key in found] == [key.time for key in keys]
+    for key, expected in zip(found, keys, strict=True):
+        np.testing.assert_array_equal(key.camera.camera_from_world, expected.camera.camera_from_world)
+        same = replace(key.camera, camera_from_world=np.eye(4), near=1.0)
+        assert same == replace(expected.camera, camera_from_world=same.camera_from_world, near=1.0)
+
+
+def test_an_unknown_projection_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "path.json"
+    path.write_text(json.dumps({"keys": [{"time": 0, "camera_from_world": POSE, "fov_y": 1, "projection": "fish"}]}))
+    with pytest.raises(SceneFileError) as caught:
+        read_keys(path)
+    expected = "one of pinhole, orthographic, equirectangular"
+    assert str(caught.value) == f'{path}: key 0, projection: expected {expected}, found "fish"'
