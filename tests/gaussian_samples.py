@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from scenes.bank import BankShape, MlpBank
@@ -41,6 +43,14 @@ def cameras() -> list[Camera]:
     outside = look_at(np.array([1.5, -1.0, -2.0]), np.zeros(3), np.array([0.1, -1.0, 0.2]), 0.8)
     inside = look_at(np.array([0.0, 0.1, -0.4]), np.array([0.1, 0.0, 1.0]), np.array([0.0, -1.0, 0.0]), 1.2)
     return [outside, Camera(inside.camera_from_world, inside.fov_y, 1.1, (0.35, 0.6))]
+
+
+def camera_of_kind(projection: str) -> Camera:
+    """One of the above: the orthographic camera stands outside, the others in the cloud."""
+    outside, inside = cameras()
+    if projection == "orthographic":
+        return replace(outside, projection=projection, view_height=2.5)
+    return replace(inside, projection=projection)
 
 
 def random_neural(shape: BankShape, networks: int, count: int, sh_degree: int, seed: int) -> NeuralGaussians:
