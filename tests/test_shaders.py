@@ -19,6 +19,8 @@ from renderer.context import create_context, is_software
 from renderer.decode import decode
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.layouts import GEOMETRY, RECORD, STRUCTS, Field, Struct, layouts_glsl
+from renderer.prefix_sum import PrefixSum
+from renderer.radix_sort import RadixSort
 from renderer.shader_library import STAGES, ShaderError, assemble, compile_compute, shader_names
 from scenes.bank import BankShape
 from scenes.errors import KilofieldError
@@ -48,6 +50,17 @@ def decode_small(context: moderngl.Context) -> None:
     decode(context, random_neural(BankShape((1.0, 2.0), 8, 32, 2, 10, activation="tanh"), 3, 200, 0, 0))
 
 
+def sort_and_sum(context: moderngl.Context) -> None:
+    keys = context.buffer(np.arange(3000, dtype=np.uint32))
+    sorter, summer = RadixSort(context), PrefixSum(context)
+    for thing in (sorter, summer):
+        thing.reserve(3000)
+    sorter.sort_drawn(keys, 3000)
+    summer.run(sorter.keys, sorter.count)
+    sorter.release()
+    summer.release()
+
+
 # what compiles and runs each shader
 RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     "gaussian_project.comp": [draw_a_frame],
@@ -56,6 +69,8 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     "screen_triangle.vert": [draw_a_frame],
     "screen_composite.frag": [draw_a_frame],
     "gaussian_decode.comp": [decode_wide, decode_small],
+    **{f"prefix_{name}.comp": [sort_and_sum] for name in ("plan", "rows", "reduce", "apply")},
+    **{f"sort_{name}.comp": [sort_and_sum] for name in ("histogram", "scatter")},
 }
 
 

@@ -1,0 +1,13 @@
+// How a number of elements that only the GPU knows is cut into spans, one a workgroup.
+// Reads: the plan that prefix_plan.comp wrote. Defines: plan, span_start().
+
+layout(std430, binding = PLAN_BINDING) buffer Plan {
+    uint count;    // elements
+    uint spans;    // with the next two, the arguments of an indirect dispatch; at least 1
+    uint one_y;
+    uint one_z;
+    uint rounds;   // of round_size elements in each span
+    uint round_size;
+} plan;
+
+uint span_start() { return gl_WorkGroupID.x * plan.rounds * plan.round_size; }
