@@ -15,10 +15,12 @@ import pytest
 from gaussian_samples import cameras, random_gaussians, random_neural
 
 from renderer import context as context_module
+from renderer.compare_screen import CompareScreen
 from renderer.context import create_context, is_software
 from renderer.decode import decode
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.layouts import GEOMETRY, RECORD, STRUCTS, Field, Struct, layouts_glsl
+from renderer.picture_difference import PictureDifference
 from renderer.prefix_sum import PrefixSum
 from renderer.radix_sort import RadixSort
 from renderer.shader_library import STAGES, ShaderError, assemble, compile_compute, shader_names
@@ -61,6 +63,17 @@ def sort_and_sum(context: moderngl.Context) -> None:
     summer.release()
 
 
+def compare_two_pictures(context: moderngl.Context) -> None:
+    screen, difference = CompareScreen(context), PictureDifference(context)
+    screen.paint((64, 48), lambda target: target.clear(0.1), lambda target: target.clear(0.2))
+    target = context.simple_framebuffer((64, 48))
+    screen.draw(target, "difference")
+    difference.start(*screen.pictures)
+    while difference.step(0.01) is None:
+        pass
+    target.read()
+
+
 # what compiles and runs each shader
 RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     "gaussian_project.comp": [draw_a_frame],
@@ -71,6 +84,7 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     "gaussian_decode.comp": [decode_wide, decode_small],
     **{f"prefix_{name}.comp": [sort_and_sum] for name in ("plan", "rows", "reduce", "apply")},
     **{f"sort_{name}.comp": [sort_and_sum] for name in ("histogram", "scatter")},
+    **{f"compare_{name}.frag": [compare_two_pictures] for name in ("screen", "blur", "ssim", "sum")},
 }
 
 
