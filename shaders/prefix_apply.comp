@@ -12,18 +12,20 @@ layout(std430, binding = TABLE_BINDING) readonly buffer Table { uint table[]; };
 
 void main() {
     uint carry = table[gl_WorkGroupID.x];
+    uint count = plan.count;
+    uint rounds = plan.rounds;
     uint first = span_start() + gl_LocalInvocationIndex * uint(PER_THREAD);
-    for (uint r = 0u; r < plan.rounds; ++r, first += plan.round_size) {
+    for (uint r = 0u; r < rounds; ++r, first += uint(THREADS * PER_THREAD)) {
         uint own[PER_THREAD];
         uint sum = 0u;
         for (uint k = 0u; k < uint(PER_THREAD); ++k) {
-            own[k] = first + k < plan.count ? values[first + k] : 0u;
+            own[k] = first + k < count ? values[first + k] : 0u;
             sum += own[k];
         }
         uint total;
         uint before = carry + exclusive_scan(sum, total);
         for (uint k = 0u; k < uint(PER_THREAD); ++k) {
-            if (first + k < plan.count) sums[first + k] = before;
+            if (first + k < count) sums[first + k] = before;
             before += own[k];
         }
         carry += total;

@@ -5,6 +5,7 @@
 layout(local_size_x = THREADS) in;
 layout(std430, binding = COUNTED_BINDING) readonly buffer Counted { uint counted[]; };
 
+#define PLAN_ACCESS
 #include "prefix_spans.glsl"
 #include "prefix_scan.glsl"
 

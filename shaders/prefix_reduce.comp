@@ -10,10 +10,9 @@ layout(std430, binding = TABLE_BINDING) writeonly buffer Table { uint table[]; }
 #include "prefix_scan.glsl"
 
 void main() {
-    uint start = span_start();
-    uint end = min(start + plan.rounds * plan.round_size, plan.count);
+    uint end = span_end();
     uint sum = 0u;
-    for (uint i = start + gl_LocalInvocationIndex; i < end; i += uint(THREADS)) sum += values[i];
+    for (uint i = span_start() + gl_LocalInvocationIndex; i < end; i += uint(THREADS)) sum += values[i];
     uint total;
     exclusive_scan(sum, total);
     if (gl_LocalInvocationIndex == 0u) table[gl_WorkGroupID.x] = total;

@@ -10,11 +10,12 @@ layout(std430, binding = TOTALS_BINDING) writeonly buffer Totals { uint totals[]
 #include "prefix_scan.glsl"
 
 void main() {
-    uint row = gl_WorkGroupID.x * plan.spans;
+    uint spans = plan.spans;
+    uint row = gl_WorkGroupID.x * spans;
     uint carry = 0u;
-    for (uint first = 0u; first < plan.spans; first += uint(THREADS)) {
+    for (uint first = 0u; first < spans; first += uint(THREADS)) {
         uint span = first + gl_LocalInvocationIndex;
-        bool inside = span < plan.spans;
+        bool inside = span < spans;
         uint total;
         uint before = exclusive_scan(inside ? table[row + span] : 0u, total);
         if (inside) table[row + span] = carry + before;

@@ -14,10 +14,10 @@ uint exclusive_scan(uint value, out uint total) {
     uint thread = gl_LocalInvocationIndex;
     uint half_used = 0u;
     scan_sums[thread] = value;
-    for (uint distance = 1u; distance < uint(THREADS); distance *= 2u) {
+    for (uint reach = 1u; reach < uint(THREADS); reach *= 2u) {
         synchronise();
         uint sum = scan_sums[half_used + thread];
-        if (thread >= distance) sum += scan_sums[half_used + thread - distance];
+        if (thread >= reach) sum += scan_sums[half_used + thread - reach];
         half_used = uint(THREADS) - half_used;
         scan_sums[half_used + thread] = sum;
     }

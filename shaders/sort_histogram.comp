@@ -18,9 +18,8 @@ void main() {
     uint thread = gl_LocalInvocationIndex; // also a digit: DIGITS == THREADS
     digit_counts[thread] = 0u;
     synchronise();
-    uint start = span_start();
-    uint end = min(start + plan.rounds * plan.round_size, plan.count);
-    for (uint i = start + thread; i < end; i += uint(THREADS)) {
+    uint end = span_end();
+    for (uint i = span_start() + thread; i < end; i += uint(THREADS)) {
         uint key = keys[i];
         if (takes_part(key)) atomicAdd(digit_counts[digit_of(key)], 1u);
     }

@@ -51,10 +51,12 @@ void main() {
     next_place[thread] = smaller + table[thread * plan.spans + gl_WorkGroupID.x];
     for (uint w = 0u; w < uint(WORDS); ++w) masks[w * uint(DIGITS) + thread] = 0u;
 
+    uint count = plan.count;
+    uint rounds = plan.rounds;
     uint i = span_start() + thread;
-    for (uint r = 0u; r < plan.rounds; ++r, i += uint(THREADS)) {
-        uint key = i < plan.count ? keys_in[i] : 0u;
-        bool present = i < plan.count && takes_part(key);
+    for (uint r = 0u; r < rounds; ++r, i += uint(THREADS)) {
+        uint key = i < count ? keys_in[i] : 0u;
+        bool present = i < count && takes_part(key);
         uint digit = digit_of(key);
         synchronise();
         if (present) atomicOr(masks[(thread / 32u) * uint(DIGITS) + digit], 1u << (thread % 32u));

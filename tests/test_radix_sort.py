@@ -219,6 +219,15 @@ def test_nothing_is_read_back(
     again.release()
 
 
+def test_the_own_count_can_be_sorted_by(sorter: RadixSort) -> None:
+    keys = np.random.default_rng(0).integers(0, 2**32, 900, dtype=np.uint32)
+    keys[::2] = NOT_DRAWN
+    check_drawn(sorter, keys)
+    source = upload(sorter.context, keys)
+    sorter.sort_pairs(source, source, sorter.count, 32)
+    np.testing.assert_array_equal(pairs(sorter)[0], np.sort(keys[:450]))
+
+
 def check_sums(summer: PrefixSum, values: Uints) -> None:
     source = upload(summer.context, values)
     summer.run(source, upload(summer.context, np.array([len(values)], np.uint32)))
