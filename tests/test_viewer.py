@@ -21,6 +21,14 @@ ROOT = Path(__file__).resolve().parents[1]
 SCREEN = "1400x900x24"
 
 
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the window keeps its settings during a test."""
+    folder = tmp_path / "config"
+    monkeypatch.setenv("KILOFIELD_CONFIG", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
     """A virtual X display, on a number that is free. Without Xvfb a failure in CI and a skip elsewhere."""

@@ -23,7 +23,6 @@ from scenes.load import load_scene
 from ui import loading
 from ui.actions import ACTIONS
 from ui.app import App
-from ui.panel import panel_width
 
 MOST_FRAMES = 2000  # of one step; a window that has not come to rest by then never will
 STILL_FRAMES = 4  # imgui shows what was pressed a frame or two later
@@ -57,16 +56,18 @@ class Driver:
 
 
 def window_picture(app: App) -> NDArray[np.uint8]:
-    return read_window(app.renderer.context, *glfw.get_framebuffer_size(app.window.handle))
+    return read_window(app.context, *glfw.get_framebuffer_size(app.window.handle))
 
 
 def scene_part(app: App) -> NDArray[np.uint8]:
-    return window_picture(app)[:, round(panel_width(app) * app.window.density) :]
+    left, top = (round(side * app.window.density) for side in (app.view_rect.x, app.view_rect.y))
+    width, height = app.view_size
+    return window_picture(app)[top : top + height, left : left + width]
 
 
 def expected(app: App) -> NDArray[np.uint8]:
     """The renderer's own picture of what the window should show."""
-    return to_8_bit(app.renderer.render(app.navigator.camera(), *app.view_size, app.look))
+    return to_8_bit(app.renderer.render(app.camera(), *app.view_size, app.look))
 
 
 def assert_shows_the_scene(app: App) -> None:
@@ -97,10 +98,13 @@ def shows(app: App, folder: Path) -> Iterator[None]:
     assert 0.2 < lit.mean() < 0.7, lit.mean()  # of a good size
     assert abs(columns.mean() / width - 0.5) < 0.03  # in the middle
     assert abs(rows.mean() / height - 0.5) < 0.03
-    panel = window_picture(app)[:, : round(panel_width(app) * app.window.density)]
+    panel = window_picture(app)[:, : round(app.view_rect.x * app.window.density)]
     assert len(np.unique(panel.reshape(-1, 3), axis=0)) > 50  # letters, not a flat colour
     press(app, glfw.KEY_G)
     yield
+    assert "brings the panels back" in app.messages.shown(glfw.get_time())[0].text
+    while app.messages.shown(glfw.get_time()):
+        yield
     assert app.view_size == glfw.get_framebuffer_size(app.window.handle)
     assert_shows_the_scene(app)
 
@@ -160,8 +164,8 @@ def flies(app: App, folder: Path) -> Iterator[None]:
 
 def focuses(app: App, folder: Path) -> Iterator[None]:
     yield
-    left, (width, height) = panel_width(app), app.window.size
-    x, y = left + 0.5 * (width - left) + 90, 0.5 * height - 60
+    width, height = app.window.size
+    x, y = app.view_rect.middle[0] + 90, app.view_rect.middle[1] - 60
     for _ in range(2):
         drag(app, glfw.MOUSE_BUTTON_LEFT, (x, y), (1, 0))
     yield
@@ -215,7 +219,7 @@ def helps(app: App, folder: Path) -> Iterator[None]:
         rows, columns = np.nonzero(changed)
         height, width = changed.shape
         assert changed.mean() > 0.2
-        assert rows.min() > 0  # all of it is in the window
+        assert rows.min() > 0  # all of it is over the scene
         assert rows.max() < height - 1
         assert columns.min() > 0
         assert columns.max() < width - 1

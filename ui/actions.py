@@ -1,13 +1,15 @@
-"""Every action, its key and its words: the one table that key presses, the help overlay and tooltips read."""
+"""Every action, its key and its words: the one table that key presses, menus, the help and tooltips read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import glfw
 
+from renderer.settings import VIEWS
+from scenes.cameras import PROJECTIONS
+from ui.action import Action
 from ui.heading import UP_AXES
 from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES
 
@@ -16,16 +18,6 @@ if TYPE_CHECKING:
 
 FOV_STEP = 1.1  # times, a press
 SPLAT_STEP = 1.1
-
-
-@dataclass(frozen=True)
-class Action:
-    """Something a key does."""
-
-    key: int  # glfw's: a place on the keyboard
-    text: str  # for the help
-    run: Callable[[App], None]
-    modifier: int = 0  # that must be down: 0 or one of glfw's MOD_
 
 
 def _toggle_mode(app: App) -> None:
@@ -38,6 +30,11 @@ def _next_up(app: App) -> None:
     app.navigator.set_up(axes[(index + 1) % len(axes)])
 
 
+def _next_projection(app: App) -> None:
+    here = PROJECTIONS.index(app.lens.projection)
+    app.set_lens(projection=PROJECTIONS[(here + 1) % len(PROJECTIONS)])
+
+
 def _scale_fov(factor: float) -> Callable[[App], None]:
     return lambda app: app.navigator.set_fov(app.navigator.fov_y * factor)
 
@@ -45,6 +42,10 @@ def _scale_fov(factor: float) -> Callable[[App], None]:
 def _scale_splats(factor: float) -> Callable[[App], None]:
     low, high = SPLAT_SCALES
     return lambda app: app.set_look(scale=min(max(app.look.scale * factor, low), high))
+
+
+def _next_view(step: int) -> Callable[[App], None]:
+    return lambda app: app.set_look(view=VIEWS[(VIEWS.index(app.look.view) + step) % len(VIEWS)])
 
 
 def _next_sh_degree(app: App) -> None:
@@ -70,8 +71,10 @@ def _toggle_every_frame(app: App) -> None:
     app.switches.every_frame = not app.switches.every_frame
 
 
-def _toggle_panel(app: App) -> None:
-    app.switches.panel = not app.switches.panel
+def _toggle_panels(app: App) -> None:
+    app.switches.panels = not app.switches.panels
+    if not app.switches.panels:
+        app.note(f"{key_of('panels')} brings the panels back")
 
 
 def _toggle_help(app: App) -> None:
@@ -84,63 +87,84 @@ def _escape(app: App) -> None:
 
 
 ACTIONS: dict[str, tuple[Action, ...]] = {
-    "Camera": (
-        Action(glfw.KEY_TAB, "orbit or fly", _toggle_mode),
-        Action(glfw.KEY_F, "show the whole scene", lambda app: app.navigator.frame_scene()),
-        Action(glfw.KEY_R, "back to the first view", lambda app: app.navigator.reset()),
-        Action(glfw.KEY_X, "level: no roll", lambda app: app.navigator.level()),
-        Action(glfw.KEY_U, "next up axis", _next_up),
-        Action(glfw.KEY_LEFT_BRACKET, "narrower field of view", _scale_fov(1 / FOV_STEP)),
-        Action(glfw.KEY_RIGHT_BRACKET, "wider field of view", _scale_fov(FOV_STEP)),
-        Action(glfw.KEY_COMMA, "fly slower", lambda app: app.navigator.change_speed(-1)),
-        Action(glfw.KEY_PERIOD, "fly faster", lambda app: app.navigator.change_speed(1)),
+    "File": (
+        Action(glfw.KEY_P, "save a picture (PNG)", lambda app: app.take_screenshot()),
+        Action(glfw.KEY_PAGE_DOWN, "next file", lambda app: app.open_next(1)),
+        Action(glfw.KEY_PAGE_UP, "previous file", lambda app: app.open_next(-1)),
+        Action(glfw.KEY_Q, "quit", lambda app: app.quit(), glfw.MOD_CONTROL),
     ),
-    "Display": (
+    "View": (
+        Action(glfw.KEY_N, "next view: colour, depth, normals, ...", _next_view(1)),
+        Action(glfw.KEY_N, "previous view", _next_view(-1), glfw.MOD_SHIFT),
         Action(glfw.KEY_H, "next lower SH degree", _next_sh_degree),
         Action(glfw.KEY_MINUS, "smaller splats", _scale_splats(1 / SPLAT_STEP)),
         Action(glfw.KEY_EQUAL, "larger splats", _scale_splats(SPLAT_STEP)),
         Action(glfw.KEY_0, "splats as they are", lambda app: app.set_look(scale=1.0)),
         Action(glfw.KEY_B, "black, grey or white background", _next_background),
         Action(glfw.KEY_M, "antialiasing: as trained, on, off", _next_antialiased),
-    ),
-    "Window": (
-        Action(glfw.KEY_P, "save a picture (PNG)", lambda app: app.take_screenshot()),
-        Action(glfw.KEY_PAGE_DOWN, "next file", lambda app: app.open_next(1)),
-        Action(glfw.KEY_PAGE_UP, "previous file", lambda app: app.open_next(-1)),
-        Action(glfw.KEY_G, "panel", _toggle_panel),
-        Action(glfw.KEY_V, "v-sync", _toggle_vsync),
-        Action(glfw.KEY_L, "draw every frame, to measure", _toggle_every_frame),
+        Action(glfw.KEY_G, "panels", _toggle_panels, on=lambda app: app.switches.panels),
+        Action(glfw.KEY_V, "v-sync", _toggle_vsync, on=lambda app: app.switches.vsync),
+        Action(glfw.KEY_L, "draw every frame, to measure", _toggle_every_frame, on=lambda a: a.switches.every_frame),
         Action(glfw.KEY_F11, "full screen", lambda app: app.window.toggle_fullscreen()),
-        Action(glfw.KEY_F1, "this help (also ?)", _toggle_help),
-        Action(glfw.KEY_ESCAPE, "close a message or this help", _escape),
-        Action(glfw.KEY_Q, "quit", lambda app: app.quit(), glfw.MOD_CONTROL),
+    ),
+    "Camera": (
+        Action(glfw.KEY_TAB, "orbit or fly", _toggle_mode),
+        Action(glfw.KEY_F, "show the whole scene", lambda app: app.navigator.frame_scene()),
+        Action(glfw.KEY_R, "back to the first view", lambda app: app.navigator.reset()),
+        Action(glfw.KEY_X, "level: no roll", lambda app: app.navigator.level()),
+        Action(glfw.KEY_U, "next up axis", _next_up),
+        Action(glfw.KEY_O, "next projection", _next_projection),
+        Action(glfw.KEY_LEFT_BRACKET, "narrower field of view", _scale_fov(1 / FOV_STEP)),
+        Action(glfw.KEY_RIGHT_BRACKET, "wider field of view", _scale_fov(FOV_STEP)),
+        Action(glfw.KEY_COMMA, "fly slower", lambda app: app.navigator.change_speed(-1)),
+        Action(glfw.KEY_PERIOD, "fly faster", lambda app: app.navigator.change_speed(1)),
+    ),
+    "Help": (
+        Action(glfw.KEY_F1, "all keys (also ?)", _toggle_help, on=lambda app: app.switches.help),
+        Action(glfw.KEY_ESCAPE, "close a message or the help", _escape),
     ),
 }
 
-_BY_KEY = {(action.key, action.modifier): action for group in ACTIONS.values() for action in group}
 _NAMES = {
     glfw.KEY_TAB: "Tab",
     glfw.KEY_ESCAPE: "Esc",
     glfw.KEY_PAGE_DOWN: "Page Down",
     glfw.KEY_PAGE_UP: "Page Up",
-    glfw.KEY_F1: "F1",
-    glfw.KEY_F11: "F11",
-}
-_MODIFIERS = glfw.MOD_CONTROL | glfw.MOD_SUPER
+    glfw.KEY_SPACE: "Space",
+    glfw.KEY_ENTER: "Enter",
+    glfw.KEY_DELETE: "Delete",
+    glfw.KEY_INSERT: "Insert",
+    glfw.KEY_HOME: "Home",
+    glfw.KEY_END: "End",
+    glfw.KEY_BACKSPACE: "Backspace",
+} | {glfw.KEY_F1 + i: f"F{i + 1}" for i in range(12)}
+_COMMAND = glfw.MOD_CONTROL | glfw.MOD_SUPER
+
+
+def all_actions() -> list[Action]:
+    """Of all groups."""
+    return [action for group in ACTIONS.values() for action in group]
 
 
 def action_for(key: int, modifiers: int) -> Action | None:
-    """What a press does; a Mac's Command counts as Control, and Shift and Alt change nothing."""
-    return _BY_KEY.get((key, glfw.MOD_CONTROL if modifiers & _MODIFIERS else 0))
+    """What a press does; a Mac's Command counts as Control, and Alt changes nothing.
+
+    Shift changes nothing either, unless there is an action for the key with Shift.
+    """
+    command = glfw.MOD_CONTROL if modifiers & _COMMAND else 0
+    by_key = {(action.key, action.modifier): action for action in all_actions()}
+    shifted = by_key.get((key, command | glfw.MOD_SHIFT)) if modifiers & glfw.MOD_SHIFT else None
+    return shifted or by_key.get((key, command))
 
 
 def key_name(key: int, modifier: int = 0) -> str:
     """What is written on the key, on this keyboard's layout."""
     name = _NAMES.get(key) or glfw.get_key_name(key, 0) or "?"
-    return ("Ctrl+" if modifier else "") + (name.upper() if len(name) == 1 else name)
+    prefix = ("Ctrl+" if modifier & glfw.MOD_CONTROL else "") + ("Shift+" if modifier & glfw.MOD_SHIFT else "")
+    return prefix + (name.upper() if len(name) == 1 else name)
 
 
 def key_of(text: str) -> str:
     """The key of the action with this text."""
-    action = next(a for group in ACTIONS.values() for a in group if a.text == text)
+    action = next(action for action in all_actions() if action.text == text)
     return key_name(action.key, action.modifier)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import glfw
 import numpy as np
@@ -14,21 +15,31 @@ from imgui_bundle import ImVec2, imgui
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.settings import RenderSettings
 from renderer.window import window_context
+from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.extent import Extent
 from ui.actions import action_for
+from ui.docking import Docking
 from ui.gui import Gui, texture_reference
 from ui.inputs import Inputs
 from ui.loading import LoadedScene, SceneLoader
+from ui.menus import draw_menus
 from ui.messages import Messages
 from ui.navigation import Navigator
 from ui.overlays import draw_overlays
-from ui.panel import draw_panel, panel_width
+from ui.panels import PANELS
 from ui.picking import pick
-from ui.scene_picture import ScenePicture
+from ui.scene_picture import Painter, ScenePicture
+from ui.scene_slot import SceneSlot
+from ui.screen import Points, Rect, project_points
 from ui.screenshots import save_screenshot
-from ui.settings import Switches
+from ui.settings import Lens, Switches, read_layout, write_layout
+from ui.tool import Tool
+from ui.tools import TOOLS
 from ui.window import Window
+
+if TYPE_CHECKING:
+    import moderngl
 
 TITLE = "Kilofield"
 EMPTY = (0.07, 0.075, 0.08)  # behind everything while there is no scene
@@ -37,22 +48,31 @@ IDLE_SECONDS = 0.5  # between frames when nothing goes on
 LONGEST_STEP = 0.1  # s of motion in one frame, however long it took
 SAME_PLACE = 0.25  # of the radius: a scene this near to the last, and as large, is the same place
 
+AnyTool = TypeVar("AnyTool", bound=Tool)
+
 
 class App:
     """The state of the viewer. Files are opened in the order given; the first at once."""
 
     def __init__(self, files: Sequence[Path], size: tuple[int, int]) -> None:
         self.window = Window(TITLE, size)
-        self.renderer = GaussianRenderer(window_context())
-        self.picture = ScenePicture(self.renderer)
+        self.context = window_context()
+        self.scenes = [SceneSlot(self.context)]
+        self.picture = ScenePicture(self.context, self.scenes)
+        self.painter: Painter = self.paint_scene
         self.gui = Gui(self.window)
+        self.docking = Docking(read_layout())
         self.inputs = Inputs(self.window.handle, self.gui, self)
         self.navigator = Navigator(Extent(np.zeros(3), 1.0, np.array([0.0, -1.0, 0.0])))
-        self.loader, self.messages = SceneLoader(), Messages()
-        self.look, self.switches = RenderSettings(), Switches()
-        self.loaded: LoadedScene | None = None
+        self.messages = Messages()
+        self.look, self.lens, self.switches = RenderSettings(), Lens(), Switches()
+        self.shown_panels = {panel.title for panel in PANELS if panel.shown}
+        self.view_rect = Rect(0, 0, *self.window.size)
+        self.tools: list[Tool] = [tool() for tool in TOOLS]
         self.files = list(files)
         self.file_index = 0
+        self._holder: Tool | None = None  # the tool that has the drag
+        self._to_front: str | None = None
         self._settling = SETTLE_FRAMES
         self._then = glfw.get_time()
         self.window.set_vsync(self.switches.vsync)
@@ -60,6 +80,32 @@ class App:
             self.loader.start(self.files[0])
 
     # What is open
+
+    @property
+    def renderer(self) -> GaussianRenderer:
+        """Of the first scene."""
+        return self.scenes[0].renderer
+
+    @property
+    def loader(self) -> SceneLoader:
+        """Of the first scene."""
+        return self.scenes[0].loader
+
+    @property
+    def loaded(self) -> LoadedScene | None:
+        """The first scene, when one is open."""
+        return self.scenes[0].loaded
+
+    def add_scene(self) -> SceneSlot:
+        """One more scene beside the first, empty; `SceneSlot.open` fills it."""
+        self.scenes.append(SceneSlot(self.context))
+        return self.scenes[-1]
+
+    def remove_scene(self, slot: SceneSlot) -> None:
+        """Closes a scene that was added."""
+        self.scenes.remove(slot)
+        slot.release()
+        self.picture.invalidate()
 
     def open(self, path: Path) -> None:
         """Begins to load a file, as one more of the list unless it is in it."""
@@ -77,18 +123,21 @@ class App:
             self.open_index((self.file_index + step) % len(self.files))
 
     def _take_loaded(self) -> None:
-        """What the loader has finished, or its error; the old scene stays until the new one is in video memory."""
-        path = self.loader.path
-        try:
-            loaded = self.loader.poll()
-            if loaded is not None:
-                self.renderer.load(loaded.file.scene)
-        except (KilofieldError, OSError, MemoryError) as error:
-            self.messages.error(str(error) or f"{path}: not enough memory")
-            self._forget_failed(path)
-            return
-        if loaded is not None:
-            self._show(loaded)
+        """What the loaders have finished, or their errors; an old scene stays until the new one is in video memory."""
+        for slot in list(self.scenes):
+            path, before = slot.loader.path, slot.loaded
+            try:
+                if not slot.take():
+                    continue
+            except KilofieldError as error:
+                self.messages.error(str(error))
+                if slot is self.scenes[0]:
+                    self._forget_failed(path)
+                continue
+            self.picture.forget()
+            if slot is self.scenes[0]:
+                self._show(before)
+            self._tell_dropped(slot)
 
     def _forget_failed(self, path: Path | None) -> None:
         shown = self.loaded.file.path if self.loaded else None
@@ -97,71 +146,115 @@ class App:
         if shown is None and self.files:
             self.loader.start(self.files[0])  # of several files given, the first that can be read
 
-    def _show(self, loaded: LoadedScene) -> None:
-        before = self.loaded
-        self.loaded = loaded
+    def _show(self, before: LoadedScene | None) -> None:
+        """The first scene has changed."""
+        loaded = self.loaded
+        assert loaded is not None
         self.file_index = self.files.index(loaded.file.path)
-        self.picture.forget()
         self.window.set_title(f"{loaded.file.path.name} - {TITLE}")
         self.navigator.aspect = self.aspect
         if before is not None and _same_place(before.extent, loaded.extent):
             self.navigator.set_extent(loaded.extent)
         else:
             self.navigator.go_home(loaded.extent)
-        if loaded.file.dropped:
-            self.messages.note(f"{loaded.file.dropped:,} Gaussians left out: they cannot be drawn", glfw.get_time())
+
+    def _tell_dropped(self, slot: SceneSlot) -> None:
+        if slot.loaded and slot.loaded.file.dropped:
+            self.note(f"{slot.loaded.file.dropped:,} Gaussians left out: they cannot be drawn")
 
     # How it is seen
 
     @property
-    def scene_sh_degree(self) -> int:
-        """Of the scene that is open."""
-        return self.loaded.file.scene.sh_degree if self.loaded else 0
-
-    @property
     def shown_sh_degree(self) -> int:
         """At most the scene's."""
-        wanted = self.look.sh_degree
-        return self.scene_sh_degree if wanted is None else min(wanted, self.scene_sh_degree)
-
-    @property
-    def video_memory(self) -> int:
-        """Bytes the scene takes on the device."""
-        return self.renderer.scene.bytes if self.loaded else 0
+        wanted, there = self.look.sh_degree, self.scenes[0].sh_degree
+        return there if wanted is None else min(wanted, there)
 
     def set_look(self, **changes: Any) -> None:
         """Changes fields of `look`."""
         self.look = replace(self.look, **changes)
+
+    def set_lens(self, **changes: Any) -> None:
+        """Changes fields of `lens`."""
+        self.lens = replace(self.lens, **changes)
 
     def set_vsync(self, wanted: bool) -> None:
         """Whether frames wait for the display."""
         self.switches.vsync = wanted
         self.window.set_vsync(wanted)
 
+    def set_painter(self, painter: Painter | None) -> None:
+        """What paints the picture: `painter(framebuffer, camera, settings)`; None for the first scene alone."""
+        self.painter = painter or self.paint_scene
+        self.picture.invalidate()
+
+    def paint_scene(self, target: moderngl.Framebuffer, camera: Camera, settings: RenderSettings) -> None:
+        """The first scene, over all of `target`."""
+        self.renderer.draw(camera, target, settings)
+
+    def camera(self) -> Camera:
+        """The camera of the picture: the navigator's, through `lens`."""
+        camera = self.navigator.camera()
+        height = 2 * self.navigator.orbit.distance * math.tan(0.5 * camera.fov_y)
+        near = camera.near if self.lens.near is None else self.lens.near
+        return replace(camera, near=near, projection=self.lens.projection, view_height=height)
+
     @property
     def view_size(self) -> tuple[int, int]:
         """Pixels of the scene's part of the window."""
-        width, height = self.window.size
         density = self.window.density
-        return max(1, round((width - panel_width(self)) * density)), max(1, round(height * density))
+        return max(1, round(self.view_rect.width * density)), max(1, round(self.view_rect.height * density))
 
     @property
     def aspect(self) -> float:
         """Width / height of the scene's part of the window."""
         return self.view_size[0] / self.view_size[1]
 
+    def on_screen(self, points: Points) -> tuple[Points, Points]:
+        """Screen coordinates [N, 2] and depths [N] of world points [N, 3]; NaN for what is behind the camera."""
+        return project_points(points, self.camera(), self.view_rect)
+
+    def pick(self, x: float, y: float) -> Points | None:
+        """[3] the point of the first scene under a position on screen, or None over empty space."""
+        if self.loaded is None:
+            return None
+        density = self.window.density
+        pixel = (x - self.view_rect.x) * density, (y - self.view_rect.y) * density
+        return pick(self.loaded.gaussians, self.camera(), pixel, *self.view_size)
+
     def take_screenshot(self) -> None:
         """Saves the scene as it is seen, without panels, in the working folder."""
         if self.loaded is None:
-            self.messages.note("Nothing to save: no scene is open", glfw.get_time())
+            self.note("Nothing to save: no scene is open")
             return
-        self.picture.draw(self.navigator.camera(), self.view_size, self.look)
+        self.picture.draw(self.painter, self.camera(), self.view_size, self.look)
         try:
             path = save_screenshot(self.picture.picture.read(), self.loaded.file.path, Path.cwd())
         except KilofieldError as error:
             self.messages.error(str(error))
         else:
-            self.messages.note(f"Saved {path}", glfw.get_time())
+            self.note(f"Saved {path}")
+
+    def note(self, text: str) -> None:
+        """Shows `text` for a few seconds."""
+        self.messages.note(text, glfw.get_time())
+
+    def tool(self, kind: type[AnyTool]) -> AnyTool:
+        """The tool of this class."""
+        return next(tool for tool in self.tools if isinstance(tool, kind))
+
+    def show_panel(self, title: str, shown: bool = True) -> None:
+        """Opens a panel and brings it to the front, or closes it."""
+        if shown:
+            self.shown_panels.add(title)
+            self.switches.panels = True
+            self._to_front = title
+        else:
+            self.shown_panels.discard(title)
+
+    def toggle_panel(self, title: str) -> None:
+        """Opens or closes a panel."""
+        self.show_panel(title, not (title in self.shown_panels and self.switches.panels))
 
     def quit(self) -> None:
         """Closes after this frame."""
@@ -169,9 +262,26 @@ class App:
 
     # What the user does: see `inputs.Listener`
 
+    def grabbed(self, x: float, y: float, button: int, modifiers: int) -> bool:
+        """Whether a tool takes the press."""
+        tools = reversed(self.tools) if self.loaded else ()
+        self._holder = next((tool for tool in tools if tool.on_press(self, x, y, button, modifiers)), None)
+        return self._holder is not None
+
+    def held_moved(self, x: float, y: float, dx: float, dy: float) -> None:
+        """The tool that took the press."""
+        if self._holder:
+            self._holder.on_drag(self, x, y, dx, dy)
+
+    def let_go(self, x: float, y: float) -> None:
+        """The end of that."""
+        holder, self._holder = self._holder, None
+        if holder:
+            holder.on_release(self, x, y)
+
     def dragged(self, kind: str, dx: float, dy: float) -> None:
         """Over the scene."""
-        self.navigator.drag(kind, dx, dy, self.window.size[1])
+        self.navigator.drag(kind, dx, dy, self.view_rect.height)
 
     def scrolled(self, notches: float) -> None:
         """Over the scene."""
@@ -181,11 +291,9 @@ class App:
         """Focuses on what is there."""
         if self.loaded is None:
             return
-        density = self.window.density
-        pixel = (x - panel_width(self)) * density, y * density
-        point = pick(self.loaded.gaussians, self.navigator.camera(), pixel, *self.view_size)
+        point = self.pick(x, y)
         if point is None:
-            self.messages.note("Nothing to focus on there", glfw.get_time())
+            self.note("Nothing to focus on there")
         else:
             self.navigator.focus(point)
 
@@ -219,15 +327,16 @@ class App:
         now = glfw.get_time()
         seconds, self._then = now - self._then, now
         self._take_loaded()
-        self.navigator.aspect = self.aspect
-        held = [] if self.gui.takes_keys else self.inputs.held()
-        moving = self.navigator.step(held, min(seconds, LONGEST_STEP), self.inputs.fast, self.inputs.slow)
+        self.gui.begin(seconds)
+        if self.switches.panels:
+            draw_menus(self)
+        self.view_rect = self.docking.update(self.window.scale, not self.switches.panels)
+        moving = self._step(min(seconds, LONGEST_STEP))
         if self.loaded is not None and not self.window.hidden:
-            moving |= self.picture.update(
-                self.navigator.camera(), self.view_size, self.look, now, self.switches.every_frame
-            )
-        self._draw(now, seconds)
-        busy = moving or self.inputs.fresh or self.loader.path is not None
+            every = self.switches.every_frame
+            moving |= self.picture.update(self.painter, self.camera(), self.view_size, self.look, now, every)
+        self._draw(now)
+        busy = moving or self.inputs.fresh or any(slot.loader.path for slot in self.scenes)
         self._settling = SETTLE_FRAMES if busy else self._settling - 1
         self.inputs.fresh = False
 
@@ -241,28 +350,67 @@ class App:
         else:
             glfw.wait_events_timeout(IDLE_SECONDS)
 
-    def _draw(self, now: float, seconds: float) -> None:
-        self.picture.picture.show_on(self.look.background if self.loaded else EMPTY)
-        self.gui.begin(seconds)
+    def _step(self, seconds: float) -> bool:
+        """Moves the camera and lets tools go on; True while something moves."""
+        self.navigator.aspect = self.aspect
+        held = [] if self.gui.takes_keys else self.inputs.held()
+        moving = self.navigator.step(held, seconds, self.inputs.fast, self.inputs.slow)
+        for tool in self.tools:
+            moving |= tool.step(self, seconds)
+        return moving
+
+    def _draw(self, now: float) -> None:
         if self.loaded is not None and self.picture.picture.size != (0, 0):
-            left, (width, height) = panel_width(self), self.window.size
-            imgui.get_background_draw_list().add_image(
-                texture_reference(self.picture.picture.texture),
-                ImVec2(left, 0),
-                ImVec2(width, height),
-                ImVec2(0, 1),  # the texture's first row is the bottom
-                ImVec2(1, 0),
-            )
-        draw_panel(self)
+            self._draw_scene()
+        if self.switches.panels:
+            self._draw_panels()
         draw_overlays(self, now)
+        self.picture.picture.show_on(self.look.background if self.loaded else EMPTY)
         self.gui.end()
+        if self.gui.layout_changed:
+            self._save_layout()
+
+    def _draw_scene(self) -> None:
+        """The picture, and over it what tools draw."""
+        pen, rect = imgui.get_background_draw_list(), self.view_rect
+        corner, opposite = ImVec2(rect.x, rect.y), ImVec2(rect.right, rect.bottom)
+        texture = texture_reference(self.picture.picture.texture)
+        pen.add_image(texture, corner, opposite, ImVec2(0, 1), ImVec2(1, 0))  # its first row is the bottom
+        pen.push_clip_rect(corner, opposite, True)
+        for tool in self.tools:
+            tool.draw(self, pen)
+        pen.pop_clip_rect()
+
+    def _draw_panels(self) -> None:
+        for panel in PANELS:
+            if panel.title not in self.shown_panels:
+                continue
+            if panel.title == self._to_front:
+                imgui.set_next_window_focus()
+                self._to_front = None
+            seen, stays = imgui.begin(panel.title, True)
+            if seen:
+                panel.draw(self)
+            imgui.end()
+            if not stays:
+                self.show_panel(panel.title, False)
+
+    def _save_layout(self) -> None:
+        try:
+            write_layout(self.gui.layout())
+        except KilofieldError as error:
+            self.note(f"The layout is not kept: {error}")
 
     def close(self) -> None:
         """Frees everything and closes the window."""
+        for tool in self.tools:
+            tool.close()
+        self._save_layout()
         self.gui.close()
         self.picture.release()
-        self.renderer.release()
-        self.renderer.context.release()
+        for slot in self.scenes:
+            slot.release()
+        self.context.release()
         self.window.close()
 
 

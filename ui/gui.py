@@ -50,7 +50,9 @@ class Gui:
         self._window = window
         self._context = imgui.create_context()
         self._io = imgui.get_io()
-        self._io.set_ini_filename("")  # nothing is remembered in the working folder
+        self._io.set_ini_filename("")  # nothing is remembered in the working folder: see `layout`
+        self._io.config_flags |= imgui.ConfigFlags_.docking_enable
+        self._io.config_windows_move_from_title_bar_only = True
         apply_theme(window.scale, window.density)
         imgui.backends.opengl3_init(GLSL_VERSION)
 
@@ -78,6 +80,16 @@ class Gui:
         """Draws the frame over what the window shows."""
         imgui.render()
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+
+    @property
+    def layout_changed(self) -> bool:
+        """Where the panels are has changed since `layout` was called; imgui waits some seconds before it says so."""
+        return self._io.want_save_ini_settings
+
+    def layout(self) -> str:
+        """Where the panels are, in imgui's own format."""
+        self._io.want_save_ini_settings = False
+        return imgui.save_ini_settings_to_memory()
 
     def mouse_moved(self, x: float, y: float) -> None:
         """The cursor is at x, y."""

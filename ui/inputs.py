@@ -41,6 +41,16 @@ _DRAGS = {
 class Listener(Protocol):
     """What happens to the scene."""
 
+    def grabbed(self, x: float, y: float, button: int, modifiers: int) -> bool:
+        """A button goes down over the scene; True if something there takes it, and the drag and release after it."""
+        ...
+
+    def held_moved(self, x: float, y: float, dx: float, dy: float) -> None:
+        """The cursor came to x, y while what was grabbed is held."""
+
+    def let_go(self, x: float, y: float) -> None:
+        """What was grabbed is let go."""
+
     def dragged(self, kind: str, dx: float, dy: float) -> None:
         """By dx, dy screen coordinates; `kind` is "turn" or "pan"."""
 
@@ -68,6 +78,7 @@ class Inputs:
         self._gui, self._listener = gui, listener
         self._down: set[int] = set()
         self._drag: str | None = None
+        self._grabbed = False
         self._cursor = (0.0, 0.0)
         self._last_click = (-1.0, 0.0, 0.0)  # when and where
         glfw.set_key_callback(handle, self.on_key)
@@ -99,7 +110,12 @@ class Inputs:
     @property
     def dragging(self) -> bool:
         """A drag over the scene is under way."""
-        return self._drag is not None
+        return self._drag is not None or self._grabbed
+
+    @property
+    def cursor(self) -> tuple[float, float]:
+        """Where the cursor is, in screen coordinates."""
+        return self._cursor
 
     def on_key(self, handle: Any, key: int, scancode: int, action: int, modifiers: int) -> None:
         """glfw's event of this name, as are all below."""
@@ -124,7 +140,9 @@ class Inputs:
         dx, dy = x - self._cursor[0], y - self._cursor[1]
         self._cursor = (x, y)
         self._gui.mouse_moved(x, y)
-        if self._drag:
+        if self._grabbed:
+            self._listener.held_moved(x, y, dx, dy)
+        elif self._drag:
             self._listener.dragged(self._drag, dx, dy)
 
     def on_enter(self, handle: Any, entered: int) -> None:
@@ -139,8 +157,12 @@ class Inputs:
         down = action == glfw.PRESS
         self._gui.mouse_button(button, down)
         if not down:
-            self._drag = None
-        elif not self._gui.takes_mouse:
+            self._end_drag()
+        elif self._gui.takes_mouse or self._grabbed:
+            return
+        elif self._listener.grabbed(*self._cursor, button, modifiers):
+            self._grabbed, self._drag = True, None
+        else:
             self._drag = _DRAGS.get(button)
             if button == glfw.MOUSE_BUTTON_LEFT and self._is_double():
                 self._drag = None  # a hand that trembles must not undo what a double click does
@@ -163,11 +185,17 @@ class Inputs:
         self.fresh = True
         if not focused:
             self._down.clear()
-            self._drag = None
+            self._end_drag()
 
     def on_refresh(self, handle: Any) -> None:
         """The window was uncovered or resized."""
         self.fresh = True
+
+    def _end_drag(self) -> None:
+        self._drag = None
+        if self._grabbed:
+            self._grabbed = False
+            self._listener.let_go(*self._cursor)
 
     def _is_double(self) -> bool:
         """Whether the click that happens now ends a double click."""

@@ -12,7 +12,7 @@ from scenes.sizes import readable_bytes
 from ui.actions import ACTIONS, key_name
 from ui.inputs import HELD_KEYS
 from ui.messages import Message
-from ui.panel import panel_width, quiet
+from ui.panels.widgets import quiet
 from ui.theme import ACCENT, ERROR, TEXT
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ SWEEP_SECONDS = 1.6  # of the bar that says that something goes on
 
 _BOX = (
     imgui.WindowFlags_.no_decoration
+    | imgui.WindowFlags_.no_docking
     | imgui.WindowFlags_.always_auto_resize
     | imgui.WindowFlags_.no_saved_settings
     | imgui.WindowFlags_.no_focus_on_appearing
@@ -42,7 +43,7 @@ MOUSE = (
 
 def draw_overlays(app: App, now: float) -> None:
     """One frame of what there is."""
-    bottom = app.window.size[1] - EDGE * app.window.scale
+    bottom = app.view_rect.bottom - EDGE * app.window.scale
     for message in app.messages.shown(now):
         bottom -= _message(app, message, bottom) + 0.5 * EDGE * app.window.scale
     if app.loader.path is not None:
@@ -53,21 +54,15 @@ def draw_overlays(app: App, now: float) -> None:
         _help(app)
 
 
-def _middle(app: App) -> tuple[float, float]:
-    """Of the scene's part of the window."""
-    left, (width, height) = panel_width(app), app.window.size
-    return left + 0.5 * (width - left), 0.5 * height
-
-
 def _box_width(app: App) -> float:
-    room = app.window.size[0] - panel_width(app) - 2 * EDGE * app.window.scale
+    room = app.view_rect.width - 2 * EDGE * app.window.scale
     return max(min(BOX_WIDTH * app.window.scale, room), 80.0)
 
 
 def _message(app: App, message: Message, bottom: float) -> float:
     """Draws one with its lower edge at `bottom`; its height."""
     width = _box_width(app)
-    imgui.set_next_window_pos(ImVec2(_middle(app)[0], bottom), imgui.Cond_.always, ImVec2(0.5, 1.0))
+    imgui.set_next_window_pos(ImVec2(app.view_rect.middle[0], bottom), imgui.Cond_.always, ImVec2(0.5, 1.0))
     imgui.set_next_window_size(ImVec2(width, 0))
     imgui.begin("error" if message.error else "note", None, _BOX)
     imgui.push_style_color(imgui.Col_.text, ImVec4(*(ERROR if message.error else TEXT), 1.0))
@@ -83,7 +78,8 @@ def _message(app: App, message: Message, bottom: float) -> float:
 def _loading(app: App) -> None:
     assert app.loader.path is not None
     stage, seconds = app.loader.status()
-    imgui.set_next_window_pos(ImVec2(_middle(app)[0], 0.3 * app.window.size[1]), imgui.Cond_.always, ImVec2(0.5, 0.5))
+    rect = app.view_rect
+    imgui.set_next_window_pos(ImVec2(rect.middle[0], rect.y + 0.3 * rect.height), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.set_next_window_size(ImVec2(_box_width(app), 0))
     imgui.begin("loading", None, _BOX)
     imgui.text_wrapped(f"Opening {app.loader.path.name}".replace("%", "%%"))
@@ -117,26 +113,26 @@ def _colour(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:
 
 
 def _empty(app: App) -> None:
-    imgui.set_next_window_pos(ImVec2(*_middle(app)), imgui.Cond_.always, ImVec2(0.5, 0.5))
+    imgui.set_next_window_pos(ImVec2(*app.view_rect.middle), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.begin("empty", None, _BOX)
     imgui.text("Drop a scene here: .ply, .compressed.ply or .kilo")
     imgui.end()
 
 
 def _help(app: App) -> None:
-    imgui.set_next_window_pos(ImVec2(*_middle(app)), imgui.Cond_.always, ImVec2(0.5, 0.5))
-    room = ImVec2(app.window.size[0] - panel_width(app), app.window.size[1])
+    imgui.set_next_window_pos(ImVec2(*app.view_rect.middle), imgui.Cond_.always, ImVec2(0.5, 0.5))
+    room = ImVec2(*app.window.size)
     imgui.set_next_window_size_constraints(ImVec2(0, 0), ImVec2(room.x, room.y))
     imgui.begin("help", None, _BOX & ~imgui.WindowFlags_.no_scrollbar)
     imgui.begin_group()
     _rows("Mouse", MOUSE)
     _rows("Keys held", _held_rows())
-    _rows("Display", _action_rows("Display"))
+    _rows("File", _action_rows("File"))
     imgui.end_group()
     imgui.same_line(0, 2.5 * imgui.get_text_line_height())
     imgui.begin_group()
     _rows("Camera", _action_rows("Camera"))
-    _rows("Window", _action_rows("Window"))
+    _rows("View", _action_rows("View"))
     imgui.end_group()
     imgui.end()
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderer.context import is_software
-from renderer.gaussian_renderer import GaussianRenderer
 from renderer.settings import RenderSettings
 from renderer.window import WindowPicture
 from scenes.cameras import Camera
 from ui.resolution import MovingScale
+from ui.scene_slot import SceneSlot
+
+if TYPE_CHECKING:
+    import moderngl
+
+Painter = Callable[["moderngl.Framebuffer", Camera, RenderSettings], None]
 
 REST_SECONDS = 0.25  # without a change before the picture is drawn whole
 HISTORY = 120  # frame times kept
@@ -23,34 +30,42 @@ HISTORY = 120  # frame times kept
 class _Drawn:
     """What is in the picture now."""
 
-    pose: NDArray[np.float64]
-    fov_y: float
+    camera: Camera
     size: tuple[int, int]
     look: RenderSettings
     scale: float
 
     def shows(self, camera: Camera, size: tuple[int, int], look: RenderSettings) -> bool:
         """Whether this is what is wanted, at whatever scale."""
-        same = self.size == size and self.look == look and self.fov_y == camera.fov_y
-        return same and np.array_equal(self.pose, camera.camera_from_world)
+        return self.size == size and self.look == look and same_camera(self.camera, camera)
+
+
+def same_camera(a: Camera, b: Camera) -> bool:
+    """Whether two cameras see the same."""
+    plain = replace(a, camera_from_world=b.camera_from_world) == b  # the same object: arrays have no truth of their own
+    return plain and np.array_equal(a.camera_from_world, b.camera_from_world)
 
 
 class ScenePicture:
-    """Draws with `renderer` into a texture; `frames_ms` holds what the latest frames took."""
+    """Paints into a texture; `frames_ms` holds what the latest frames took."""
 
-    def __init__(self, renderer: GaussianRenderer) -> None:
-        self.renderer = renderer
-        renderer.times.synchronised = True  # stage times are what the device took, not what it was told
-        self.picture = WindowPicture(renderer.context)
-        self.moving = MovingScale(0.5 if is_software(renderer.context) else 1.0)
+    def __init__(self, context: moderngl.Context, scenes: Sequence[SceneSlot]) -> None:
+        """`scenes` are those a painter may draw; their stage times say how to keep a moving picture fluent."""
+        self._scenes = scenes
+        self.picture = WindowPicture(context)
+        self.moving = MovingScale(0.5 if is_software(context) else 1.0)
         self.frames_ms: deque[float] = deque(maxlen=HISTORY)
         self._drawn: _Drawn | None = None
         self._changed = -REST_SECONDS
 
     def forget(self) -> None:
-        """Another scene: what is drawn is out of date."""
-        self._drawn = None
+        """Another scene: what is drawn is out of date, and so are the times."""
+        self.invalidate()
         self.frames_ms.clear()
+
+    def invalidate(self) -> None:
+        """What is drawn is out of date, for a reason that camera, size and settings do not tell."""
+        self._drawn = None
 
     @property
     def whole(self) -> bool:
@@ -58,7 +73,13 @@ class ScenePicture:
         return self._drawn is not None and self._drawn.scale == 1.0
 
     def update(
-        self, camera: Camera, size: tuple[int, int], look: RenderSettings, now: float, always: bool = False
+        self,
+        painter: Painter,
+        camera: Camera,
+        size: tuple[int, int],
+        look: RenderSettings,
+        now: float,
+        always: bool = False,
     ) -> bool:
         """Brings the picture up to date, `size` in pixels, `now` in seconds; True if it may change again by itself."""
         fresh = self._drawn is not None and self._drawn.shows(camera, size, look)
@@ -68,22 +89,24 @@ class ScenePicture:
         scale = 1.0 if always or resting else self.moving.value
         stale = not fresh or self._drawn is None or (resting and self._drawn.scale < scale)
         if stale or always:
-            self.draw(camera, size, look, scale)
+            self.draw(painter, camera, size, look, scale)
         return always or not self.whole
 
-    def draw(self, camera: Camera, size: tuple[int, int], look: RenderSettings, scale: float = 1.0) -> None:
+    def draw(
+        self, painter: Painter, camera: Camera, size: tuple[int, int], look: RenderSettings, scale: float = 1.0
+    ) -> None:
         """Draws at `scale` times the size, and learns from how long it took."""
         width, height = (max(1, round(side * scale)) for side in size)
-        renderer = self.renderer
-        self.picture.draw(
-            width,
-            height,
-            lambda target: renderer.draw(camera, target, look),
-        )
-        self._drawn = _Drawn(camera.camera_from_world, camera.fov_y, size, look, scale)
-        self.frames_ms.append(renderer.facts.wall_ms["total"])
-        self.moving.measured(scale, renderer.facts.wall_ms)
+        before = [slot.renderer.facts for slot in self._scenes]
+        start = perf_counter()
+        self.picture.draw(width, height, lambda target: painter(target, camera, look))
+        total = 1e3 * (perf_counter() - start)
+        drawn = [slot for slot, facts in zip(self._scenes, before, strict=True) if slot.renderer.facts is not facts]
+        blend = sum(slot.renderer.facts.wall_ms.get("blend", 0.0) for slot in drawn)
+        self._drawn = _Drawn(camera, size, look, scale)
+        self.frames_ms.append(total)
+        self.moving.measured(scale, {"blend": blend, "total": total})
 
     def release(self) -> None:
-        """Frees everything but the renderer."""
+        """Frees everything but the scenes."""
         self.picture.release()

@@ -1,0 +1,43 @@
+"""The panel that says what is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgui_bundle import imgui
+
+from ui.actions import key_of
+from ui.facts import scene_facts
+from ui.panels.panel import Panel
+from ui.panels.widgets import gap, quiet, rows, shortened, tip
+
+if TYPE_CHECKING:
+    from ui.app import App
+
+
+def draw(app: App) -> None:
+    """One frame of it."""
+    if app.loaded is None:
+        imgui.text("No scene")
+        quiet("Drop a .ply, .compressed.ply or .kilo on the window.")
+        return
+    if len(app.files) > 1:
+        _file_choice(app)
+    else:
+        imgui.text(shortened(app.loaded.file.path.name))
+        tip(str(app.loaded.file.path))
+    gap()
+    rows(scene_facts(app.loaded.file, app.scenes[0].video_memory))
+    gap()
+    quiet(f"{key_of('all keys (also ?)')}  all keys      {key_of('panels')}  hide the panels")
+
+
+def _file_choice(app: App) -> None:
+    imgui.set_next_item_width(-1)
+    changed, index = imgui.combo("##file", app.file_index, [file.name for file in app.files])
+    tip(f"{key_of('previous file')} and {key_of('next file')}")
+    if changed:
+        app.open_index(index)
+
+
+PANEL = Panel("Scene", draw, "left", shown=True)

@@ -1,0 +1,7 @@
+"""All tools, in the order they are drawn; the last of them is offered a press first."""
+
+from __future__ import annotations
+
+from ui.tool import Tool
+
+TOOLS: tuple[type[Tool], ...] = ()
