@@ -222,6 +222,25 @@ def test_orthographic_is_a_pinhole_from_far_away() -> None:
     assert pictures[0].std() > 0.1
 
 
+def test_a_part_is_cut_out_of_the_whole() -> None:
+    """Also where the whole's frustum bounds the Jacobian: the inner camera has Gaussians right beside it."""
+    gaussians, camera = random_gaussians(150, 12), cameras()[1]
+    whole = render_reference(gaussians, camera, 64, 48)
+    _, fy, cx, cy = camera.intrinsics(64, 48)
+    low, high = camera.slopes(64, 48)
+    left, top, width, height = 30, 5, 20, 16
+    part = replace(
+        camera,
+        fov_y=float(2 * np.arctan(height / 2 / fy)),
+        centre=((cx - left) / width, (cy - top) / height),
+        frustum=(*low.tolist(), *high.tolist()),
+    )
+    window = whole[top : top + height, left : left + width]
+    np.testing.assert_allclose(render_reference(gaussians, part, width, height), window, atol=1e-9)
+    alone = render_reference(gaussians, replace(part, frustum=None), width, height)
+    assert np.abs(alone - window).max() > 0.01
+
+
 @pytest.mark.parametrize("projection", PROJECTIONS)
 def test_near_is_the_depth_of_that_kind(projection: str) -> None:
     camera = replace(FORWARD, projection=projection, near=0.5)
