@@ -5,6 +5,8 @@ from __future__ import annotations
 import moderngl
 import numpy as np
 
+from renderer.layouts import VIEW_NUMBERS
+from renderer.settings import RenderSettings
 from renderer.shader_library import compile_program, set_uniforms
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
@@ -17,6 +19,23 @@ def check_size(context: moderngl.Context, width: int, height: int) -> None:
         raise KilofieldError(f"resolution: expected 1 to {limit} pixels each way, found {width}x{height}")
 
 
+def composed(rgba: Floats, settings: RenderSettings) -> Floats:
+    """[H, W, 3] what the view of `settings` shows of an accumulated picture [H, W, 4].
+
+    The twin is `shaders/screen_composite.frag`.
+    """
+    colour, grey, alpha = rgba[..., :3], rgba[..., :1], rgba[..., 3:]
+    background = np.asarray(settings.background, np.float32)
+    if settings.view == "alpha":
+        return np.repeat(alpha, 3, axis=2)
+    if settings.view == "overdraw":
+        return np.clip(np.repeat(grey, 3, axis=2) / np.float32(settings.overdraw_range), 0, 1).astype(np.float32)
+    if settings.view == "depth":
+        grey = np.divide(grey, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+        return np.where(alpha > 0, np.clip(grey, 0, 1), background).astype(np.float32)
+    return (colour + (1 - alpha) * background).astype(np.float32)
+
+
 class Accumulation:
     """An RGBA float picture of which row 0 is the top."""
 
@@ -27,14 +46,19 @@ class Accumulation:
         self.size = (0, 0)
 
     def begin(self, width: int, height: int) -> None:
-        """Clears the target, remade when the size has changed, and sets blending for front to back."""
+        """Makes the target `width` x `height`, whatever is in it; for those who write every pixel."""
         check_size(self._context, width, height)
         if self.size != (width, height):
             self._allocate(width, height)
+
+    def begin_blending(self, width: int, height: int, additive: bool = False) -> None:
+        """Clears the target and sets blending for drawing front to back, or for adding up."""
+        self.begin(width, height)
         self.framebuffer.use()
         self.framebuffer.clear()
         self._context.enable_only(moderngl.BLEND)
-        self._context.blend_func = moderngl.ONE_MINUS_DST_ALPHA, moderngl.ONE
+        front_to_back = moderngl.ONE_MINUS_DST_ALPHA, moderngl.ONE
+        self._context.blend_func = (moderngl.ONE, moderngl.ONE) if additive else front_to_back
         self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
 
     def read(self) -> Floats:
@@ -42,12 +66,18 @@ class Accumulation:
         width, height = self.size
         return np.frombuffer(self.colour.read(), np.float32).reshape(height, width, 4).copy()
 
-    def composite(self, target: moderngl.Framebuffer, background: tuple[float, float, float]) -> None:
-        """Draws the picture over `background` into the viewport of `target`."""
+    def composite(self, target: moderngl.Framebuffer, settings: RenderSettings) -> None:
+        """Draws what the view of `settings` shows into the viewport of `target`."""
         target.use()
         self._context.enable_only(moderngl.NOTHING)
         self.colour.use(0)
-        set_uniforms(self._composite, background=background, origin=target.viewport[:2])
+        set_uniforms(
+            self._composite,
+            background=settings.background,
+            view=VIEW_NUMBERS[f"VIEW_{settings.view.upper()}"],
+            brightness=1 / settings.overdraw_range,
+            origin=target.viewport[:2],
+        )
         self._composite_array.render(moderngl.TRIANGLES, vertices=3)
 
     def _allocate(self, width: int, height: int) -> None:

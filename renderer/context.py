@@ -8,28 +8,35 @@ import moderngl
 
 from scenes.errors import KilofieldError
 
-REQUIRED_VERSION = 430  # compute shaders and storage buffers
+COMPUTE_VERSION = 430  # compute shaders and storage buffers
+REQUIRED_VERSION = 410  # all a Mac has
 MESA_PACKAGES = "libegl1 libgl1-mesa-dri libglx-mesa0 libgl1"  # Debian and Ubuntu
 WAYS: tuple[dict[str, Any], ...] = ({"backend": "egl"}, {})  # {}: GLX, WGL or CGL
 SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
 
 
 def create_context() -> moderngl.Context:
-    """A headless OpenGL 4.3 context through EGL, or on the platform's own way where there is no EGL.
+    """A headless OpenGL context through EGL, or on the platform's own way where there is no EGL; 4.1 at least.
 
     Raises `KilofieldError` that says what to install when there is no OpenGL, or one that is too old.
     """
     failures = []
-    for settings in WAYS:
-        try:
-            return moderngl.create_context(REQUIRED_VERSION, True, **settings)
-        # glcontext and moderngl raise plain Exception for a missing library, driver, display or version
-        except Exception as error:
-            failures.append(str(error).strip().splitlines()[0] if str(error) else type(error).__name__)
+    for version in (COMPUTE_VERSION, REQUIRED_VERSION):
+        for settings in WAYS:
+            try:
+                return moderngl.create_context(version, True, **settings)
+            # glcontext and moderngl raise plain Exception for a missing library, driver, display or version
+            except Exception as error:
+                failures.append(str(error).strip().splitlines()[0] if str(error) else type(error).__name__)
     raise KilofieldError(
-        f"OpenGL: expected version 4.3 without a window, found none ({'; '.join(dict.fromkeys(failures))}); "
+        f"OpenGL: expected version 4.1 without a window, found none ({'; '.join(dict.fromkeys(failures))}); "
         f"on Debian or Ubuntu: apt-get install {MESA_PACKAGES}"
     )
+
+
+def has_compute(context: moderngl.Context) -> bool:
+    """True where there are compute shaders and storage buffers."""
+    return context.version_code >= COMPUTE_VERSION
 
 
 def is_software(context: moderngl.Context) -> bool:

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from renderer.bank_glsl import bank_defines, bank_glsl, bank_uniforms, loop_iterations
 from renderer.gpu_gaussians import GpuGaussians
 from renderer.layouts import BINDINGS, DECODE_JOB, GEOMETRY, GROUP
+from renderer.packed_geometry import harmonic_words, unpack_log_scales
 from renderer.shader_library import compile_compute, set_uniforms
 from scenes.bank import BankShape
 from scenes.errors import KilofieldError
+from scenes.gaussians import sh_count
 from scenes.neural_gaussians import NeuralGaussians
 
 JOB_ROUNDS = 8  # Gaussians each thread decodes with the weights its workgroup has read
@@ -65,19 +67,20 @@ def decode(context: moderngl.Context, scene: NeuralGaussians) -> GpuGaussians:
     gpu = GpuGaussians(context, scene.positions, scene.sh_degree, scene.antialiased)
     if not len(scene):
         return gpu
-    geometry = np.full(len(scene), np.nan, GEOMETRY.dtype)
-    geometry["position_opacity"][:, :3] = scene.positions
+    geometry = np.zeros(len(scene), GEOMETRY.dtype)
+    geometry["position_cluster"][:, :3] = np.ascontiguousarray(scene.positions, np.float32).view(np.uint32)
     gpu.geometry.write(geometry)
     shader = decode_shader(context, scene.bank.shape)
     buffers = _bind_inputs(context, scene)
     transform = np.stack([scene.output_offset, scene.output_scale], axis=1)  # [D, 2]
-    set_uniforms(shader, output_transform=[tuple(pair) for pair in transform.tolist()])
+    words = harmonic_words(sh_count(scene.sh_degree))
+    set_uniforms(shader, output_transform=[tuple(pair) for pair in transform.tolist()], harmonic_words=words)
     for first, count in gpu.chunks():
         jobs = decode_jobs(scene.counts, first, first + count, job_size(scene.bank.shape))
         _run_jobs(context, shader, jobs, first)
     context.memory_barrier(moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.BUFFER_UPDATE_BARRIER_BIT)
     decoded = np.frombuffer(gpu.geometry.read(), GEOMETRY.dtype, len(scene))
-    gpu.set_log_scales(decoded["log_scale"][:, :3])
+    gpu.set_log_scales(unpack_log_scales(decoded))
     for thing in (*buffers, shader):
         thing.release()
     return gpu

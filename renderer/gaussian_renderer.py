@@ -1,7 +1,7 @@
 """Renders scenes of Gaussians, plain or neural, exactly as the original 3DGS does; see `renderer/__init__.py`.
 
 The picture agrees with the original's within 1/255 on all but a few pixels: 3DGS drops the Gaussian that would take the
-transmittance under 1e-4, here it is the last one blended.
+transmittance under 1e-4, on the quads path it is the last one blended.
 """
 
 from __future__ import annotations
@@ -9,15 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import moderngl
-import numpy as np
-from numpy.typing import NDArray
 
-from renderer.accumulation import Accumulation, check_size
-from renderer.decode import decode
-from renderer.depth_order import depth_order
-from renderer.gpu_gaussians import GpuGaussians
-from renderer.projection import Projection
-from renderer.quads import Quads
+from renderer.accumulation import Accumulation, check_size, composed
+from renderer.context import has_compute, is_software
+from renderer.frame_paths import ComputePaths, FeedbackPath, Scene
+from renderer.pipeline_trial import PipelineTrial
 from renderer.settings import RenderSettings
 from renderer.stage_times import StageTimes
 from scenes.cameras import Camera
@@ -26,108 +22,133 @@ from scenes.gaussians import Floats, Gaussians
 from scenes.neural_gaussians import NeuralGaussians
 
 DEFAULT = RenderSettings()
+PIPELINES = ("auto", "tiles", "quads")
+RESIDENCIES = ("decoded", "resident")
+SORTS = ("auto", "gpu", "cpu")
+
+# Pixels all footprints of a frame may cover together. What is beyond is left out, the farthest first: on a slow GPU
+# this much takes about as long as a driver waits before it gives a program up (2 s on Windows).
+OVERDRAW_BUDGET = 2.0e10
+SOFTWARE_BUDGET = 4.0e9  # about two minutes of llvmpipe on two cores
 
 
 @dataclass
 class FrameFacts:
-    """About the latest frame."""
+    """About the latest frame; of counts and times that only the GPU knows, about one two frames back."""
 
     gaussians: int = 0  # in the scene
     candidates: int = 0  # sorted and drawn: in front of the camera and perhaps inside the picture
-    wall_ms: dict[str, float] = field(default_factory=dict)  # by stage: project, sort, blend, and total
+    capped: int = 0  # of them, left out because the frame would have cost more than its budget
+    pipeline: str = ""  # "tiles" or "quads"
+    residency: str = ""  # "decoded" or "resident"
+    wall_ms: dict[str, float] = field(default_factory=dict)  # by stage, and "total": see StageTimes
 
 
 class GaussianRenderer:
     """Renders one scene at a time into float pictures or into a window's framebuffer.
 
-    `times.synchronised` makes the stage times true walls, at the price of waiting.
+    `pipeline` "auto" measures tiles and quads on the first frames of a scene and keeps the faster; a software
+    rasteriser gets quads. `residency` "resident" keeps a neural scene compressed in video memory and decodes what is
+    visible every frame. `sort` "auto" sorts on the GPU if there is one, else with numpy. Without compute shaders
+    (OpenGL 4.1) it is quads, decoded, numpy, whatever was asked for. `overdraw_budget` is in pixels a frame.
+    `times.synchronised` makes stage times those of the frame just drawn, at the price of waiting.
     """
 
-    def __init__(self, context: moderngl.Context) -> None:
+    def __init__(
+        self, context: moderngl.Context, pipeline: str = "auto", residency: str = "decoded", sort: str = "auto"
+    ) -> None:
+        for name, value, known in (
+            ("pipeline", pipeline, PIPELINES),
+            ("residency", residency, RESIDENCIES),
+            ("sort", sort, SORTS),
+        ):
+            if value not in known:
+                raise KilofieldError(f"{name}: expected one of {', '.join(known)}, found {value!r}")
         self.context = context
+        self.pipeline = pipeline
+        self.residency = residency
         self.times = StageTimes(context)
         self.facts = FrameFacts()
-        self._projection = Projection(context)
-        self._quads = Quads(context)
+        self.overdraw_budget = SOFTWARE_BUDGET if is_software(context) else OVERDRAW_BUDGET
         self._target = Accumulation(context)
-        self._gaussians: GpuGaussians | None = None
+        self._paths = ComputePaths(context, sort) if has_compute(context) else FeedbackPath(context)
+        self._trial = PipelineTrial(context)
+        self._scene: Scene | None = None
 
     def load(self, scene: Gaussians | NeuralGaussians) -> None:
-        """Puts a scene into video memory, in place of the one before; a neural one is decoded there once.
+        """Puts a scene into video memory, in place of the one before; a neural one is decoded there once, or kept as it
+        is where `residency` says so.
 
         Raises `KilofieldError` when it has more Gaussians than the device can bind, or does not fit.
         """
-        gaussians = self._upload(scene)
-        if self._gaussians is not None:
-            self._gaussians.release()
-        self._gaussians = gaussians
-        self._projection.reserve(len(gaussians))
-
-    def _upload(self, scene: Gaussians | NeuralGaussians) -> GpuGaussians:
-        if isinstance(scene, NeuralGaussians):
-            return decode(self.context, scene)
-        return GpuGaussians.upload(self.context, scene)
+        loaded = self._paths.load(scene, self.residency)
+        if self._scene is not None:
+            self._scene.release()
+        self._scene = loaded
+        self._trial.restart()
 
     @property
-    def scene(self) -> GpuGaussians:
+    def scene(self) -> Scene:
         """The scene in video memory. Raises `KilofieldError` before `load`."""
-        if self._gaussians is None:
+        if self._scene is None:
             raise KilofieldError("renderer: expected a loaded scene, found none")
-        return self._gaussians
+        return self._scene
 
-    def render(
-        self,
-        camera: Camera,
-        width: int,
-        height: int,
-        settings: RenderSettings = DEFAULT,
-    ) -> Floats:
-        """[H, W, 3] the picture over the settings' background."""
-        rgba = self.render_rgba(camera, width, height, settings)
-        return (rgba[..., :3] + (1 - rgba[..., 3:]) * np.asarray(settings.background, np.float32)).astype(np.float32)
+    @property
+    def working_bytes(self) -> int:
+        """Video memory that frames take beside the scene's own: records, sort, tiles."""
+        return self._paths.bytes
+
+    def render(self, camera: Camera, width: int, height: int, settings: RenderSettings = DEFAULT) -> Floats:
+        """[H, W, 3] the picture of the settings' view, over their background; colours are not clipped at 1."""
+        return composed(self.render_rgba(camera, width, height, settings), settings)
 
     def render_rgba(self, camera: Camera, width: int, height: int, settings: RenderSettings = DEFAULT) -> Floats:
-        """[H, W, 4] premultiplied colour and alpha."""
+        """[H, W, 4] premultiplied colour and alpha; of the depth view the depths from 0 (black) to 1 (white) in place
+        of the colour, of the overdraw view counts."""
         self._accumulate(camera, width, height, settings)
-        return self._target.read()
+        while self._paths.grow():  # more tile instances than there was room for
+            self._accumulate(camera, width, height, settings)
+        picture = self._target.read()
+        self._note_facts(finished=True)
+        return picture
 
-    def draw(
-        self,
-        camera: Camera,
-        framebuffer: moderngl.Framebuffer,
-        settings: RenderSettings = DEFAULT,
-    ) -> None:
+    def draw(self, camera: Camera, framebuffer: moderngl.Framebuffer, settings: RenderSettings = DEFAULT) -> None:
         """Draws into the viewport of `framebuffer`, upright, and leaves it bound; nothing is read back."""
         width, height = framebuffer.viewport[2:]
+        self._paths.grow(wait=False)
         self._accumulate(camera, width, height, settings)
-        self._target.composite(framebuffer, settings.background)
+        self._target.composite(framebuffer, settings)
+        self._note_facts(self.times.synchronised)
 
     def _accumulate(self, camera: Camera, width: int, height: int, settings: RenderSettings) -> None:
         check_size(self.context, width, height)
-        with self.times.stage("total", on_gpu=False):
-            order = self._stages(self.scene, camera, width, height, settings)
-        self.facts = FrameFacts(len(self.scene), len(order), dict(self.times.wall_ms))
+        scene, size = self.scene, (width, height)
+        pipeline = self._pipeline()
+        with self._trial.timed(pipeline, self.pipeline == "auto"), self.times.frame():
+            self._paths.draw(scene, camera, size, settings, pipeline, self.overdraw_budget, self._target, self.times)
+        self.facts.pipeline = pipeline
 
-    def _stages(
-        self, scene: GpuGaussians, camera: Camera, width: int, height: int, settings: RenderSettings
-    ) -> NDArray[np.uint32]:
-        antialiased = scene.antialiased if settings.antialiased is None else settings.antialiased
-        degree = scene.sh_degree if settings.sh_degree is None else settings.sh_degree
-        scale = settings.scale
-        with self.times.stage("project"):
-            self._projection.run(scene, camera, width, height, degree, antialiased, scale)
-        with self.times.stage("sort", on_gpu=False):  # of the CPU, while the device projects
-            order = depth_order(scene.positions, scene.radii, camera, width, height, scale)
-            self._quads.upload_order(order)
-        with self.times.stage("blend"):
-            self._target.begin(width, height)
-            self._quads.draw(self._projection.records, len(order), self._target)
-        return order
+    def _note_facts(self, finished: bool) -> None:
+        self.facts = FrameFacts(
+            gaussians=len(self.scene),
+            **self._paths.counts(finished),
+            pipeline=self.facts.pipeline,
+            residency=self.scene.residency,
+            wall_ms=self.times.ms(),
+        )
+
+    def _pipeline(self) -> str:
+        if not has_compute(self.context):
+            return "quads"
+        if self.pipeline != "auto":
+            return self.pipeline
+        return "quads" if is_software(self.context) else self._trial.choice()
 
     def release(self) -> None:
         """Frees everything in video memory."""
-        if self._gaussians is not None:
-            self._gaussians.release()
-            self._gaussians = None
-        for part in (self._projection, self._quads, self._target):
-            part.release()
+        if self._scene is not None:
+            self._scene.release()
+            self._scene = None
+        self._paths.release()
+        self._target.release()

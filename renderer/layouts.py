@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from renderer.reference import DILATION, FRUSTUM_MARGIN, MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE
+from renderer.reference import DILATION, FRUSTUM_MARGIN, MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, POLE_SLOPE
 from renderer.settings import POINT_RADIUS, RING_ALPHA, RING_FILL, RING_INNER, VIEWS
 from scenes.cameras import PROJECTIONS
 from scenes.gaussians import SH_C0
@@ -20,6 +20,7 @@ GLSL_TYPES = {
     "uint": (np.uint32, 1, 4),
     "vec2": (np.float32, 2, 8),
     "vec4": (np.float32, 4, 16),
+    "uvec4": (np.uint32, 4, 16),
 }
 
 
@@ -73,9 +74,8 @@ class Struct:
 GEOMETRY = Struct(
     "Geometry",
     (
-        Field("position_opacity", "vec4", "world position, opacity logit"),
-        Field("rotation", "vec4", "quaternion w, x, y, z, of any non-zero length"),
-        Field("log_scale", "vec4", "ln of the standard deviations in world units; w unused"),
+        Field("position_cluster", "uvec4", "bits of the world position; cluster (low 16 bits), opacity (high)"),
+        Field("shape", "uvec4", "log scale x | y, log scale z | 0, rotation w | x, rotation y | z"),
     ),
 )
 RECORD = Struct(
@@ -98,9 +98,30 @@ DECODE_JOB = Struct(
         Field("unused", "uint", "keeps jobs at 16 bytes"),
     ),
 )
-STRUCTS = (GEOMETRY, RECORD, DECODE_JOB)
+FRAME_COUNTS = Struct(
+    "FrameCounts",
+    (
+        Field("cost", "uint", "pixels of all footprints, in COST_PIXELS"),
+        Field("drawn", "uint", "records drawn"),
+        Field("capped", "uint", "records left out because the cost passed the budget"),
+        Field("unused", "uint", "keeps it at 16 bytes"),
+    ),
+)
+STRUCTS = (GEOMETRY, RECORD, DECODE_JOB, FRAME_COUNTS)
+
+# Ranges of the 16-bit numbers in GEOMETRY: steps of 0.0007 in ln(scale) and 0.0005 in the opacity logit are under a
+# tenth of an 8-bit level in the picture, and what is outside looks as the end of the range does.
+LOG_SCALE_LIMIT = 24.0
+LOGIT_LIMIT = 16.0
+
+# Pixels of one unit of a frame's cost: 4.29e9 of them are more than 12 million Gaussians that each fill a 4K picture
+COST_PIXELS = 2.0**15
 
 FLOATS = {
+    "LOG_SCALE_LIMIT": LOG_SCALE_LIMIT,
+    "LOGIT_LIMIT": LOGIT_LIMIT,
+    "COST_PIXELS": COST_PIXELS,
+    "POLE_SLOPE": POLE_SLOPE,
     "DILATION": DILATION,
     "FRUSTUM_MARGIN": FRUSTUM_MARGIN,
     "MAX_ALPHA": MAX_ALPHA,
@@ -135,6 +156,11 @@ BINDINGS = {
     "BOXES": 7,
     "KEYS": 3,  # of all records, for the sort; ORDER comes out of it
     "COUNTS": 4,
+    "COUNT": 5,  # one number: how many of the order are drawn
+    "ARGUMENTS": 6,  # of an indirect draw or dispatch
+    "SUMMED": 0,  # one number: how many costs are added up
+    "COSTS": 1,  # of each record in drawing order
+    "AFFORDED": 6,  # one number: how many the budget is enough for
 }
 
 GROUP = 64  # threads of a compute workgroup: a multiple of every GPU's wave, and of the SSBO offset alignment

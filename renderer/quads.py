@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import moderngl
 import numpy as np
-from numpy.typing import NDArray
 
 from renderer.accumulation import Accumulation
-from renderer.layouts import BINDINGS
-from renderer.shader_library import compile_program, set_uniforms
+from renderer.draw_order import DrawOrder
+from renderer.layouts import BINDINGS, PROFILES
+from renderer.projection import FrameBuffers
+from renderer.settings import RenderSettings
+from renderer.shader_library import compile_compute, compile_program, set_uniforms
 
 BATCH = 1024  # quads of one instance
+ARGUMENTS = 5  # numbers of an indirect draw
+
+
+def view_profile(settings: RenderSettings) -> int:
+    """How alpha falls off across a footprint: see `shaders/gaussian_profile.glsl`."""
+    return PROFILES[{"points": "PROFILE_DISC", "rings": "PROFILE_RING"}.get(settings.view, "PROFILE_GAUSSIAN")]
 
 
 class Quads:
@@ -26,28 +34,44 @@ class Quads:
         self._program = compile_program(
             context, "gaussian_quads.vert", "gaussian_quads.frag", vertex_defines={"BATCH": BATCH}
         )
+        self._arguments_shader: moderngl.ComputeShader | None = None
         corners = np.arange(BATCH, dtype=np.uint32)[:, None] * 4 + np.array([0, 1, 2, 2, 1, 3], np.uint32)
         self._indices = context.buffer(corners)
         self._array = context.vertex_array(self._program, [], index_buffer=self._indices)
-        self._order = context.buffer(reserve=4 * BATCH)
+        self._arguments = context.buffer(reserve=4 * ARGUMENTS)
 
-    def upload_order(self, order: NDArray[np.uint32]) -> None:
-        """[V] the records to draw, nearest first."""
-        if self._order.size < order.nbytes:
-            self._order.release()
-            self._order = self._context.buffer(reserve=order.nbytes + order.nbytes // 4)
-        if len(order):
-            self._order.write(order)
+    def draw(
+        self,
+        frame: FrameBuffers,
+        order: DrawOrder,
+        target: Accumulation,
+        size: tuple[int, int],
+        settings: RenderSettings,
+    ) -> None:
+        """Blends the records of `frame` into `target`, nearest first; by an indirect draw where only the GPU counts."""
+        additive = settings.view == "overdraw"
+        order.count.bind_to_storage_buffer(BINDINGS["COUNT"])
+        if order.known is None:
+            self._write_arguments(frame)
+        target.begin_blending(*size, additive)
+        frame.records.bind_to_storage_buffer(BINDINGS["RECORDS"])
+        order.order.bind_to_storage_buffer(BINDINGS["ORDER"])
+        set_uniforms(self._program, size=size, profile=view_profile(settings), additive=additive)
+        if order.known is None:
+            self._array.render_indirect(self._arguments, moderngl.TRIANGLES, 1)
+        elif order.known:
+            self._array.render(moderngl.TRIANGLES, instances=-(-order.known // BATCH))
 
-    def draw(self, records: moderngl.Buffer, count: int, target: Accumulation) -> None:
-        """Blends the first `count` records of the order into `target`, which has begun."""
-        records.bind_to_storage_buffer(BINDINGS["RECORDS"])
-        self._order.bind_to_storage_buffer(BINDINGS["ORDER"])
-        set_uniforms(self._program, count=count, size=target.size)
-        if count:
-            self._array.render(moderngl.TRIANGLES, instances=-(-count // BATCH))
+    def _write_arguments(self, frame: FrameBuffers) -> None:
+        if self._arguments_shader is None:
+            self._arguments_shader = compile_compute(self._context, "gaussian_draw.comp", {"BATCH": BATCH})
+        self._arguments.bind_to_storage_buffer(BINDINGS["ARGUMENTS"])
+        frame.counts.bind_to_storage_buffer(BINDINGS["COUNTS"])
+        self._arguments_shader.run(1)
+        self._context.memory_barrier(moderngl.COMMAND_BARRIER_BIT | moderngl.SHADER_STORAGE_BARRIER_BIT)
 
     def release(self) -> None:
         """Frees everything."""
-        for thing in (self._array, self._indices, self._order, self._program):
-            thing.release()
+        for thing in (self._array, self._indices, self._arguments, self._arguments_shader, self._program):
+            if thing is not None:
+                thing.release()

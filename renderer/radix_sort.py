@@ -48,6 +48,11 @@ class RadixSort:
         self._buffers: list[moderngl.Buffer] = []  # two pairs of keys and values that passes go back and forth between
         self._allocate(0)
 
+    @property
+    def bytes(self) -> int:
+        """Video memory of pairs and table."""
+        return sum(buffer.size for buffer in (*self._buffers, self._table))
+
     def reserve(self, capacity: int) -> None:
         """Room for `capacity` pairs, 16 bytes each. Raises `KilofieldError` where the device has none."""
         if capacity != self.capacity:

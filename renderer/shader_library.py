@@ -8,7 +8,7 @@ file's lines start at n * 10000, because Mesa forgets the source number, which i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 
@@ -116,6 +116,17 @@ def compile_program(
     except moderngl.Error as error:
         failing = sources[1] if "fragment_shader" in str(error) else sources[0]
         raise ShaderError(f"{vertex} + {fragment}: {failing.explain(str(error))}") from error
+
+
+def compile_feedback(
+    context: moderngl.Context, vertex: str, varyings: Sequence[str], defines: Defines | None = None
+) -> moderngl.Program:
+    """The program of a vertex shader whose outputs are caught, interleaved; raises `ShaderError` with file and line."""
+    source = assemble(vertex, defines)
+    try:
+        return context.program(vertex_shader=source.text, varyings=tuple(varyings))
+    except moderngl.Error as error:
+        raise ShaderError(f"{vertex}: {source.explain(str(error))}") from error
 
 
 def set_uniforms(program: moderngl.Program | moderngl.ComputeShader, **values: object) -> None:

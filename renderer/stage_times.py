@@ -8,35 +8,65 @@ from time import perf_counter
 
 import moderngl
 
+from renderer.context import is_software
+
+FRAMES_IN_FLIGHT = 3  # whose queries are kept, so that asking for the oldest waits for nothing
+
 
 class StageTimes:
-    """Milliseconds by stage of the latest frame.
+    """Milliseconds by stage.
 
-    Commands to a GPU return before they are done, so wall times of a stage only mean something when `synchronised`:
-    then each stage waits for the device. `gpu_ms` asks the device's own timer, and waits for its answer.
+    Commands to a GPU return before they are done. With `synchronised`, a frame ends when the device has finished it,
+    and its own times are known; else `ms` is of a frame two back, and nothing waits. On a GPU stages are timed by the
+    device's own queries; a software rasteriser is finished after each stage and the wall clock read, since its queries
+    leave out what other threads do.
     """
 
     def __init__(self, context: moderngl.Context, synchronised: bool = False) -> None:
         self.synchronised = synchronised
-        self.wall_ms: dict[str, float] = {}
         self._context = context
-        self._queries: dict[str, moderngl.Query] = {}
+        self._software = is_software(context)
+        self._frames: list[dict[str, float | moderngl.Query]] = [{} for _ in range(FRAMES_IN_FLIGHT)]
+        self._spare: list[moderngl.Query] = []
+        self._frame = 0
+
+    @contextmanager
+    def frame(self) -> Iterator[None]:
+        """Times the block as a frame: stage "total"."""
+        self._frame += 1
+        old = self._now
+        self._spare += [time for time in old.values() if isinstance(time, moderngl.Query)]
+        old.clear()
+        start = perf_counter()
+        yield
+        if self.synchronised:
+            self._context.finish()
+        self._now["total"] = 1e3 * (perf_counter() - start)
 
     @contextmanager
     def stage(self, name: str, on_gpu: bool = True) -> Iterator[None]:
         """Times the block as stage `name`; `on_gpu` says whether it gives work to the device."""
-        start = perf_counter()
-        if on_gpu:
-            if name not in self._queries:
-                self._queries[name] = self._context.query(time=True)
-            with self._queries[name]:
+        if on_gpu and not self._software:
+            query = self._spare.pop() if self._spare else self._context.query(time=True)
+            with query:
                 yield
-            if self.synchronised:
-                self._context.finish()
-        else:
-            yield
-        self.wall_ms[name] = 1e3 * (perf_counter() - start)
+            self._now[name] = query
+            return
+        start = perf_counter()
+        yield
+        if on_gpu and self.synchronised:
+            self._context.finish()
+        self._now[name] = 1e3 * (perf_counter() - start)
 
-    def gpu_ms(self) -> dict[str, float]:
-        """Milliseconds the device spent on each stage of the latest frame."""
-        return {name: query.elapsed / 1e6 for name, query in self._queries.items()}
+    @property
+    def _now(self) -> dict[str, float | moderngl.Query]:
+        return self._frames[self._frame % FRAMES_IN_FLIGHT]
+
+    def ms(self) -> dict[str, float]:
+        """Milliseconds by stage, "total" among them: see the class for of which frame."""
+        back = 0 if self.synchronised or self._software else FRAMES_IN_FLIGHT - 1
+        times = self._frames[(self._frame - back) % FRAMES_IN_FLIGHT]
+        found = {n: t.elapsed / 1e6 if isinstance(t, moderngl.Query) else t for n, t in times.items()}
+        if back and found:  # the wall clock of a frame that did not wait says how long it took to give orders
+            found["total"] = sum(time for name, time in found.items() if name != "total")
+        return found

@@ -1,7 +1,10 @@
-#version 430 core
-// Alpha of one Gaussian at one pixel, premultiplied, for blending front to back.
+#version 410 core
+// Alpha of one Gaussian at one pixel, premultiplied, for blending front to back; or 1, to count them.
 
 #include "layouts.glsl"
+#include "gaussian_profile.glsl"
+
+uniform bool additive;
 
 flat in vec2 centre;
 flat in vec4 to_unit;
@@ -14,7 +17,6 @@ void main() {
     vec2 local = vec2(dot(to_unit.xy, offset), dot(to_unit.zw, offset));
     float square = dot(local, local);
     if (square > 1.0) discard;
-    // opacity * exp(-r^2 / 2) in base 2, where r is the reach times sqrt(square)
-    float alpha = min(MAX_ALPHA, exp2(mix(colour_opacity.a, LOG2_MIN_ALPHA, square)));
+    float alpha = additive ? 1.0 : profile_alpha(square, colour_opacity.a);
     blended = vec4(colour_opacity.rgb * alpha, alpha);
 }

@@ -1,4 +1,4 @@
-#version 430 core
+#version 410 core
 // One triangle that covers the picture.
 
 void main() {

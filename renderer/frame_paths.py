@@ -1,0 +1,260 @@
+"""The two ways a frame is made: with compute shaders (OpenGL 4.3), and without (4.1)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+import moderngl
+
+from renderer.accumulation import Accumulation
+from renderer.context import is_software
+from renderer.decode import decode
+from renderer.depth_order import affordable, depth_order
+from renderer.draw_order import DrawOrder, UploadedOrder
+from renderer.feedback import FeedbackQuads, TextureGaussians
+from renderer.gpu_gaussians import GpuGaussians
+from renderer.overdraw_guard import OverdrawGuard
+from renderer.projection import FrameBuffers, Projection
+from renderer.quads import Quads, view_profile
+from renderer.radix_sort import RadixSort
+from renderer.settings import RenderSettings
+from renderer.stage_times import StageTimes
+from renderer.tiles import Tiles
+from scenes.cameras import Camera
+from scenes.gaussians import Floats, Gaussians
+from scenes.neural_gaussians import NeuralGaussians
+
+LEAST_INSTANCES = 2**18  # room for pairs of Gaussian and tile at first
+MOST_INSTANCES = 2**27  # 3 GB of them; beyond, the farthest are left out
+INSTANCES_A_GAUSSIAN = 4  # the first guess
+
+
+class Scene(Protocol):
+    """A scene in video memory, in whichever form."""
+
+    positions: Floats  # [N, 3], on the CPU
+    radii: Floats  # [N] longest standard deviation, world units
+    areas: Floats  # [N] product of the two longest
+    sh_degree: int
+    antialiased: bool
+
+    def __len__(self) -> int: ...
+
+    @property
+    def residency(self) -> str:
+        """ "decoded" or "resident"."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """Video memory."""
+        ...
+
+    def release(self) -> None:
+        """Frees it."""
+        ...
+
+
+class ComputePaths:
+    """Projection or resident decoding, one of two sorts, tiles or quads. Parts are made when they are first needed."""
+
+    def __init__(self, context: moderngl.Context, sort: str) -> None:
+        self._context = context
+        self._sort_on_gpu = sort == "gpu" or (sort == "auto" and not is_software(context))
+        self._frame = FrameBuffers(context)
+        self._uploaded = UploadedOrder(context)
+        self._drawn_known: tuple[int, int] | None = None  # drawn and capped, when the CPU has sorted
+        self._tiled = False
+
+    @cached_property
+    def _projection(self) -> Projection:
+        return Projection(self._context)
+
+    @cached_property
+    def _quads(self) -> Quads:
+        return Quads(self._context)
+
+    @cached_property
+    def _sort(self) -> RadixSort:
+        return RadixSort(self._context)
+
+    @cached_property
+    def _guard(self) -> OverdrawGuard:
+        return OverdrawGuard(self._context)
+
+    @cached_property
+    def _tiles(self) -> Tiles:
+        return Tiles(self._context)
+
+    def load(self, scene: Gaussians | NeuralGaussians, residency: str) -> Scene:
+        """Into video memory. A software rasteriser's shaders are slower than numpy at decoding."""
+        if not isinstance(scene, NeuralGaussians):
+            return GpuGaussians.upload(self._context, scene)
+        if residency == "resident":
+            from renderer.resident import Resident
+
+            return Resident(self._context, scene)
+        if is_software(self._context):
+            return GpuGaussians.upload(self._context, scene.decode(), scene.clusters)
+        return decode(self._context, scene)
+
+    def draw(
+        self,
+        scene: Scene,
+        camera: Camera,
+        size: tuple[int, int],
+        settings: RenderSettings,
+        pipeline: str,
+        budget: float,
+        target: Accumulation,
+        times: StageTimes,
+    ) -> None:
+        """One frame into `target`."""
+        self._project(scene, camera, size, settings, times)
+        order = self._order(scene, camera, size, settings, budget, times)
+        with times.stage("blend"):
+            self._tiled = pipeline == "tiles"
+            if self._tiled:
+                self._draw_tiles(scene, order, size, settings, target)
+            else:
+                self._quads.draw(self._frame, order, target, size, settings)
+
+    def _project(
+        self, scene: Scene, camera: Camera, size: tuple[int, int], settings: RenderSettings, times: StageTimes
+    ) -> None:
+        if isinstance(scene, GpuGaussians):
+            with times.stage("project"):
+                self._projection.run(scene, self._frame, camera, *size, settings)
+            return
+        from renderer.resident import Resident
+
+        assert isinstance(scene, Resident)
+        with times.stage("decode"):
+            scene.run(self._frame, camera, *size, settings)
+
+    def _order(
+        self,
+        scene: Scene,
+        camera: Camera,
+        size: tuple[int, int],
+        settings: RenderSettings,
+        budget: float,
+        times: StageTimes,
+    ) -> DrawOrder:
+        if self._sort_on_gpu:
+            with times.stage("sort"):
+                if self._sort.capacity < self._frame.count:
+                    self._sort.reserve(self._frame.count)
+                self._sort.sort_drawn(self._frame.keys, self._frame.count)
+                self._drawn_known = None
+                return self._guard.run(self._frame, DrawOrder(self._sort.values, self._sort.count), size, budget)
+        with times.stage("sort", on_gpu=False):  # of the CPU, while the device projects
+            order = depth_order(scene.positions, scene.radii, camera, *size, settings.scale, settings.crop)
+            drawn = affordable(order, scene.positions, scene.areas, camera, *size, settings.scale, budget)
+            self._drawn_known = drawn, len(order) - drawn
+            return self._uploaded.upload(order, drawn)
+
+    def _draw_tiles(
+        self, scene: Scene, order: DrawOrder, size: tuple[int, int], settings: RenderSettings, target: Accumulation
+    ) -> None:
+        if not self._tiles.capacity:
+            wanted = INSTANCES_A_GAUSSIAN * len(scene)
+            self._tiles.reserve(min(max(wanted, LEAST_INSTANCES), MOST_INSTANCES))
+        additive = settings.view == "overdraw"
+        profile = view_profile(settings)
+        self._tiles.draw(self._frame.records, order.order, order.count, target, size, profile, additive)
+
+    def grow(self, wait: bool = True) -> bool:
+        """Makes room for what the latest frame of tiles had none for; True when it did.
+
+        With `wait` it is the frame just drawn that is asked, else one two frames back, which has long been finished.
+        """
+        if not self._tiled or not wait:
+            return False
+        wanted, drawn = self._tiles.wanted()
+        if wanted <= drawn or self._tiles.capacity >= MOST_INSTANCES:
+            return False
+        before = self._tiles.capacity
+        self._tiles.reserve(min(max(wanted + wanted // 4, 2 * before), MOST_INSTANCES))
+        return self._tiles.capacity > before
+
+    def counts(self, finished: bool) -> dict[str, int]:
+        """`candidates` and `capped` of `FrameFacts`."""
+        if self._drawn_known is not None:
+            drawn, capped = self._drawn_known
+        else:
+            counts = self._frame.latest_counts(finished)
+            drawn, capped = int(counts["drawn"]), int(counts["capped"])
+        return {"candidates": drawn + capped, "capped": capped}
+
+    @property
+    def bytes(self) -> int:
+        """Video memory of what frames work with."""
+        total = self._frame.bytes
+        for part in (self.__dict__.get("_sort"), self.__dict__.get("_tiles")):
+            total += part.bytes if part is not None else 0
+        return total
+
+    def release(self) -> None:
+        """Frees everything."""
+        for name in ("_projection", "_quads", "_sort", "_guard", "_tiles"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).release()
+        self._frame.release()
+        self._uploaded.release()
+
+
+class FeedbackPath:
+    """Sorting in numpy, projection by transform feedback, instanced quads."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self._context = context
+        self._quads = FeedbackQuads(context)
+        self._counts = {"candidates": 0, "capped": 0}
+
+    def load(self, scene: Gaussians | NeuralGaussians, residency: str) -> TextureGaussians:
+        """Into textures; a neural scene is decoded by numpy, whatever `residency` asks for."""
+        if isinstance(scene, NeuralGaussians):
+            return TextureGaussians(self._context, scene.decode(), scene.clusters)
+        return TextureGaussians(self._context, scene)
+
+    def draw(
+        self,
+        scene: Scene,
+        camera: Camera,
+        size: tuple[int, int],
+        settings: RenderSettings,
+        pipeline: str,
+        budget: float,
+        target: Accumulation,
+        times: StageTimes,
+    ) -> None:
+        """One frame into `target`; `pipeline` is quads."""
+        assert isinstance(scene, TextureGaussians)
+        with times.stage("sort", on_gpu=False):
+            order = depth_order(scene.positions, scene.radii, camera, *size, settings.scale, settings.crop)
+            drawn = affordable(order, scene.positions, scene.areas, camera, *size, settings.scale, budget)
+            self._counts = {"candidates": len(order), "capped": len(order) - drawn}
+        with times.stage("project"):
+            target.begin_blending(*size)  # even drawing without pixels needs a whole framebuffer
+            self._quads.project(scene, order[:drawn], camera, size, settings)
+        with times.stage("blend"):
+            self._quads.draw(drawn, target, size, settings)
+
+    def grow(self, wait: bool = True) -> bool:
+        """There is nothing to grow."""
+        return False
+
+    def counts(self, finished: bool) -> dict[str, int]:
+        """`candidates` and `capped` of `FrameFacts`."""
+        return self._counts
+
+    @property
+    def bytes(self) -> int:
+        """Video memory of what frames work with."""
+        return self._quads.bytes
+
+    def release(self) -> None:
+        """Frees everything."""
+        self._quads.release()

@@ -1,0 +1,28 @@
+// A corner of a Gaussian's quad, from its record; for gaussian_quads.vert and gaussian_instances.vert.
+//
+// Defines: the outputs below, put_corner(), no_corner().
+
+uniform vec2 size;  // pixels
+
+flat out vec2 centre;          // pixels
+flat out vec4 to_unit;         // two rows: offset in pixels -> 1 where alpha falls to MIN_ALPHA
+flat out vec4 colour_opacity;  // rgb, log2 of the opacity
+
+void no_corner() {
+    gl_Position = vec4(-2.0, -2.0, 0.0, 1.0);
+    centre = vec2(0.0);
+    to_unit = vec4(0.0);
+    colour_opacity = vec4(0.0);
+}
+
+void put_corner(int corner, vec2 middle, vec2 axis, float minor, vec3 colour, float log_opacity) {
+    float major = length(axis);
+    if (major == 0.0) return;
+    vec2 local = vec2((corner & 1) * 2 - 1, (corner & 2) - 1);
+    vec2 across = vec2(-axis.y, axis.x) * (minor / major);
+    vec2 pixel = middle + local.x * axis + local.y * across;
+    centre = middle;
+    to_unit = vec4(axis / (major * major), across / (minor * minor));
+    gl_Position = vec4(2.0 * pixel / size - 1.0, 0.0, 1.0);
+    colour_opacity = vec4(colour, log_opacity);
+}
