@@ -50,6 +50,15 @@ def cameras_at(keys: list[Key], wanted: Doubles) -> list[Camera]:
     return [_camera(cameras[k], r, v) for k, r, v in zip(nearest, turned, smooth, strict=True)]
 
 
+def positions_at(keys: list[Key], wanted: Doubles) -> Doubles:
+    """[m, 3] where the cameras of `cameras_at` are."""
+    positions = np.stack([key.camera.position for key in keys])
+    if len(keys) == 1:
+        return np.repeat(positions, len(wanted), axis=0)
+    times = np.array([key.time for key in keys])
+    return hermite(times, positions, np.clip(wanted, times[0], times[-1]), is_closed(keys))
+
+
 def is_closed(keys: list[Key]) -> bool:
     """Whether the last key is the first again, with others between them."""
     if len(keys) < 4:

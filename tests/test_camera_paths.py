@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from renderer.camera_paths import PRESETS, preset_keys, preset_path, read_keys, read_path, write_keys
-from renderer.camera_splines import Key, cameras_at, hermite, interpolate
+from renderer.camera_splines import Key, cameras_at, hermite, interpolate, positions_at
 from renderer.rotation_splines import interpolate_rotations, matrix, quaternion, slerp
 from scenes.camera_files import write_cameras
 from scenes.cameras import Camera, look_at
@@ -205,6 +205,14 @@ def test_before_the_first_key_and_after_the_last_the_camera_stands_still() -> No
     early, late = cameras_at(keys, np.array([keys[0].time - 1, keys[-1].time + 1]))
     np.testing.assert_allclose(early.camera_from_world, keys[0].camera.camera_from_world, atol=1e-9)
     np.testing.assert_allclose(late.camera_from_world, keys[-1].camera.camera_from_world, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_positions_are_those_of_the_cameras(count: int) -> None:
+    keys = random_keys(count, 10)
+    wanted = np.linspace(keys[0].time - 1, keys[-1].time + 1, 17)
+    found = positions_at(keys, wanted)
+    np.testing.assert_allclose(found, [camera.position for camera in cameras_at(keys, wanted)], atol=1e-9)
 
 
 def test_parallel_views_grow_by_equal_ratios() -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import glfw
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ui_scenes import shell
 
-from scenes.cameras import look_at
+from scenes.cameras import PROJECTIONS, Camera, look_at
 from scenes.extent import Extent
+from ui import gamepad
 from ui.fly import Fly
+from ui.gamepad import DEAD_ZONE, Gamepad, PadState, pad_motion, stick
 from ui.heading import STEEPEST, UP_AXES, Heading, ground_axes
-from ui.navigation import GLIDE_SECONDS, HELD, SPEED_LIMITS, ZOOM_LIMITS, Navigator
+from ui.navigation import FOV_LIMITS, GLIDE_SECONDS, HELD, SPEED_LIMITS, WHEEL_ZOOM, ZOOM_LIMITS, Navigator
 from ui.orbit import Orbit
+from ui.picking import pick, ray_through
+from ui.screen import Rect, project_points
 
 angle = st.floats(-3.1, 3.1)
 pitch = st.floats(-STEEPEST, STEEPEST)
@@ -248,8 +255,9 @@ def test_the_wheel_changes_the_speed_of_flying_within_limits() -> None:
     navigator = Navigator(EXTENT)
     navigator.set_mode("fly")
     before = pose(navigator)
-    for notches, limit in ((1000, SPEED_LIMITS[1]), (-2000, SPEED_LIMITS[0])):
-        navigator.wheel(notches)
+    for notches, limit in ((10, SPEED_LIMITS[1]), (-10, SPEED_LIMITS[0])):
+        for _ in range(20):
+            navigator.wheel(notches)
         assert navigator.speed == limit
     np.testing.assert_array_equal(pose(navigator), before)
 
@@ -280,3 +288,277 @@ def test_a_drag_stops_a_glide() -> None:
 
 def test_the_near_plane_is_the_scene_s() -> None:
     assert Navigator(EXTENT).camera().near == EXTENT.near
+
+
+# Projections
+
+
+def place_in_picture(navigator: Navigator, points: np.ndarray) -> np.ndarray:
+    """[n, 2] where points of the world are in the navigator's picture, 1050 x 700."""
+    return project_points(points, navigator.camera(), Rect(0, 0, 1050, 700))[0]
+
+
+def test_a_parallel_view_keeps_the_size_of_what_is_at_the_pivot() -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.drag("turn", 130, 60, 700)
+    right, down, _ = pose(navigator)[:3, :3]
+    points = navigator.orbit.pivot + np.array([right, down, 0.3 * right - 0.8 * down])
+    before = place_in_picture(navigator, points)
+    navigator.set_projection("orthographic")
+    assert navigator.camera().projection == "orthographic"
+    np.testing.assert_allclose(place_in_picture(navigator, points), before, atol=1e-6)
+    navigator.set_projection("pinhole")
+    np.testing.assert_allclose(place_in_picture(navigator, points), before, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["orbit", "fly"])
+def test_the_wheel_zooms_a_parallel_view(mode: str) -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.set_mode(mode)
+    navigator.set_projection("orthographic")
+    before, height = pose(navigator), navigator.camera().view_height
+    navigator.wheel(2.0)
+    assert navigator.camera().view_height == pytest.approx(WHEEL_ZOOM**2 * height)
+    np.testing.assert_allclose(pose(navigator)[:2], before[:2], atol=1e-9)  # nothing moves across
+
+
+def test_a_parallel_view_cuts_nothing_of_the_scene_however_near() -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.set_projection("orthographic")
+    navigator.wheel(30.0)
+    nearest = EXTENT.centre - pose(navigator)[2, :3] * EXTENT.radius
+    assert (pose(navigator) @ [*nearest, 1.0])[2] > navigator.camera().near
+    navigator.near = 0.5  # unless that is what is wanted
+    assert navigator.camera().near == 0.5
+    pivot = navigator.orbit.pivot
+    assert (pose(navigator) @ [*pivot, 1.0])[2] == pytest.approx(navigator.orbit.distance)
+
+
+@pytest.mark.parametrize("projection", ["pinhole", "orthographic"])
+def test_a_pan_keeps_what_is_at_the_pivot_under_the_cursor(projection: str) -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.set_projection(projection)
+    pivot = navigator.orbit.pivot[None]
+    before = place_in_picture(navigator, pivot)
+    navigator.drag("pan", 33, -21, 700)
+    np.testing.assert_allclose(place_in_picture(navigator, pivot) - before, [[33, -21]], atol=1e-6)
+
+
+def test_turning_in_a_panorama_keeps_the_horizon_under_the_cursor() -> None:
+    navigator = Navigator(EXTENT, 2.0)
+    navigator.set_mode("fly")
+    navigator.set_projection("equirectangular")
+    navigator.drag("turn", 0, 700 * Orbit.around(EXTENT, 1.0, 1.0).heading.pitch / math.pi, 700)  # level
+    level = navigator.camera()
+    ahead = (level.position + level.camera_from_world[2, :3])[None]
+    rect = Rect(0, 0, 1400, 700)
+    before = project_points(ahead, level, rect)[0]
+    navigator.drag("turn", 50, 0, 700)
+    after = project_points(ahead, navigator.camera(), rect)[0]
+    np.testing.assert_allclose(np.abs(after - before), [[50, 0]], atol=1e-6)
+
+
+# Looking through other cameras
+
+OTHER = replace(
+    look_at(np.array([3.0, -3.5, 2.0]), np.array([0.8, -1.6, 0.4]), np.array([0.1, -1.0, 0.2]), 0.6),
+    pixel_aspect=1.1,
+    centre=(0.45, 0.52),
+    name="IMG_7.jpg",
+)
+
+
+def same_but_near(found: Camera, expected: Camera) -> bool:
+    lens = replace(found, near=expected.near, camera_from_world=expected.camera_from_world) == expected
+    return lens and np.array_equal(found.camera_from_world, expected.camera_from_world)
+
+
+@pytest.mark.parametrize("mode", ["orbit", "fly"])
+def test_a_camera_is_looked_through_exactly_until_somebody_moves(mode: str) -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.set_mode(mode)
+    navigator.look_through(OTHER)
+    assert same_but_near(navigator.camera(), OTHER)
+    assert navigator.camera().near == EXTENT.near
+    assert not navigator.step([], 0.1)
+    assert same_but_near(navigator.camera(), OTHER)
+    navigator.drag("turn", 0, 0, 700)
+    assert navigator.through is None
+    np.testing.assert_allclose(pose(navigator), OTHER.camera_from_world, atol=1e-7)
+    assert navigator.camera().fov_y == pytest.approx(OTHER.fov_y)
+
+
+def test_a_parallel_camera_is_taken_over_with_its_height() -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.set_projection("orthographic")
+    navigator.wheel(3.0)
+    navigator.drag("turn", 90, 40, 700)
+    shown = navigator.camera()
+    navigator.set_projection("pinhole")
+    navigator.reset()
+    glide(navigator)
+    navigator.look_through(shown)
+    navigator.drag("turn", 0, 0, 700)
+    points = EXTENT.centre + np.random.default_rng(0).normal(size=(5, 3))
+    found = place_in_picture(navigator, points)
+    np.testing.assert_allclose(found, project_points(points, shown, Rect(0, 0, 1050, 700))[0], atol=1e-6)
+
+
+def test_a_flight_to_a_camera_ends_in_it() -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.fly_to(OTHER)
+    start = pose(navigator)
+    assert navigator.step([], GLIDE_SECONDS / 2)
+    assert not np.allclose(pose(navigator), start, atol=1e-3)
+    assert navigator.through is None
+    glide(navigator)
+    assert same_but_near(navigator.camera(), OTHER)
+
+
+def test_the_view_that_was_kept_is_the_first_view() -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.go_home(EXTENT, OTHER)
+    assert navigator.at_home
+    assert same_but_near(navigator.camera(), OTHER)
+    navigator.drag("turn", 80, 10, 700)
+    assert not navigator.at_home
+    navigator.reset()
+    glide(navigator)
+    assert same_but_near(navigator.camera(), OTHER)
+
+
+@given(angle, pitch, angle)
+def test_what_is_up_in_the_picture_can_be_made_up(yaw: float, climb: float, roll: float) -> None:
+    navigator = Navigator(EXTENT)
+    camera = Heading(EXTENT.up, yaw, climb, roll).camera(np.zeros(3), 1.0)
+    navigator.look_through(camera)
+    up = navigator.up_in_picture()
+    navigator.set_up(up)
+    glide(navigator)
+    np.testing.assert_allclose(pose(navigator)[:3, :3], camera.camera_from_world[:3, :3], atol=1e-6)
+    assert navigator.orbit.heading.roll == pytest.approx(0, abs=1e-6)
+    assert navigator.orbit.heading.pitch == pytest.approx(0, abs=1e-6)
+
+
+def test_a_field_of_view_beyond_the_limits_is_shown_but_not_kept() -> None:
+    navigator = Navigator(EXTENT)
+    narrow = replace(OTHER, fov_y=0.01)
+    navigator.look_through(narrow)
+    assert navigator.camera().fov_y == 0.01
+    navigator.wheel(1.0)
+    assert navigator.camera().fov_y == FOV_LIMITS[0]
+
+
+# Touchpads and gamepads
+
+
+@given(st.lists(st.floats(-0.4, 0.4), min_size=1, max_size=12))
+def test_fractions_of_a_notch_add_up(fractions: list[float]) -> None:
+    one, many = Navigator(EXTENT), Navigator(EXTENT)
+    one.wheel(math.fsum(fractions))
+    for fraction in fractions:
+        many.wheel(fraction)
+    assert many.orbit.distance == pytest.approx(one.orbit.distance)
+
+
+def test_a_sudden_hundred_notches_are_ten() -> None:
+    one, many = Navigator(EXTENT), Navigator(EXTENT)
+    one.wheel(10.0)
+    many.wheel(-10.0)
+    many.wheel(10.0)
+    many.wheel(100.0)
+    assert many.orbit.distance == pytest.approx(one.orbit.distance)
+
+
+def test_a_stick_is_dead_in_the_middle_and_full_at_the_rim() -> None:
+    assert stick(0.1, -0.1) == (0.0, 0.0)
+    assert stick(1.0, 0.0) == (1.0, 0.0)
+    assert math.hypot(*stick(1.0, 1.0)) == pytest.approx(1.0)  # a square gate's corner is not faster
+    just = stick(DEAD_ZONE + 1e-6, 0.0)[0]
+    assert 0 < just < 1e-6  # no jump where the dead zone ends
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(1, 2))
+def test_a_stick_keeps_its_direction_and_more_is_more(x: float, y: float, more: float) -> None:
+    a, b = stick(x, y), stick(more * x, more * y)
+    assert a[0] * y == pytest.approx(a[1] * x, abs=1e-12)
+    assert a[0] * x >= 0
+    assert a[1] * y >= 0
+    assert math.hypot(*b) >= math.hypot(*a) - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("state", "held"),
+    [
+        (PadState(left=(0.0, -1.0)), "forward"),
+        (PadState(left=(1.0, 0.0)), "right"),
+        (PadState(right=(-1.0, 0.0)), "turn left"),
+        (PadState(right=(0.0, -1.0)), "turn up"),
+        (PadState(triggers=(0.0, 1.0)), "up"),
+        (PadState(triggers=(1.0, 0.0)), "down"),
+        (PadState(down=frozenset({"roll clockwise"})), "roll clockwise"),
+    ],
+)
+def test_a_pad_pushes_as_the_keys_do(state: PadState, held: str) -> None:
+    push = pad_motion(state, PadState()).push
+    np.testing.assert_allclose(push / np.abs(push).max(), HELD[held], atol=1e-12)
+    with_keys, with_pad = Navigator(EXTENT), Navigator(EXTENT)
+    with_keys.step([held], 0.1 * np.abs(push).max())
+    assert with_pad.step([], 0.1, more=push)
+    np.testing.assert_allclose(pose(with_pad), pose(with_keys), atol=1e-9)
+
+
+def test_a_button_acts_once_and_a_shoulder_for_as_long_as_it_is_held() -> None:
+    down = PadState(down=frozenset({"focus", "faster"}))
+    assert pad_motion(down, PadState()).pressed == {"focus"}
+    again = pad_motion(down, down)
+    assert not again.pressed
+    assert again.speed > 0
+    assert pad_motion(PadState(), down).still
+    assert pad_motion(PadState(left=(0.1, 0.1), triggers=(0.03, 0.0)), PadState()).still
+
+
+def test_pads_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    there: dict[int, PadState] = {}
+    monkeypatch.setattr(glfw, "joystick_is_gamepad", lambda number: number in there)
+    monkeypatch.setattr(glfw, "get_gamepad_name", lambda number: f"pad {number}")
+    monkeypatch.setattr(gamepad, "_read", there.get)
+    pad = Gamepad()
+    assert pad.poll().still
+    assert pad.name is None
+    there[3] = PadState(down=frozenset({"reset"}))
+    assert pad.poll().still  # what is held while it comes is not a press
+    assert pad.name == "pad 3"
+    there[3] = PadState()
+    assert pad.poll().still
+    there[3] = PadState(down=frozenset({"reset"}))
+    assert pad.poll().pressed == {"reset"}
+    there.clear()
+    assert pad.poll().still
+    assert pad.name is None
+
+
+# Picking through every projection
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS)
+def test_a_ray_through_a_pixel_projects_to_it(projection: str) -> None:
+    camera = replace(OTHER, projection=projection, view_height=2.5)
+    origin, direction = ray_through(camera, (31.0, 97.5), 300, 200)
+    along = origin + np.array([[0.7], [2.5]]) * direction
+    places, _ = project_points(along, camera, Rect(0, 0, 300, 200))
+    np.testing.assert_allclose(places, [[31.0, 97.5]] * 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS)
+def test_a_pick_finds_the_shell_through_every_projection(projection: str) -> None:
+    camera = replace(
+        look_at(np.array([0.3, -0.5, -4.0]), np.zeros(3), np.array([0.0, -1, 0]), 0.8), projection=projection
+    )
+    camera = replace(camera, view_height=3.0)
+    target = np.array([[0.2, 0.1, -0.97]])
+    x, y = project_points(target, camera, Rect(0, 0, 400, 200))[0][0]
+    point = pick(shell(), camera, (x, y), 400, 200)
+    assert point is not None
+    assert np.linalg.norm(point) == pytest.approx(1, abs=0.05)
+    assert np.linalg.norm(point - target[0]) < 0.15

@@ -17,8 +17,17 @@ MEDIAN = 0.5  # transmittance at the surface
 def ray_through(camera: Camera, pixel: tuple[float, float], width: int, height: int) -> tuple[Vector, Vector]:
     """Origin [3] and unit direction [3] in the world of the ray through a pixel position, x right and y down."""
     fx, fy, cx, cy = camera.intrinsics(width, height)
-    direction = np.array([(pixel[0] - cx) / fx, (pixel[1] - cy) / fy, 1.0]) @ camera.camera_from_world[:3, :3]
-    return camera.position, direction / np.linalg.norm(direction)
+    across = np.array([(pixel[0] - cx) / fx, (pixel[1] - cy) / fy])
+    start, ahead = np.zeros(3), np.array([*across, 1.0])
+    if camera.projection == "orthographic":
+        start, ahead = np.array([*across, 0.0]), np.array([0.0, 0.0, 1.0])
+    elif camera.projection == "equirectangular":
+        longitude, latitude = across
+        level = np.cos(latitude)
+        ahead = np.array([level * np.sin(longitude), np.sin(latitude), level * np.cos(longitude)])
+    rotation = camera.camera_from_world[:3, :3]
+    direction = ahead @ rotation
+    return camera.position + start @ rotation, direction / np.linalg.norm(direction)
 
 
 def pick(gaussians: Gaussians, camera: Camera, pixel: tuple[float, float], width: int, height: int) -> Vector | None:
@@ -29,7 +38,9 @@ def pick(gaussians: Gaussians, camera: Camera, pixel: tuple[float, float], width
     origin, direction = ray_through(camera, pixel, width, height)
     near = _near_the_ray(gaussians, origin, direction)
     depth, alpha = _approach(gaussians.select(near), origin, direction)
-    seen = depth * float(camera.camera_from_world[2, :3] @ direction) > camera.near
+    # Equirectangular depth is the distance, as it is along the ray.
+    slope = 1.0 if camera.projection == "equirectangular" else float(camera.camera_from_world[2, :3] @ direction)
+    seen = depth * slope > camera.near
     order = np.argsort(depth[seen])
     depth, alpha = depth[seen][order], alpha[seen][order]
     transmittance = np.cumprod(1 - alpha)
