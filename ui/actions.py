@@ -31,8 +31,8 @@ def _next_up(app: App) -> None:
 
 
 def _next_projection(app: App) -> None:
-    here = PROJECTIONS.index(app.lens.projection)
-    app.set_lens(projection=PROJECTIONS[(here + 1) % len(PROJECTIONS)])
+    here = PROJECTIONS.index(app.navigator.projection)
+    app.navigator.set_projection(PROJECTIONS[(here + 1) % len(PROJECTIONS)])
 
 
 def _scale_fov(factor: float) -> Callable[[App], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,7 @@ from ui.scene_picture import Painter, ScenePicture
 from ui.scene_slot import SceneSlot
 from ui.screen import Points, Rect, project_points
 from ui.screenshots import save_screenshot
-from ui.settings import Lens, Switches, read_layout, write_layout
+from ui.settings import Switches, read_layout, write_layout
 from ui.tool import Tool
 from ui.tools import TOOLS
 from ui.window import Window
@@ -65,7 +64,7 @@ class App:
         self.inputs = Inputs(self.window.handle, self.gui, self)
         self.navigator = Navigator(Extent(np.zeros(3), 1.0, np.array([0.0, -1.0, 0.0])))
         self.messages = Messages()
-        self.look, self.lens, self.switches = RenderSettings(), Lens(), Switches()
+        self.look, self.switches = RenderSettings(), Switches()
         self.shown_panels = {panel.title for panel in PANELS if panel.shown}
         self.view_rect = Rect(0, 0, *self.window.size)
         self.tools: list[Tool] = [tool() for tool in TOOLS]
@@ -174,10 +173,6 @@ class App:
         """Changes fields of `look`."""
         self.look = replace(self.look, **changes)
 
-    def set_lens(self, **changes: Any) -> None:
-        """Changes fields of `lens`."""
-        self.lens = replace(self.lens, **changes)
-
     def set_vsync(self, wanted: bool) -> None:
         """Whether frames wait for the display."""
         self.switches.vsync = wanted
@@ -193,11 +188,8 @@ class App:
         self.renderer.draw(camera, target, settings)
 
     def camera(self) -> Camera:
-        """The camera of the picture: the navigator's, through `lens`."""
-        camera = self.navigator.camera()
-        height = 2 * self.navigator.orbit.distance * math.tan(0.5 * camera.fov_y)
-        near = camera.near if self.lens.near is None else self.lens.near
-        return replace(camera, near=near, projection=self.lens.projection, view_height=height)
+        """The camera of the picture."""
+        return self.navigator.camera()
 
     @property
     def view_size(self) -> tuple[int, int]:
@@ -348,7 +340,7 @@ class App:
         if self._settling > 0:
             glfw.poll_events()
         else:
-            glfw.wait_events_timeout(IDLE_SECONDS)
+            glfw.wait_events_timeout(min([IDLE_SECONDS, *(tool.patience for tool in self.tools)]))
 
     def _step(self, seconds: float) -> bool:
         """Moves the camera and lets tools go on; True while something moves."""

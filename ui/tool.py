@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 class Tool:
     """Does nothing. Positions are screen coordinates, inside `app.view_rect` when a button goes down."""
+
+    patience = math.inf  # s it can go without a `step`, when nothing else goes on
 
     def on_press(self, app: App, x: float, y: float, button: int, modifiers: int) -> bool:
         """A mouse button (glfw's) goes down over the scene; True takes it, and the drag and the release after it."""

@@ -49,9 +49,9 @@ def _up_axis(app: App) -> None:
 
 
 def _lens(app: App) -> None:
-    projection = choice("Projection", PROJECTIONS, app.lens.projection)
-    if projection != app.lens.projection:
-        app.set_lens(projection=projection)
+    projection = choice("Projection", PROJECTIONS, app.navigator.projection)
+    if projection != app.navigator.projection:
+        app.navigator.set_projection(projection)
     name("Field of view")
     degrees = math.degrees(app.navigator.fov_y)
     low, high = (math.degrees(limit) for limit in FOV_LIMITS)
