@@ -1,13 +1,18 @@
 """Everything that calls OpenGL: the only package that imports moderngl, and it never imports torch.
 
-    Gaussians ------------------------ upload --.
-    NeuralGaussians -- upload -- decode (bank) --+--> gpu_gaussians     geometry and SH, one entry a Gaussian
-                                                      |
-    Camera --> depth_order (numpy: cull, sort)     project              one Record a Gaussian: centre, axes, colour
-                    |                                 |
-                    '------ order ---------------> quads                front to back, into an RGBA32F target
-                                                      |
-                                    images, flythrough, the window's framebuffer
+    Gaussians ------- gpu_gaussians --.                            16-bit geometry and SH, one entry a Gaussian
+    NeuralGaussians - decode ---------+--> projection --.
+          '---------- resident -----------> (decodes) --+--> FrameBuffers     a Record and a sort key for each Gaussian
+                                                        |
+                             radix_sort (GPU), or depth_order (numpy)         nearest first
+                                                        |
+                                                  overdraw_guard              what the budget of pixels is enough for
+                                                        |
+                                         tiles (compute), or quads (draw)     front to back, into an RGBA32F target
+                                                        |
+                                         images, flythrough, the window's framebuffer
 
-`layouts.py` declares constants and buffers for both sides; `shader_library.py` loads `shaders/`.
+`frame_paths` strings these together, and has the way without compute shaders (`feedback`, OpenGL 4.1) beside it;
+`gaussian_renderer` is what others use. `reference` and `reference_views` are the exact twins, in numpy. `layouts`
+declares constants and buffers for both sides; `shader_library` loads `shaders/`. Nothing is read back within a frame.
 """
