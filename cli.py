@@ -207,29 +207,69 @@ def render(
 
 @app.command()
 def fly(
-    file: Scene,
-    out: Annotated[Path, typer.Option(metavar="DIR|VIDEO.mp4", help="A folder of PNG frames, or one video.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Scenes: .ply, .compressed.ply or .kilo; several to compare."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|VIDEO.mp4",
+            help="A folder of PNG frames, or a video; of several files, a folder or a video each, named after them. "
+            "Without: frames are drawn and timed, and not kept.",
+        ),
+    ] = None,
     path: Annotated[
-        str, typer.Option(metavar="PRESET|PATH.json", help="orbit, ellipse, spiral, dolly, or a saved camera path.")
+        str,
+        typer.Option(
+            metavar="PRESET|PATH.json",
+            help="orbit, ellipse, spiral, dolly; a saved camera path; or the cameras of a file, one after the other. "
+            "Presets go around the first file.",
+        ),
     ] = "orbit",
     size: Size = "640x360",
-    frames: Annotated[int, typer.Option(help="Frames to make.")] = 120,
-    warmup: Annotated[int, typer.Option(help="Frames rendered first and not counted in the times.")] = 3,
+    frames: Annotated[int, typer.Option(help="Frames to make of each file.")] = 120,
+    warmup: Annotated[int, typer.Option(help="Frames rendered first and not counted in the times.")] = 10,
+    view: Annotated[
+        str,
+        typer.Option(metavar="VIEW", help="colour, depth, normal, alpha, clusters, overdraw, points or rings."),
+    ] = "colour",
+    pipeline: Annotated[
+        str,
+        typer.Option(metavar="PIPELINE", help="How Gaussians are blended: quads, tiles, or auto, the faster one here."),
+    ] = "auto",
+    residency: Annotated[
+        str,
+        typer.Option(
+            metavar="RESIDENCY",
+            help="A .kilo is decoded once when it is loaded, or resident: compressed in video memory, and what is seen "
+            "decoded in every frame.",
+        ),
+    ] = "decoded",
     fps: Annotated[float, typer.Option(help="Frames a second of the video.")] = 30.0,
     background: Background = "black",
     near: Near = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the time of every frame, by stage, as a picture.")
+    ] = None,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Fly a camera through a scene; make frames or a video, and time every frame.
+    """Fly a camera through scenes; make frames or videos, and time every frame.
+
+    Several files are drawn in turn, frame 1 of each, then frame 2 of each, so that their times compare. A frame's time
+    is from the camera to the finished picture, without saving it. The JSON has every frame, and what it ran on.
 
     Example: `kilofield fly garden.kilo --path spiral --size 1280x720 --frames 240 --out garden.mp4`
+
+    Compare: `kilofield fly garden.ply garden.kilo --size 1920x1080 --warmup 10 --json times.json --plot times.png`
     """
     from commands.console import Screen
     from commands.fly import Flight, run
 
-    run(file, Flight(path, size, frames, warmup, fps, background, near), out, Screen(quiet, json, force))
+    flight = Flight(path, size, frames, warmup, fps, background, near, view, pipeline, residency, plot)
+    run(files, flight, out, Screen(quiet, json, force))
 
 
 @app.command()

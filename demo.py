@@ -131,7 +131,7 @@ def _film(scene: Path, sizes: Sizes, film: Path) -> None:
     from commands.fly import Flight, run
 
     flight = Flight("orbit", f"{sizes.width}x{sizes.height}", sizes.frames, 1, 30.0, "black", near=None)
-    run(scene, flight, film, Screen(force=True))
+    run([scene], flight, film, Screen(force=True))
 
 
 def _report(files: tuple[SceneFile, SceneFile], result: CompressResult, score: MeanScore, out: Path) -> None:

@@ -1,21 +1,30 @@
-"""`kilofield fly`: a flight through a scene as frames or a video, with what each frame took."""
+"""`kilofield fly`: a flight through one scene or several as frames or videos, with what each frame took."""
 
 from __future__ import annotations
 
+import hashlib
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from commands.arguments import at_least, output_file, output_folder, parse_background, parse_size
 from commands.console import Screen, note_dropped, progress
+from commands.fly_table import print_flight
+from commands.process import began, peak_memory
 from commands.views import seen_from
 from scenes.errors import KilofieldError
-from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
-    from renderer.flythrough import FlyReport
+    from renderer.fly_report import FlyReport
+    from renderer.settings import RenderSettings
     from scenes.cameras import Camera
+    from scenes.extent import Extent
     from scenes.gaussians import Gaussians
+    from scenes.load import SceneFile
 
 FPS = (0.1, 1000.0)  # what a video can say
 OTHER_VIDEOS = (".avi", ".gif", ".mkv", ".mov", ".webm")
@@ -32,36 +41,75 @@ class Flight:
     fps: float
     background: str
     near: float | None  # world units; None leaves it to the scene
+    view: str = "colour"
+    pipeline: str = "auto"
+    residency: str = "decoded"
+    plot: Path | None = None  # PNG of the frame times
 
 
-def run(source: Path, flight: Flight, out: Path, screen: Screen) -> None:
-    """Render the flight into `out`, and print how long the frames took."""
-    size, colour = parse_size(flight.size), parse_background(flight.background)
+def run(sources: Sequence[Path], flight: Flight, out: Path | None, screen: Screen) -> None:
+    """Fly through all `sources` in turn, into `out` if there is one, and print how long the frames took."""
+    size = _check(flight, screen.force)
+    file, read_ms = _read(sources[0])
+    cameras = path_cameras(flight, file.gaussians, size)
+    settings = _settings(flight, cameras, file.gaussians)
+    from renderer.flythrough import flythrough
+
+    with flythrough(size, settings, flight.pipeline, flight.residency, began()) as device:
+        device.load(sources[0].name, file.scene, cameras[0], read_ms)
+        files = [file]
+        for source in sources[1:]:
+            file, read_ms = _read(source)
+            device.load(source.name, file.scene, cameras[0], read_ms)
+            files.append(file)
+        outs = output_paths(out, sources)
+        _check_outputs(out, outs, screen.force)
+        with progress(f"fly {', '.join(source.name for source in sources)}", screen.quiet) as step:
+            reports = device.fly(
+                cameras,
+                outs,
+                flight.warmup,
+                flight.fps,
+                lambda done, all_: step(done / all_, f"frame {done} of {all_}"),
+            )
+    print_flight(reports, size, device.device, screen)
+    if flight.plot:
+        _plot(flight.plot, reports, size, str(device.device["renderer"]))
+    scenes = [_facts(file) | report.as_dict() for file, report in zip(files, reports, strict=True)]
+    screen.figures(_common(flight, size, device.device) | {"scenes": scenes})
+
+
+def _check(flight: Flight, force: bool) -> tuple[int, int]:
+    """(width, height) of the frames, once every option is known to be one; nothing is written."""
+    from renderer.gaussian_renderer import PIPELINES, RESIDENCIES
+    from renderer.settings import VIEWS
+
+    size = parse_size(flight.size)
+    parse_background(flight.background)
     at_least("--frames", flight.frames, 1)
     at_least("--warmup", flight.warmup, 0)
     if not FPS[0] <= flight.fps <= FPS[1]:
         raise KilofieldError(f"--fps: expected {FPS[0]:g} to {FPS[1]:g}, found {flight.fps:g}")
-    from renderer.flythrough import fly
-    from renderer.settings import RenderSettings
+    for option, choices in (("view", VIEWS), ("pipeline", PIPELINES), ("residency", RESIDENCIES)):
+        if getattr(flight, option) not in choices:
+            raise KilofieldError(f"--{option}: expected one of {', '.join(choices)}, found {getattr(flight, option)}")
+    if flight.plot:
+        from renderer.fly_plot import check_plotting
+
+        check_plotting()
+        output_file(flight.plot, force, ".png")
+    return size
+
+
+def _read(source: Path) -> tuple[SceneFile, float]:
+    """The scene of a file, and the milliseconds reading it took."""
     from scenes.load import load_scene
 
+    start = time.perf_counter()
     file = load_scene(source)
+    read_ms = 1e3 * (time.perf_counter() - start)
     note_dropped(source, file.dropped, len(file.scene))
-    cameras = path_cameras(flight, file.gaussians, size)
-    _check_output(out, screen.force)
-    with progress(f"fly {source.name}", screen.quiet) as step:
-        report = fly(
-            file.scene,
-            cameras,
-            size,
-            out,
-            flight.warmup,
-            flight.fps,
-            RenderSettings(background=colour),
-            lambda done, frames: step(done / frames, f"frame {done} of {frames}"),
-        )
-    _print(report, screen)
-    screen.figures({"source": str(source), "path": flight.path, "fps": flight.fps, **report.as_dict()})
+    return file, read_ms
 
 
 def path_cameras(flight: Flight, gaussians: Gaussians, size: tuple[int, int]) -> list[Camera]:
@@ -80,11 +128,50 @@ def path_cameras(flight: Flight, gaussians: Gaussians, size: tuple[int, int]) ->
     return seen_from(read_path(flight.path, flight.frames), near, gaussians)
 
 
+def _settings(flight: Flight, cameras: Sequence[Camera], gaussians: Gaussians) -> RenderSettings:
+    from renderer.settings import RenderSettings
+    from scenes.extent import scene_extent
+
+    colour = parse_background(flight.background)
+    if flight.view != "depth":
+        return RenderSettings(view=flight.view, background=colour)
+    depths = depth_range(cameras, scene_extent(gaussians))
+    return RenderSettings(view="depth", background=colour, depth_range=depths)
+
+
+def depth_range(cameras: Sequence[Camera], extent: Extent) -> tuple[float, float]:
+    """World units from the nearest point of the scene's ball to any camera, to the farthest; 0 from inside the ball."""
+    distances = [float(np.linalg.norm(camera.position - extent.centre)) for camera in cameras]
+    return max(min(distances) - extent.radius, 0.0), max(distances) + extent.radius
+
+
+def output_paths(out: Path | None, sources: Sequence[Path]) -> list[Path | None]:
+    """Where each of the `sources` goes: `out` itself if it is alone, else a folder of its own in it, or a video beside.
+
+    Files are told apart by their names without suffix, where those are the same with it, and at last by a number.
+    """
+    if out is None or len(sources) == 1:
+        return [out] * len(sources)
+    names = [source.name.partition(".")[0] or source.name for source in sources]
+    if len(set(names)) < len(names):
+        names = [source.name.replace(".", "-") for source in sources]
+    names = [f"{name}-{names[:i].count(name) + 1}" if names.count(name) > 1 else name for i, name in enumerate(names)]
+    if out.suffix.lower() == ".mp4":
+        return [out.with_name(f"{out.stem}-{name}{out.suffix}") for name in names]
+    return [out / name for name in names]
+
+
+def _check_outputs(out: Path | None, outs: Sequence[Path | None], force: bool) -> None:
+    for path in outs:
+        if path is not None and out is not None:
+            if out.suffix.lower() in OTHER_VIDEOS:
+                raise KilofieldError(f"{out}: expected a folder or a video named *.mp4")
+            _check_output(path, force)
+
+
 def _check_output(out: Path, force: bool) -> None:
     from renderer.flythrough import sheet_path
 
-    if out.suffix.lower() in OTHER_VIDEOS:
-        raise KilofieldError(f"{out}: expected a folder or a video named *.mp4")
     sheet = sheet_path(out)
     if out.suffix.lower() != ".mp4":
         output_folder(out, force, [*sorted(frame.name for frame in out.glob("frame-*.png")), sheet.name])
@@ -95,18 +182,37 @@ def _check_output(out: Path, force: bool) -> None:
     output_file(sheet, force, ".png")
 
 
-def _print(report: FlyReport, screen: Screen) -> None:
-    total = report.summary()["total"]
-    width, height = report.size
-    screen.facts(
-        report.out,
-        {
-            "frames": f"{len(report.frames)} of {width}x{height}, a sheet of some in {report.sheet}",
-            "scene": f"{report.gaussians:,} Gaussians, {readable_bytes(report.video_memory)} of video memory, "
-            f"{report.load_ms:.0f} ms to load",
-            "device": f"{report.device['renderer']}{' (software)' if report.device['software'] else ''}",
-            "first frame": f"{report.first_frame_ms:.1f} ms",
-            "a frame": f"mean {total['mean']:.1f} ms, median {total['median']:.1f}, p95 {total['p95']:.1f}, "
-            f"p99 {total['p99']:.1f}: {1000 / total['mean']:.1f} frames a second",
-        },
-    )
+def _plot(path: Path, reports: Sequence[FlyReport], size: tuple[int, int], device: str) -> None:
+    from renderer.fly_plot import plot_frames
+
+    plot_frames(path, reports, f"milliseconds a frame, {size[0]}x{size[1]}, {device}")
+
+
+def _common(flight: Flight, size: tuple[int, int], device: dict[str, Any]) -> dict[str, Any]:
+    """What all scenes of a flight share."""
+    return {
+        "path": flight.path,
+        "size": list(size),
+        "frames": flight.frames,
+        "warmup": flight.warmup,
+        "fps": flight.fps,
+        "view": flight.view,
+        "device": device,
+        "peak_memory": peak_memory(),
+    }
+
+
+def _facts(file: SceneFile) -> dict[str, Any]:
+    """What was flown through, so that two flights can be told to be of the same scene."""
+    with file.path.open("rb") as content:
+        digest = hashlib.sha256()
+        while block := content.read(2**20):
+            digest.update(block)
+    return {
+        "source": str(file.path),
+        "sha256": digest.hexdigest(),
+        "format": file.format,
+        "bytes": file.bytes,
+        "dropped": file.dropped,
+        "sh_degree": file.scene.sh_degree,
+    }

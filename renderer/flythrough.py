@@ -1,99 +1,208 @@
-"""Flythroughs: a scene along a camera path, into a video or frames, with the time each frame took.
+"""Flythroughs: scenes along one camera path, into videos or frames, with the time each frame took.
 
-A frame's time is the device's and the CPU's work from camera to finished picture; reading it back, encoding and writing
-are not in it. Every stage waits for the device, so the stages add up.
+Several scenes are drawn in turn, frame i of each before frame i + 1 of any, so that whatever else the machine does
+meanwhile falls on all of them. A frame's time is from the camera to the finished picture: no v-sync, and reading back,
+encoding and writing are not in it. What comes out is told by `fly_report.py` and drawn by `fly_plot.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
-import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from renderer.accumulation import check_size
 from renderer.context import create_context, device_facts
+from renderer.fly_report import FlyReport, Frame
 from renderer.gaussian_renderer import DEFAULT, GaussianRenderer
-from renderer.images import frame_sheet, to_8_bit, write_png
+from renderer.images import frame_sheet, write_png
 from renderer.settings import RenderSettings
-from renderer.video import frame_sink
+from renderer.video import FrameSink, frame_sink
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.gaussians import Gaussians
 from scenes.neural_gaussians import NeuralGaussians
 
-STAGES = ("project", "sort", "blend", "total")
 SHEET_FRAMES = 12  # on the contact sheet
 
-
-@dataclass(frozen=True)
-class FlyReport:
-    """What a flythrough drew and how long it took; times in milliseconds."""
-
-    out: str
-    sheet: str  # PNG of some of the frames
-    size: tuple[int, int]
-    gaussians: int
-    video_memory: int  # bytes of the scene's buffers
-    device: dict[str, Any]  # see `device_facts`
-    load_ms: float  # into video memory, decoding included
-    first_frame_ms: float  # with whatever is compiled then
-    frames: list[dict[str, float]]  # of each frame: `STAGES` and `candidates`, the Gaussians sorted and drawn
-
-    def summary(self) -> dict[str, dict[str, float]]:
-        """Mean, median, p95 and p99 over the frames, by stage."""
-        figures = {}
-        for stage in STAGES:
-            values = [frame[stage] for frame in self.frames]
-            median, p95, p99 = np.percentile(values, [50, 95, 99])
-            figures[stage] = {
-                "mean": float(np.mean(values)),
-                "median": float(median),
-                "p95": float(p95),
-                "p99": float(p99),
-            }
-        return figures
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {**asdict(self), "summary": self.summary()}
+Progress = Callable[[int, int], None]  # (frames done, frames)
 
 
-def fly(
-    scene: Gaussians | NeuralGaussians,
-    cameras: Sequence[Camera],
-    size: tuple[int, int],
-    out: Path,
-    warmup: int = 2,
-    fps: float = 30.0,
-    settings: RenderSettings = DEFAULT,
-    progress: Callable[[int, int], None] | None = None,
-) -> FlyReport:
-    """Renders `scene` from every camera at `size` (width, height) into `out`, and a contact sheet beside it.
+@dataclass
+class _Flyer:
+    """One scene, and what is known of its flight so far."""
 
-    `out` is a video if it ends in .mp4, else a folder of frame-00000.png and so on. `warmup` frames are drawn first and
-    thrown away. `progress(done, frames)` is called after each frame. Raises `KilofieldError` for an output that cannot
-    be written, a size the device cannot draw, or no cameras, and leaves nothing half made.
+    name: str
+    renderer: GaussianRenderer
+    read_ms: float
+    load_ms: float
+    first_frame_ms: float
+    first_frame_at: float  # seconds of `perf_counter`
+    frames: list[Frame] = field(default_factory=list)
+    kept: dict[int, NDArray[np.uint8]] = field(default_factory=dict)  # pictures of the contact sheet, by frame
+
+
+class Flythrough:
+    """Scenes on one device, loaded one after the other and then flown through together.
+
+    `size` is (width, height) in pixels. `began`, in seconds of `perf_counter`, is when the waiting for the first frame
+    started; now, if not given. Raises `KilofieldError` for a device without OpenGL and a size it cannot draw.
     """
-    if not cameras or fps <= 0:
-        raise KilofieldError(f"flythrough: expected cameras and a frame rate above 0, found {len(cameras)} and {fps:g}")
-    with _loaded(scene) as (renderer, load_ms), frame_sink(out, size, fps) as sink:
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        settings: RenderSettings = DEFAULT,
+        pipeline: str = "auto",
+        residency: str = "decoded",
+        began: float | None = None,
+    ) -> None:
+        self.size = size
+        self._settings = settings
+        self._kind = pipeline, residency
+        self._began = perf_counter() if began is None else began
+        self._flyers: list[_Flyer] = []
+        self._context = create_context()
+        try:
+            check_size(self._context, *size)
+        except KilofieldError:
+            self._context.release()
+            raise
+        self._picture = self._context.texture(size, 4, dtype="f1")
+        self._target = self._context.framebuffer([self._picture])
+        self.device = device_facts(self._context)
+        self._waits = bool(self.device["software"])  # after each stage, to time it; a GPU has queries for that
+
+    def load(self, name: str, scene: Gaussians | NeuralGaussians, camera: Camera, read_ms: float = 0.0) -> None:
+        """Puts a scene into video memory and draws a first frame of it, through `camera`.
+
+        `read_ms` is what reading its file took. Raises `KilofieldError` when it does not fit the device.
+        """
+        pipeline, residency = self._kind
+        renderer = GaussianRenderer(self._context, pipeline=pipeline, residency=residency)
+        renderer.times.synchronised = self._waits
         start = perf_counter()
-        renderer.render(cameras[0], *size, settings)
-        first_frame_ms = 1e3 * (perf_counter() - start)
-        for i in range(warmup):
-            renderer.render(cameras[i % len(cameras)], *size, settings)
-        frames, kept = _frames(renderer, cameras, size, settings, sink, progress)
-        facts = device_facts(renderer.context)
-        memory, count = renderer.scene.bytes, len(renderer.scene)
-    sheet = sheet_path(out)
-    write_png(sheet, frame_sheet(list(kept.values()), [f"frame {i}" for i in kept]))
-    return FlyReport(str(out), str(sheet), size, count, memory, facts, load_ms, first_frame_ms, frames)
+        renderer.load(scene)
+        self._context.finish()
+        loaded = perf_counter()
+        self._draw(renderer, camera)
+        now = perf_counter()
+        self._flyers.append(_Flyer(name, renderer, read_ms, 1e3 * (loaded - start), 1e3 * (now - loaded), now))
+
+    def fly(
+        self,
+        cameras: Sequence[Camera],
+        outs: Sequence[Path | None] = (),
+        warmup: int = 2,
+        fps: float = 30.0,
+        progress: Progress | None = None,
+    ) -> list[FlyReport]:
+        """Draws every scene from every camera, and tells for each scene how long it took, in the order of loading.
+
+        `outs`, one for each scene, are videos if they end in .mp4, else folders of frame-00000.png and so on, with a
+        contact sheet beside each; None, or none at all, draws without keeping the pictures. `warmup` frames along the
+        path are drawn first and thrown away. Raises `KilofieldError` for an output that cannot be written, or no
+        cameras, and leaves nothing half made.
+        """
+        if not cameras or fps <= 0:
+            raise KilofieldError(
+                f"flythrough: expected cameras and a frame rate above 0, found {len(cameras)}, {fps:g}"
+            )
+        outs = list(outs) or [None] * len(self._flyers)
+        with ExitStack() as stack:
+            sinks = [stack.enter_context(frame_sink(out, self.size, fps)) if out else None for out in outs]
+            for i in np.linspace(0, len(cameras) - 1, warmup).round().astype(int):
+                for flyer in self._flyers:
+                    flyer.renderer.render_rgba(cameras[i], *self.size, self._settings)  # makes all the room it needs
+            self._fly(cameras, sinks, progress)
+        return [self._report(flyer, out) for flyer, out in zip(self._flyers, outs, strict=True)]
+
+    def _fly(self, cameras: Sequence[Camera], sinks: Sequence[FrameSink | None], progress: Progress | None) -> None:
+        wanted = sheet_frames(len(cameras))
+        began = perf_counter()
+        for i, camera in enumerate(cameras):
+            for flyer, sink in zip(self._flyers, sinks, strict=True):
+                flyer.frames.append(self._timed(flyer.renderer, camera, began))
+                if sink:
+                    picture = self._read()
+                    sink(picture)
+                    if i in wanted:
+                        flyer.kept[i] = picture
+            if progress:
+                progress(i + 1, len(cameras))
+
+    def _timed(self, renderer: GaussianRenderer, camera: Camera, began: float) -> Frame:
+        start = perf_counter()
+        self._draw(renderer, camera)
+        stop = perf_counter()
+        renderer.times.synchronised = True  # the device is idle: ask for this frame, not for one long done
+        stages = renderer.times.ms()
+        renderer.times.synchronised = self._waits
+        return {
+            "at": 1e3 * (start - began),
+            **{name: ms for name, ms in stages.items() if name != "total"},
+            "total": 1e3 * (stop - start),
+            "candidates": renderer.facts.candidates,
+            "capped": renderer.facts.capped,
+        }
+
+    def _draw(self, renderer: GaussianRenderer, camera: Camera) -> None:
+        renderer.draw(camera, self._target, self._settings)
+        self._context.finish()
+
+    def _read(self) -> NDArray[np.uint8]:
+        """[H, W, 3] the picture drawn last, row 0 the top one."""
+        width, height = self.size
+        rgba = np.frombuffer(self._picture.read(), np.uint8).reshape(height, width, 4)
+        return np.ascontiguousarray(rgba[::-1, :, :3])
+
+    def _report(self, flyer: _Flyer, out: Path | None) -> FlyReport:
+        sheet = None if out is None else sheet_path(out)
+        if sheet:
+            write_png(sheet, frame_sheet(list(flyer.kept.values()), [f"frame {i}" for i in flyer.kept]))
+        return FlyReport(
+            name=flyer.name,
+            out=None if out is None else str(out),
+            sheet=None if sheet is None else str(sheet),
+            gaussians=len(flyer.renderer.scene),
+            video_memory=flyer.renderer.scene.bytes,
+            working_memory=flyer.renderer.working_bytes,
+            pipeline=flyer.renderer.facts.pipeline,
+            residency=flyer.renderer.facts.residency,
+            read_ms=flyer.read_ms,
+            load_ms=flyer.load_ms,
+            first_frame_ms=flyer.first_frame_ms,
+            first_frame_since_load_ms=flyer.read_ms + flyer.load_ms + flyer.first_frame_ms,
+            first_frame_since_command_ms=1e3 * (flyer.first_frame_at - self._began),
+            frames=flyer.frames,
+        )
+
+    def release(self) -> None:
+        """Frees everything."""
+        for flyer in self._flyers:
+            flyer.renderer.release()
+        self._context.release()
+
+
+@contextmanager
+def flythrough(
+    size: tuple[int, int],
+    settings: RenderSettings = DEFAULT,
+    pipeline: str = "auto",
+    residency: str = "decoded",
+    began: float | None = None,
+) -> Iterator[Flythrough]:
+    """A `Flythrough` that frees its device memory at the end of the block."""
+    flight = Flythrough(size, settings, pipeline, residency, began)
+    try:
+        yield flight
+    finally:
+        flight.release()
 
 
 def sheet_path(out: Path) -> Path:
@@ -106,41 +215,3 @@ def sheet_path(out: Path) -> Path:
 def sheet_frames(count: int) -> list[int]:
     """Which of `count` frames are on the contact sheet, evenly spread."""
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, SHEET_FRAMES))})
-
-
-@contextmanager
-def _loaded(scene: Gaussians | NeuralGaussians) -> Iterator[tuple[GaussianRenderer, float]]:
-    """A renderer with the scene in video memory, and the milliseconds that took."""
-    context: moderngl.Context = create_context()
-    try:
-        renderer = GaussianRenderer(context)
-        renderer.times.synchronised = True
-        start = perf_counter()
-        renderer.load(scene)
-        context.finish()
-        yield renderer, 1e3 * (perf_counter() - start)
-        renderer.release()
-    finally:
-        context.release()
-
-
-def _frames(
-    renderer: GaussianRenderer,
-    cameras: Sequence[Camera],
-    size: tuple[int, int],
-    settings: RenderSettings,
-    sink: Callable[[NDArray[np.uint8]], None],
-    progress: Callable[[int, int], None] | None,
-) -> tuple[list[dict[str, float]], dict[int, NDArray[np.uint8]]]:
-    """Renders and hands on all frames; their times, and the pictures of the contact sheet by frame."""
-    wanted = sheet_frames(len(cameras))
-    times, kept = [], {}
-    for i, camera in enumerate(cameras):
-        picture = to_8_bit(renderer.render(camera, *size, settings))
-        times.append({**renderer.facts.wall_ms, "candidates": renderer.facts.candidates})
-        sink(picture)
-        if i in wanted:
-            kept[i] = picture
-        if progress:
-            progress(i + 1, len(cameras))
-    return times, kept

@@ -108,8 +108,9 @@ def test_fly_writes_frames_and_their_times(path: str, folder: Path) -> None:
     assert frames == [f"frame-{i:05d}.png" for i in range(3)]
     assert picture(folder / "frames" / frames[0]).shape == (32, 48, 3)
     found = json.loads((folder / "figures.json").read_text())
-    assert len(found["frames"]) == 3
-    assert all(frame["total"] > 0 for frame in found["frames"])
+    (scene,) = found["scenes"]
+    assert len(scene["frames"]) == 3
+    assert all(frame["total"] > 0 for frame in scene["frames"])
     again = kilofield(*arguments[:-2])
     assert again.exit_code == 1
     assert "frame-00000.png: exists already and 3 more" in again.stderr
