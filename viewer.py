@@ -24,16 +24,21 @@ def run(
     max_frames: int | None = None,
     on_frame: Callable[[App, int], None] | None = None,
     size: tuple[int, int] = SIZE,
+    compare: Path | None = None,
 ) -> None:
     """Opens a window on `files` and returns when it is closed, or after `max_frames` frames.
 
-    A file that cannot be read is told in the window. `on_frame(app, frame)` is called when a frame is drawn and not yet
-    shown. Raises `KilofieldError` where there is no display or no OpenGL 4.3.
+    `compare` is shown beside the scene, as the B of `ui/compare.py`. A file that cannot be read is told in the window.
+    `on_frame(app, frame)` is called when a frame is drawn and not yet shown. Raises `KilofieldError` where there is no
+    display or no OpenGL 4.3.
     """
     from ui.app import App
+    from ui.compare import CompareTool
 
     app = App(files, size)
     try:
+        if compare is not None:
+            app.tool(CompareTool).compare_with(app, compare)
         frame = 0
         while not app.closing and (max_frames is None or frame < max_frames):
             app.frame()
@@ -45,10 +50,18 @@ def run(
         app.close()
 
 
+def view(files: Sequence[Path]) -> None:
+    """What `kilofield view FILE...` does: two files are compared, of more the first is open and the others listed."""
+    if len(files) == 2:
+        run(files[:1], compare=files[1])
+    else:
+        run(files)
+
+
 def main() -> None:
     """`python viewer.py FILE...`."""
     try:
-        run([Path(name) for name in sys.argv[1:]])
+        view([Path(name) for name in sys.argv[1:]])
     except KilofieldError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

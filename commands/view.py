@@ -13,4 +13,4 @@ def run(files: list[Path]) -> None:
         read_start(file, 1)  # a wrong name is told here, not in a window
     import viewer
 
-    viewer.run(files)
+    viewer.view(files)

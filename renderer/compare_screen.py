@@ -49,6 +49,8 @@ class CompareScreen:
         self._program = compile_program(context, "screen_triangle.vert", "compare_screen.frag")
         self._array = context.vertex_array(self._program, [])
         set_uniforms(self._program, picture_a=0, picture_b=1, map=list(HEAT), steps=len(HEAT) - 1)
+        self._textures: list[moderngl.Texture] = []
+        self._framebuffers: list[moderngl.Framebuffer] = []
         self.size = (0, 0)  # width, height of the two pictures
 
     @property
@@ -68,6 +70,11 @@ class CompareScreen:
             self.size = size
         for framebuffer, paint in zip(self._framebuffers, (paint_a, paint_b), strict=True):
             paint(framebuffer)
+
+    def swap(self) -> None:
+        """What was painted as A is B, and the other way round."""
+        self._textures.reverse()
+        self._framebuffers.reverse()
 
     def draw(self, target: moderngl.Framebuffer, mode: str, split: float = 0.5, highest: float = 1.0) -> None:
         """Fills all of `target` with what `mode`, one of `MODES`, makes of the pictures.

@@ -10,6 +10,7 @@ import glfw
 from renderer.settings import VIEWS
 from scenes.cameras import PROJECTIONS
 from ui.action import Action
+from ui.compare_actions import COMPARE_ACTIONS
 from ui.heading import UP_AXES
 from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES
 
@@ -119,6 +120,7 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         Action(glfw.KEY_COMMA, "fly slower", lambda app: app.navigator.change_speed(-1)),
         Action(glfw.KEY_PERIOD, "fly faster", lambda app: app.navigator.change_speed(1)),
     ),
+    "Compare": COMPARE_ACTIONS,
     "Help": (
         Action(glfw.KEY_F1, "all keys (also ?)", _toggle_help, on=lambda app: app.switches.help),
         Action(glfw.KEY_ESCAPE, "close a message or the help", _escape),

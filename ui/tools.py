@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ui.crop_tool import CropTool
 from ui.tool import Tool
 
-TOOLS: tuple[type[Tool], ...] = ()
+TOOLS: tuple[type[Tool], ...] = (CropTool,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui.panels import camera, display, scene, timings
+from ui.panels import camera, compare, display, scene, timings
 from ui.panels.panel import Panel
 
 PANELS: tuple[Panel, ...] = (
@@ -10,4 +10,5 @@ PANELS: tuple[Panel, ...] = (
     camera.PANEL,
     display.PANEL,
     timings.PANEL,
+    compare.PANEL,
 )
