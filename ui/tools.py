@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from ui.compare import CompareTool
 from ui.crop_tool import CropTool
 from ui.tool import Tool
 
-TOOLS: tuple[type[Tool], ...] = (CropTool,)
+TOOLS: tuple[type[Tool], ...] = (CropTool, CompareTool)
