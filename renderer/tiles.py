@@ -28,6 +28,7 @@ from renderer.shader_library import compile_compute, set_uniforms
 TILE = 16  # pixels along a side: 256 threads, the most that runs well everywhere
 INSTANCE_BYTES = 24  # of video memory: keys and values, here and twice in the sort
 EMIT_GROUP = 256  # threads that share the search for their Gaussians
+EMIT_SPAN = 1024  # instances of one such group: the search is a long chain of reads that nothing hides
 ROW_OF_GROUPS = 32768  # workgroups along x: OpenGL promises 65,535 an axis
 SOFTWARE_SLICE = 60_000  # Gaussians of a tile in one dispatch: llvmpipe ends loops after 65,535 iterations
 STATE_UINTS = 7  # see tile_instances.glsl
@@ -49,6 +50,7 @@ _DEFINES = {
     "TILE": TILE,
     "PIXELS": TILE * TILE,
     "EMIT_GROUP": EMIT_GROUP,
+    "EMIT_SPAN": EMIT_SPAN,
     "ROW_OF_GROUPS": ROW_OF_GROUPS,
     **{f"{name}_BINDING": place for name, place in _PLACES.items()},
 }

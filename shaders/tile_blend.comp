@@ -1,6 +1,10 @@
 #version 430 core
 // Blends the Gaussians of one tile, front to back, into the picture. One workgroup, one tile; one thread, one pixel.
-// Records are staged in shared memory, as many as there are pixels at a time; the tile ends early when all its pixels are finished.
+// Records are staged in shared memory, one a thread; the tile ends early when all its pixels are finished.
+//
+// Most Gaussians touch a few pixels of a tile. So each is tested once against the tile's blocks of 8x4 pixels, and the
+// 32 threads of a block go through a mask of those that touch it; waves of 32 or 64 threads stay together.
+//
 // llvmpipe ends all loops of a thread in silence after 65,535 iterations together, so that there a picture may take
 // several dispatches, each of a slice of every tile's list. Between them alpha holds the transmittance, negative for
 // finished pixels.
@@ -18,8 +22,13 @@ layout(std430, binding = STARTS_BINDING) readonly buffer Starts { uint starts[];
 layout(rgba32f, binding = 0) uniform image2D picture;
 
 #include "gaussian_profile.glsl"
+#include "tile_ellipse.glsl"
 
-uniform vec2 size;     // pixels
+#define BLOCK_WIDTH 8
+#define BLOCK_HEIGHT 4
+#define BLOCKS (PIXELS / (BLOCK_WIDTH * BLOCK_HEIGHT))
+#define WORDS (PIXELS / 32)
+
 uniform bool additive;
 uniform uint slice;    // Gaussians of a tile blended by one dispatch
 uniform uint skipped;  // Gaussians of a tile blended before
@@ -28,7 +37,9 @@ uniform bool last;     // dispatch of the picture
 shared vec4 staged_to_unit[PIXELS]; // two rows: offset in pixels -> 1 at the edge of the footprint
 shared vec4 staged_centre[PIXELS];  // pixels; log2 of the opacity; blue
 shared vec2 staged_colour[PIXELS];  // red, green
-shared uint unfinished[2];         // whether any pixel is, by turns: one is set while the other is read
+// By turns, one is filled while the other is cleared:
+shared uint touching[2 * BLOCKS * WORDS]; // masks of the staged records that touch a block
+shared uint unfinished[2];                // whether any pixel is
 
 struct Pixel {
     vec2 point;
@@ -37,12 +48,28 @@ struct Pixel {
     bool finished;
 };
 
-void stage(uint slot, Record r) {
+// In the tile, pixels. The order of blocks makes two of them a square
+uvec2 block_corner(uint block) {
+    return uvec2((block >> 1 & 1u) * BLOCK_WIDTH, (block & 1u) * BLOCK_HEIGHT + (block >> 2) * (2 * BLOCK_HEIGHT));
+}
+
+void mark_blocks(uint slot, uint turn, Ellipse e) {
+    for (uint block = 0u; block < uint(BLOCKS); ++block) {
+        vec2 low = vec2(gl_WorkGroupID.xy * uint(TILE) + block_corner(block)) + 0.5 - e.centre;
+        vec2 high = low + vec2(BLOCK_WIDTH - 1, BLOCK_HEIGHT - 1);
+        vec2 range = range_between(e, low.y, high.y) - e.centre.x;
+        bool apart = low.y > e.extent.y || high.y < -e.extent.y || low.x > range.y || high.x < range.x;
+        if (!apart) atomicOr(touching[(turn * BLOCKS + block) * WORDS + slot / 32u], 1u << (slot % 32u));
+    }
+}
+
+void stage(uint slot, uint turn, Record r) {
     float major = length(r.axis);
     vec2 across = vec2(-r.axis.y, r.axis.x) * (r.minor / major);
     staged_to_unit[slot] = vec4(r.axis / (major * major), across / (r.minor * r.minor));
     staged_centre[slot] = vec4(r.centre, r.log_opacity, unpackHalf2x16(r.blue).x);
     staged_colour[slot] = unpackHalf2x16(r.red_green);
+    mark_blocks(slot, turn, ellipse_of(r));
 }
 
 float squared_distance(uint slot, vec2 point) {
@@ -64,16 +91,15 @@ void blend(inout Pixel p, uint slot, float square) {
     p.transmittance = left;
 }
 
-void blend_batch(inout Pixel p, uint count) {
-    for (uint slot = 0u; slot < count && !p.finished; ++slot) {
-        float square = squared_distance(slot, p.point);
-        if (square <= 1.0) blend(p, slot, square);
-    }
-}
-
-void add_batch(inout Pixel p, uint count) {
-    for (uint slot = 0u; slot < count && !p.finished; ++slot) {
-        if (squared_distance(slot, p.point) <= 1.0) p.colour += staged_rgb(slot);
+void blend_batch(inout Pixel p, uint count, uint masks) {
+    for (uint word = 0u; word * 32u < count; ++word) {
+        for (uint bits = touching[masks + word]; bits != 0u && !p.finished; bits &= bits - 1u) {
+            uint slot = word * 32u + uint(findLSB(bits));
+            float square = squared_distance(slot, p.point);
+            if (!(square <= 1.0)) continue;
+            if (additive) p.colour += staged_rgb(slot);
+            else blend(p, slot, square);
+        }
     }
 }
 
@@ -82,10 +108,9 @@ void synchronise() {
     barrier();
 }
 
-// Threads in 8x8 blocks of pixels, a wave or two each: more often than rows of 16 they all miss an ellipse
 ivec2 pixel_of(uint thread) {
-    uvec2 inside = uvec2((thread & 7u) | (thread >> 3 & 8u), (thread >> 3 & 7u) | (thread >> 4 & 8u));
-    return ivec2(gl_WorkGroupID.xy * uint(TILE) + inside);
+    uvec2 inside = uvec2(thread % BLOCK_WIDTH, thread / BLOCK_WIDTH % BLOCK_HEIGHT);
+    return ivec2(gl_WorkGroupID.xy * uint(TILE) + block_corner(thread / (BLOCK_WIDTH * BLOCK_HEIGHT)) + inside);
 }
 
 Pixel begin_pixel(ivec2 position, bool outside) {
@@ -101,6 +126,11 @@ void end_pixel(ivec2 position, Pixel p) {
     imageStore(picture, position, vec4(p.colour, alpha));
 }
 
+void clear(uint turn, uint thread) {
+    if (thread == 0u) unfinished[turn] = 0u;
+    if (thread < BLOCKS * WORDS) touching[turn * (BLOCKS * WORDS) + thread] = 0u;
+}
+
 void main() {
     uint thread = gl_LocalInvocationIndex;
     uint tile = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
@@ -110,20 +140,18 @@ void main() {
     bool outside = any(greaterThanEqual(position, ivec2(size)));
     Pixel p = begin_pixel(position, outside);
 
-    if (thread == 0u) unfinished[0] = 0u;
+    clear(0u, thread);
     synchronise();
     uint turn = 0u;
     for (uint first = start + skipped; first < end; first += PIXELS) {
         if (!p.finished) unfinished[turn] = 1u;
         synchronise(); // and the batch before is read
         if (unfinished[turn] == 0u) break;
-        turn = 1u - turn;
-        if (thread == 0u) unfinished[turn] = 0u;
-        if (first + thread < end) stage(thread, records[values[first + thread]]);
+        clear(1u - turn, thread);
+        if (first + thread < end) stage(thread, turn, records[values[first + thread]]);
         synchronise();
-        uint batch = min(end - first, uint(PIXELS));
-        if (additive) add_batch(p, batch);
-        else blend_batch(p, batch);
+        blend_batch(p, min(end - first, uint(PIXELS)), (turn * BLOCKS + thread / (BLOCK_WIDTH * BLOCK_HEIGHT)) * WORDS);
+        turn = 1u - turn;
     }
     if (!outside) end_pixel(position, p);
 }

@@ -1,8 +1,9 @@
 // Which tiles a Gaussian's ellipse touches: exactly those with a pixel centre's rectangle that meets the ellipse.
-// An ellipse is convex, so in each row of tiles they are one span; its ends have a closed form (as in AccuTile, Hanson et
-// al. 2025, "Speedy-Splat").
+// An ellipse is convex, so in each row of tiles they are one span; its ends have a closed form (as in AccuTile, Hanson
+// et al. 2025, "Speedy-Splat").
 //
-// Reads: layouts.glsl, TILE and the uniforms below. Defines: Ellipse, is_drawn(), ellipse_of(), tile_rows(), row_span().
+// Reads: layouts.glsl, TILE and the uniforms below.
+// Defines: Ellipse, is_drawn(), ellipse_of(), tile_rows(), row_span(), range_between().
 // Everything is `precise`: the counting and the emitting shader must come to the same tiles, bit by bit.
 
 uniform vec2 size;    // pixels
@@ -23,7 +24,7 @@ bool is_drawn(Record r) {
     return dot(r.axis, r.axis) > 0.0 && r.minor > 0.0 && squares < 1e37 && dot(abs(r.centre), vec2(1.0)) < 1e18;
 }
 
-// Larger by what float32 may be wrong by when a pixel is tested against the ellipse: nothing the blending draws is missed
+// Larger by what float32 may be wrong by when a pixel is tested against the ellipse: nothing that is drawn is missed
 Ellipse ellipse_of(Record r) {
     precise float major = length(r.axis);
     precise float margin = 1e-3 + 1e-6 * major;
@@ -54,15 +55,20 @@ uvec2 tile_rows(Ellipse e) {
     return tiles_between(low, high, size.y);
 }
 
+// Where the ellipse begins and ends from left to right, within top <= y <= bottom relative to its centre, which must
+// have a part of it. The boundary's halves are concave: they reach farthest where they turn, or at the nearest end.
+vec2 range_between(Ellipse e, float top, float bottom) {
+    precise vec2 y = clamp(clamp(vec2(-e.turn, e.turn), top, bottom), -e.extent.y, e.extent.y);
+    precise vec2 half_width = e.width * sqrt(max((e.extent.y - y) * (e.extent.y + y), 0.0)) + 1e-6 * e.extent.x;
+    precise vec2 middle = e.centre.x + e.shear * y;
+    precise vec2 range = middle + vec2(-half_width.x, half_width.y);
+    return range;
+}
+
 // First and number of the tiles in a row
 uvec2 row_span(Ellipse e, uint row) {
     precise float top = float(row * TILE) + 0.5 - e.centre.y;
     precise float bottom = min(float(row * TILE + TILE) - 0.5, size.y - 0.5) - e.centre.y;
-    // Where in this row the ellipse reaches farthest left and right; the boundary's halves are concave
-    precise vec2 y = clamp(clamp(vec2(-e.turn, e.turn), top, bottom), -e.extent.y, e.extent.y);
-    precise vec2 half_width = e.width * sqrt(max((e.extent.y - y) * (e.extent.y + y), 0.0)) + 1e-6 * e.extent.x;
-    precise vec2 middle = e.centre.x + e.shear * y;
-    precise float low = middle.x - half_width.x;
-    precise float high = middle.y + half_width.y;
-    return tiles_between(low, high, size.x);
+    vec2 range = range_between(e, top, bottom);
+    return tiles_between(range.x, range.y, size.x);
 }

@@ -1,6 +1,6 @@
 #version 430 core
-// Writes the instances: tile and record, the nearest Gaussian's first. One thread, one instance, so that a Gaussian that
-// fills the picture is no more work for a thread than a small one.
+// Writes the instances: tile and record, the nearest Gaussian's first. One workgroup, EMIT_SPAN instances, whichever
+// Gaussians they are of, so that one that fills the picture is no more work for a thread than a small one.
 // Reads: records, order, prefix sums of the counts. Writes: keys (tiles), values (records).
 //
 // A thread finds its Gaussian by binary search in the sums, and the tile by walking the rows of the ellipse. Only the
@@ -60,16 +60,7 @@ void find_group(uint first, uint last) {
     group_row_start = start;
 }
 
-void main() {
-    uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-    uint first = group * EMIT_GROUP;
-    if (first >= instances.drawn) return; // the last row of groups is seldom full
-    find_group(first, min(first + EMIT_GROUP, instances.drawn) - 1u);
-    memoryBarrierShared();
-    barrier();
-
-    uint instance = first + gl_LocalInvocationIndex;
-    if (instance >= instances.drawn) return;
+void emit(uint instance) {
     uint gaussian = gaussian_of(instance, group_gaussian[0], group_gaussian[1]);
     uint record = order[gaussian];
     Ellipse e = ellipse_of(records[record]);
@@ -79,4 +70,14 @@ void main() {
     uvec2 span = walk_rows(e, instance, row, start);
     keys[instance] = span.y > 0u ? row * columns + span.x + (instance - start) : no_tile;
     values[instance] = record;
+}
+
+void main() {
+    uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    uint first = group * EMIT_SPAN;
+    uint end = min(first + EMIT_SPAN, instances.drawn);
+    if (first < end) find_group(first, end - 1u); // the last row of groups is seldom full
+    memoryBarrierShared();
+    barrier();
+    for (uint instance = first + gl_LocalInvocationIndex; instance < end; instance += EMIT_GROUP) emit(instance);
 }

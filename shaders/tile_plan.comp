@@ -13,7 +13,7 @@ layout(std430, binding = SUMS_BINDING) readonly buffer Sums { uint sums[]; };
 
 void main() {
     uint drawn = instances.records < visible ? sums[instances.records] : total;
-    uint groups = (drawn + EMIT_GROUP - 1u) / EMIT_GROUP;
+    uint groups = (drawn + EMIT_SPAN - 1u) / EMIT_SPAN;
     instances.drawn = drawn;
     instances.groups = min(groups, ROW_OF_GROUPS);
     instances.rows = (groups + ROW_OF_GROUPS - 1u) / ROW_OF_GROUPS;
