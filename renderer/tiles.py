@@ -36,23 +36,15 @@ FRAMES_IN_FLIGHT = 3  # whose state is kept, so that reading the oldest waits fo
 STATE_ARGUMENTS = 4  # bytes: where the indirect dispatch's arguments start
 
 # With RECORDS and ORDER, all below the eight that OpenGL 4.3 has at least
-_PLACES = {
-    "TILE_KEYS": 0,
-    "TILE_VALUES": 1,
-    "VISIBLE": 4,
-    "TILE_COUNTS": 5,
-    "STARTS": 5,
-    "SUMS": 6,
-    "TOTAL": 1,
-    "INSTANCES": 7,
-}
+_PLACES = {"KEYS": 0, "VALUES": 1, "TOTAL": 1, "VISIBLE": 4, "COUNTS": 5, "STARTS": 5, "SUMS": 6, "INSTANCES": 7}
+assert not {BINDINGS["RECORDS"], BINDINGS["ORDER"]} & set(_PLACES.values()), "a binding point used twice"
 _DEFINES = {
     "TILE": TILE,
     "PIXELS": TILE * TILE,
     "EMIT_GROUP": EMIT_GROUP,
     "EMIT_SPAN": EMIT_SPAN,
     "ROW_OF_GROUPS": ROW_OF_GROUPS,
-    **{f"{name}_BINDING": place for name, place in _PLACES.items()},
+    **{f"TILE_{name}_BINDING": place for name, place in _PLACES.items()},
 }
 _STAGES = ("count", "limit", "plan", "emit", "ranges", "blend")
 PICTURE_WRITTEN = (
@@ -158,16 +150,16 @@ class Tiles:
             set_uniforms(shader, **picture)
 
     def _count_instances(self, frame: _Frame) -> None:
-        if self._counts.size < 4 * frame.most:
+        if self._sums.capacity < frame.most:
             self._counts = self._replace(self._counts, frame.most)
             self._sums.reserve(frame.most)
         self._bind_gaussians(frame)
-        _bind(visible=frame.count, tile_counts=self._counts, instances=self._instances)
+        _bind(visible=frame.count, counts=self._counts, instances=self._instances)
         self._shaders["count"].run(*_groups(frame.most))
         self._sums.run(self._counts, frame.count)
 
     def _limit_instances(self, frame: _Frame) -> None:
-        _bind(visible=frame.count, tile_counts=self._counts, sums=self._sums.sums, instances=self._instances)
+        _bind(visible=frame.count, counts=self._counts, sums=self._sums.sums, instances=self._instances)
         set_uniforms(self._shaders["limit"], capacity=self.capacity)
         self._shaders["limit"].run(*_groups(frame.most))
         self._context.memory_barrier(READ_BY_ANYTHING)
@@ -178,13 +170,14 @@ class Tiles:
     def _emit(self, frame: _Frame) -> None:
         """Pairs of tile and record, in the order of the Gaussians."""
         self._bind_gaussians(frame)
-        _bind(sums=self._sums.sums, instances=self._instances, tile_keys=self._pairs[0], tile_values=self._pairs[1])
+        keys, values = self._pairs
+        _bind(sums=self._sums.sums, instances=self._instances, keys=keys, values=values)
         self._shaders["emit"].run_indirect(self._instances, STATE_ARGUMENTS)
 
     def _sort_by_tile(self, frame: _Frame) -> None:
         keys, values = self._pairs
         self._sort.sort_pairs(keys, values, self._instances, frame.tiles.bit_length())
-        _bind(tile_keys=self._sort.keys, instances=self._instances, starts=self._starts)
+        _bind(keys=self._sort.keys, instances=self._instances, starts=self._starts)
         self._shaders["ranges"].run(frame.tiles // GROUP + 1)
         self._context.memory_barrier(READ_BY_ANYTHING)
 
@@ -199,7 +192,7 @@ class Tiles:
 
     def _blend(self, frame: _Frame) -> None:
         frame.records.bind_to_storage_buffer(BINDINGS["RECORDS"])
-        _bind(tile_values=self._sort.values, starts=self._starts)
+        _bind(values=self._sort.values, starts=self._starts)
         frame.target.colour.bind_to_image(0, read=True, write=True)
         shader = self._shaders["blend"]
         set_uniforms(shader, profile=frame.profile, additive=frame.additive, slice=self._slice)

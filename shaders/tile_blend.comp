@@ -18,7 +18,7 @@
 layout(local_size_x = PIXELS) in;
 layout(std430, binding = RECORDS_BINDING) readonly buffer Records { Record records[]; };
 layout(std430, binding = TILE_VALUES_BINDING) readonly buffer Values { uint values[]; };
-layout(std430, binding = STARTS_BINDING) readonly buffer Starts { uint starts[]; };
+layout(std430, binding = TILE_STARTS_BINDING) readonly buffer Starts { uint starts[]; };
 layout(rgba32f, binding = 0) uniform image2D picture;
 
 #include "gaussian_profile.glsl"

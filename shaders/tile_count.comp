@@ -7,7 +7,7 @@
 layout(local_size_x = GROUP) in;
 layout(std430, binding = RECORDS_BINDING) readonly buffer Records { Record records[]; };
 layout(std430, binding = ORDER_BINDING) readonly buffer Order { uint order[]; };
-layout(std430, binding = VISIBLE_BINDING) readonly buffer Visible { uint visible; };
+layout(std430, binding = TILE_VISIBLE_BINDING) readonly buffer Visible { uint visible; };
 layout(std430, binding = TILE_COUNTS_BINDING) writeonly buffer Counts { uint counts[]; };
 
 #include "tile_instances.glsl"

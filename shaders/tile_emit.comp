@@ -11,7 +11,7 @@
 layout(local_size_x = EMIT_GROUP) in;
 layout(std430, binding = RECORDS_BINDING) readonly buffer Records { Record records[]; };
 layout(std430, binding = ORDER_BINDING) readonly buffer Order { uint order[]; };
-layout(std430, binding = SUMS_BINDING) readonly buffer Sums { uint sums[]; };
+layout(std430, binding = TILE_SUMS_BINDING) readonly buffer Sums { uint sums[]; };
 layout(std430, binding = TILE_KEYS_BINDING) writeonly buffer Keys { uint keys[]; };
 layout(std430, binding = TILE_VALUES_BINDING) writeonly buffer Values { uint values[]; };
 

@@ -1,7 +1,7 @@
 // What becomes of the instances: pairs of a Gaussian and a tile it touches, in the order of the Gaussians.
 // Defines: instances.
 
-layout(std430, binding = INSTANCES_BINDING) buffer Instances {
+layout(std430, binding = TILE_INSTANCES_BINDING) buffer Instances {
     uint drawn;   // of the nearest Gaussians, as many as fit
     uint groups;  // with the next two, the arguments of the indirect dispatch that emits them
     uint rows;

@@ -7,9 +7,9 @@
 #include "layouts.glsl"
 
 layout(local_size_x = GROUP) in;
-layout(std430, binding = VISIBLE_BINDING) readonly buffer Visible { uint visible; };
+layout(std430, binding = TILE_VISIBLE_BINDING) readonly buffer Visible { uint visible; };
 layout(std430, binding = TILE_COUNTS_BINDING) readonly buffer Counts { uint counts[]; };
-layout(std430, binding = SUMS_BINDING) readonly buffer Sums { uint sums[]; };
+layout(std430, binding = TILE_SUMS_BINDING) readonly buffer Sums { uint sums[]; };
 
 #include "tile_instances.glsl"
 

@@ -5,9 +5,9 @@
 #include "layouts.glsl"
 
 layout(local_size_x = 1) in;
-layout(std430, binding = VISIBLE_BINDING) readonly buffer Visible { uint visible; };
-layout(std430, binding = TOTAL_BINDING) readonly buffer Total { uint total; };
-layout(std430, binding = SUMS_BINDING) readonly buffer Sums { uint sums[]; };
+layout(std430, binding = TILE_VISIBLE_BINDING) readonly buffer Visible { uint visible; };
+layout(std430, binding = TILE_TOTAL_BINDING) readonly buffer Total { uint total; };
+layout(std430, binding = TILE_SUMS_BINDING) readonly buffer Sums { uint sums[]; };
 
 #include "tile_instances.glsl"
 

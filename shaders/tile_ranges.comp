@@ -6,7 +6,7 @@
 
 layout(local_size_x = GROUP) in;
 layout(std430, binding = TILE_KEYS_BINDING) readonly buffer Keys { uint keys[]; };
-layout(std430, binding = STARTS_BINDING) writeonly buffer Starts { uint starts[]; };
+layout(std430, binding = TILE_STARTS_BINDING) writeonly buffer Starts { uint starts[]; };
 
 #include "tile_instances.glsl"
 

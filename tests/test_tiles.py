@@ -123,6 +123,14 @@ def test_frames_repeat_to_the_bit(draw: Draw) -> None:
     np.testing.assert_array_equal(draw(records), draw(records))
 
 
+def test_one_gaussian_then_many_then_another_size(draw: Draw) -> None:
+    records = random_records(500, 11, SIZE)
+    first = np.array([np.hypot(*(records["centre"] - np.array(SIZE) / 2).T).argmin()])
+    for order, size in ((first, SIZE), (np.arange(500), SIZE), (np.arange(500), (300, 20)), (first, (20, 300))):
+        found = draw(records, size, order=order)
+        assert_same(found, blend_slowly(records[order], size, GAUSSIAN), few=10)
+
+
 def test_nothing_to_draw(draw: Draw, tiles: Tiles) -> None:
     records = random_records(10, 5, SIZE)
     np.testing.assert_array_equal(draw(records, count=0), 0)
