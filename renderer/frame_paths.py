@@ -170,9 +170,9 @@ class ComputePaths:
 
         With `wait` it is the frame just drawn that is asked, else one two frames back, which has long been finished.
         """
-        if not self._tiled or not wait:
+        if not self._tiled:
             return False
-        wanted, drawn = self._tiles.wanted()
+        wanted, drawn = self._tiles.wanted(finished=wait)
         if wanted <= drawn or self._tiles.capacity >= MOST_INSTANCES:
             return False
         before = self._tiles.capacity
