@@ -20,7 +20,7 @@ def machine_facts(opengl: str) -> dict[str, object]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
         "opengl": opengl,
         "commit": _commit(),
     }
@@ -32,6 +32,14 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
     data = Path(os.environ.get("KILOFIELD_DATA", root.parent / "shared" / "data"))
     parser.add_argument("--data", type=Path, default=data, help="folder of the real scenes")
     parser.add_argument("--out", type=Path, default=root / "benchmarks" / "results", help="folder for the figures")
+
+
+def _version(package: str) -> str | None:
+    """None where it is not installed: a machine borrowed for a measurement has only what that needs."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:

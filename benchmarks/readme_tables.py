@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.gpu import gpu_rows
+from benchmarks.rendering import STAGES, medians
 from scenes.atomic import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +42,14 @@ def main() -> None:
     curves = json.loads(PEERS.read_text())["curves"]
     fit_speed = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("rasterizer-*.json"))]
     flights = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("fly-*.json"))]
-    tables = {"compression": compression_table(results, curves), "speed": speed_table(fit_speed, flights)}
+    rendering = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("rendering*.json"))]
+    gpus = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("gpu-*.json"))]
+    tables = {
+        "compression": compression_table(results, curves),
+        "speed": speed_table(fit_speed, flights),
+        "rendering": rendering_table(rendering),
+        "gpu": gpu_tables(gpus),
+    }
     text = filled(readme.read_text(), tables)
     with replacing(readme) as path:
         path.write_text(text)
@@ -73,13 +82,42 @@ def speed_table(rasterizers: Sequence[Mapping[str, Any]], flights: Sequence[Mapp
     ]
     rows += [
         (
-            f"fly: {flight['source']}, {flight['gaussians']:,} Gaussians, {'x'.join(map(str, flight['size']))}",
-            f"{flight['summary']['total']['median']:.0f} ms",
+            f"fly: {scene['name']}, {scene['gaussians']:,} Gaussians, {'x'.join(map(str, flight['size']))}",
+            f"{scene['summary']['total']['median']:.0f} ms",
             flight["device"]["renderer"],
         )
         for flight in flights
+        for scene in flight["scenes"]
     ]
     header = ("what", "median", "on")
+    return "\n".join(_line(cells) for cells in (header, ("---",) * len(header), *rows)) + "\n"
+
+
+def rendering_table(runs: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of frame times beside other renderers, by median: `benchmarks.rendering`."""
+    if not runs:
+        return NOTHING_YET
+    rows = [
+        (
+            f"{scene['scene']}, {scene['gaussians']:,}, {'x'.join(map(str, run['size']))}",
+            "Kilofield" if name == "ours" else run["peer"]["name"] if name == "peer" else name,
+            *cells,
+            str(scene["renderers"]["ours"]["facts"]["renderer"]),
+        )
+        for run in runs
+        for scene in run["scenes"]
+        for name, cells in medians(scene).items()
+    ]
+    header = ("scene", "renderer", *(f"{stage} ms" for stage in STAGES), "times ours", "PSNR to ours", "on")
+    return "\n".join(_line(cells) for cells in (header, ("---",) * len(header), *rows)) + "\n"
+
+
+def gpu_tables(runs: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of each GPU that was measured: `benchmarks.gpu`."""
+    if not runs:
+        return NOTHING_YET
+    header = ("device", "scene", "what", "median ms", "frames/s", "video memory")
+    rows = [(run["device"], *cells) for run in runs for cells in gpu_rows(run)]
     return "\n".join(_line(cells) for cells in (header, ("---",) * len(header), *rows)) + "\n"
 
 

@@ -64,38 +64,56 @@ def decode_jobs(counts: NDArray[np.int64], first: int, stop: int, size: int) -> 
 
 def decode(context: moderngl.Context, scene: NeuralGaussians) -> GpuGaussians:
     """Decodes the whole scene once. Raises `KilofieldError` when the device cannot bind it."""
-    gpu = GpuGaussians(context, scene.positions, scene.sh_degree, scene.antialiased)
     if not len(scene):
-        return gpu
-    geometry = np.zeros(len(scene), GEOMETRY.dtype)
-    geometry["position_cluster"][:, :3] = np.ascontiguousarray(scene.positions, np.float32).view(np.uint32)
-    gpu.geometry.write(geometry)
-    shader = decode_shader(context, scene.bank.shape)
-    buffers = _bind_inputs(context, scene)
-    transform = np.stack([scene.output_offset, scene.output_scale], axis=1)  # [D, 2]
-    words = harmonic_words(sh_count(scene.sh_degree))
-    set_uniforms(shader, output_transform=[tuple(pair) for pair in transform.tolist()], harmonic_words=words)
-    for first, count in gpu.chunks():
-        jobs = decode_jobs(scene.counts, first, first + count, job_size(scene.bank.shape))
-        _run_jobs(context, shader, jobs, first)
-    context.memory_barrier(moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.BUFFER_UPDATE_BARRIER_BIT)
+        return GpuGaussians(context, scene.positions, scene.sh_degree, scene.antialiased)
+    decoder = Decoder(context, scene)
+    decoder.run()
+    decoder.release()
+    gpu = decoder.gaussians
     decoded = np.frombuffer(gpu.geometry.read(), GEOMETRY.dtype, len(scene))
     gpu.set_log_scales(unpack_log_scales(decoded))
-    for thing in (*buffers, shader):
-        thing.release()
     return gpu
 
 
-def _run_jobs(context: moderngl.Context, shader: moderngl.ComputeShader, jobs: NDArray[np.void], first: int) -> None:
-    buffer = context.buffer(jobs)
-    buffer.bind_to_storage_buffer(BINDINGS["JOBS"])
-    for first_job in range(0, len(jobs), MAX_GROUPS):
-        set_uniforms(shader, first=first, first_job=first_job)
-        shader.run(min(MAX_GROUPS, len(jobs) - first_job))
-    buffer.release()
+class Decoder:
+    """The networks and codes of a scene that is not empty, in video memory, and `gaussians` to decode them into."""
+
+    def __init__(self, context: moderngl.Context, scene: NeuralGaussians) -> None:
+        self._context = context
+        self.gaussians = GpuGaussians(context, scene.positions, scene.sh_degree, scene.antialiased)
+        geometry = np.zeros(len(scene), GEOMETRY.dtype)
+        geometry["position_cluster"][:, :3] = np.ascontiguousarray(scene.positions, np.float32).view(np.uint32)
+        self.gaussians.geometry.write(geometry)
+        self._shader = decode_shader(context, scene.bank.shape)
+        self._inputs = _upload_inputs(context, scene)
+        transform = np.stack([scene.output_offset, scene.output_scale], axis=1)  # [D, 2]
+        words = harmonic_words(sh_count(scene.sh_degree))
+        set_uniforms(self._shader, output_transform=[tuple(pair) for pair in transform.tolist()], harmonic_words=words)
+        size = job_size(scene.bank.shape)
+        jobs = {
+            first: decode_jobs(scene.counts, first, first + count, size) for first, count in self.gaussians.chunks()
+        }
+        self._jobs = {first: (context.buffer(some), len(some)) for first, some in jobs.items()}
+
+    def run(self) -> None:
+        """Decodes every Gaussian; all but `radii` and `areas` of `gaussians` are then known."""
+        for name, buffer in self._inputs.items():
+            buffer.bind_to_storage_buffer(BINDINGS[name])
+        for first, _ in self.gaussians.chunks():
+            buffer, count = self._jobs[first]
+            buffer.bind_to_storage_buffer(BINDINGS["JOBS"])
+            for first_job in range(0, count, MAX_GROUPS):
+                set_uniforms(self._shader, first=first, first_job=first_job)
+                self._shader.run(min(MAX_GROUPS, count - first_job))
+        self._context.memory_barrier(moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.BUFFER_UPDATE_BARRIER_BIT)
+
+    def release(self) -> None:
+        """Frees the networks and codes; the Gaussians stay."""
+        for thing in (*self._inputs.values(), *(buffer for buffer, _ in self._jobs.values()), self._shader):
+            thing.release()
 
 
-def _bind_inputs(context: moderngl.Context, scene: NeuralGaussians) -> list[moderngl.Buffer]:
+def _upload_inputs(context: moderngl.Context, scene: NeuralGaussians) -> dict[str, moderngl.Buffer]:
     boxes = np.zeros((len(scene.counts), 2, 4), np.float32)
     boxes[..., :3] = scene.boxes
     codes = scene.codes.astype("<i2").tobytes() + b"\0\0\0\0"  # never empty, and whole words
@@ -105,13 +123,11 @@ def _bind_inputs(context: moderngl.Context, scene: NeuralGaussians) -> list[mode
         "CODES": codes[: len(codes) // 4 * 4],
     }
     limit = int(context.info["GL_MAX_SHADER_STORAGE_BLOCK_SIZE"])
-    buffers = []
+    buffers = {}
     for name, data in inputs.items():
         if len(data) > limit:
             raise KilofieldError(
                 f"{name.lower()}: expected at most {limit:,} bytes on this device, found {len(data):,}"
             )
-        buffer = context.buffer(data)
-        buffer.bind_to_storage_buffer(BINDINGS[name])
-        buffers.append(buffer)
+        buffers[name] = context.buffer(data)
     return buffers
