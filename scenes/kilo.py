@@ -25,6 +25,7 @@ from scenes.kilo_manifest import MAX_GAUSSIANS, Chunk, Manifest, Tier, check_pad
 from scenes.kilo_streams import Stream, read_stream
 from scenes.kilo_writer import KiloReport, canonical_order, columns_of_weights, encode_kilo
 from scenes.neural_gaussians import NeuralGaussians
+from scenes.progress import Progress, silent
 
 __all__ = ["KiloReport", "canonical_order", "pack_kilo", "read_kilo", "read_manifest", "unpack_kilo", "write_kilo"]
 
@@ -69,14 +70,15 @@ def read_kilo(
     tiers: Collection[int] | None = None,
     *,
     max_gaussians: int = MAX_GAUSSIANS,
+    progress: Progress = silent,
 ) -> NeuralGaussians:
-    """The scene in a .kilo file.
+    """The scene in a .kilo file; `progress` is told the share of its bytes that are decoded.
 
     With `chunks` or `tiers`, only those are read from the file: the clusters of other chunks have no Gaussians, boxes
     of size 1 and networks of zeros. A tier a chunk does not have is left out. Raises `SceneFileError`.
     """
     with _opened(path) as file:
-        return _read(open_source(file, os.fspath(path)), chunks, tiers, max_gaussians)
+        return _read(open_source(file, os.fspath(path)), chunks, tiers, max_gaussians, progress)
 
 
 def unpack_kilo(data: bytes, *, max_gaussians: int = MAX_GAUSSIANS) -> NeuralGaussians:
@@ -115,8 +117,9 @@ class _Part:
 class _Reader:
     """Reads the streams of one file."""
 
-    def __init__(self, source: Source, manifest: Manifest) -> None:
+    def __init__(self, source: Source, manifest: Manifest, progress: Progress) -> None:
         self.source, self.manifest = source, manifest
+        self._progress, self._read = progress, 0  # bytes
         self.blocks = columns_of_weights(manifest.shape)
 
     def floats(self, stream: Stream, place: str) -> Floats:
@@ -127,7 +130,13 @@ class _Reader:
 
     def array(self, stream: Stream, place: str, columns: NDArray[np.int64] | None = None) -> NDArray[Any]:
         bits = self.manifest.grid.bits if self.manifest.grid else 0
-        return read_stream(self.source, self.manifest.start, stream, place, columns, bits)
+        total = max(self.source.size - self.manifest.start, 1)
+        before, self._read = self._read, self._read + stream.stored
+
+        def progress(share: float) -> None:
+            self._progress(min((before + share * stream.stored) / total, 1.0))
+
+        return read_stream(self.source, self.manifest.start, stream, place, columns, bits, progress)
 
     def chunk(self, index: int, chunk: Chunk, tiers: Collection[int] | None) -> _Part:
         place = f"chunk {index}"
@@ -176,13 +185,17 @@ class _Reader:
 
 
 def _read(
-    source: Source, chunks: Collection[int] | None, tiers: Collection[int] | None, max_gaussians: int
+    source: Source,
+    chunks: Collection[int] | None,
+    tiers: Collection[int] | None,
+    max_gaussians: int,
+    progress: Progress = silent,
 ) -> NeuralGaussians:
     json, end = read_json_manifest(source)
     manifest = parse_manifest(source, json, end, max_gaussians)
     if chunks is None and tiers is None:
         check_padding(source, manifest, end)
-    reader = _Reader(source, manifest)
+    reader = _Reader(source, manifest, progress)
     parts = [reader.chunk(c, k, tiers) for c, k in enumerate(manifest.chunks) if chunks is None or c in chunks]
     return _assemble(reader, parts, [c for c in range(len(manifest.chunks)) if chunks is None or c in chunks])
 

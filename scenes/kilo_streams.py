@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from scenes import octree, rans
 from scenes.kilo_container import Source
+from scenes.progress import Progress, silent
 from scenes.rans_tables import CodecError
 
 Array = NDArray[Any]
@@ -118,8 +119,19 @@ def _smaller(array: Array, codec: str, data: bytes) -> Packed:
     return pack_plain(array)
 
 
-def read_stream(source: Source, start: int, stream: Stream, place: str, columns: Array | None, bits: int) -> Array:
-    """The array of `stream`; `start` is where the data starts. Raises `SceneFileError` naming `place`."""
+def read_stream(
+    source: Source,
+    start: int,
+    stream: Stream,
+    place: str,
+    columns: Array | None,
+    bits: int,
+    progress: Progress = silent,
+) -> Array:
+    """The array of `stream`; `start` is where the data starts. Raises `SceneFileError` naming `place`.
+
+    `progress` is told the share of the stream; only of rANS more than that it is done.
+    """
     data = source.read(start + stream.offset, stream.stored)
     crc = zlib.crc32(data)
     if len(data) != stream.stored:
@@ -127,25 +139,27 @@ def read_stream(source: Source, start: int, stream: Stream, place: str, columns:
     if crc != stream.crc:
         raise source.error(place, f"checksum {stream.crc:08x}", f"{crc:08x}, damaged")
     try:
-        return _decode(data, stream, columns, bits)
+        array = _decode(data, stream, columns, bits, progress)
     except CodecError as error:
         raise source.error(place, error.expected, error.found) from error
     except zstandard.ZstdError as error:
         raise source.error(place, "zstd", str(error).splitlines()[0]) from error
+    progress(1.0)
+    return array
 
 
-def _decode(data: bytes, stream: Stream, columns: Array | None, bits: int) -> Array:
+def _decode(data: bytes, stream: Stream, columns: Array | None, bits: int, progress: Progress) -> Array:
     if stream.codec == "octree":
         return octree.decode_cells(data, bits, stream.shape[0])
     if stream.codec == "rans":
         assert columns is not None  # the manifest's reader allows this codec only where there are tables
-        return _decode_symbols(data, stream, columns)
+        return _decode_symbols(data, stream, columns, progress)
     if stream.codec == "zstd":
         data = _unzstd(data, stream.raw)
     return np.frombuffer(data, DTYPES[stream.dtype]).reshape(stream.shape)
 
 
-def _decode_symbols(data: bytes, stream: Stream, columns: Array) -> Array:
+def _decode_symbols(data: bytes, stream: Stream, columns: Array, progress: Progress) -> Array:
     """rANS a few rows at a time: the decoder's own arrays are many times wider than the symbols."""
     info, decoder = np.iinfo(DTYPES[stream.dtype]), rans.Decoder(data)
     symbols = np.empty(stream.shape, DTYPES[stream.dtype])
@@ -156,6 +170,7 @@ def _decode_symbols(data: bytes, stream: Stream, columns: Array) -> Array:
         if decoded.min() < info.min or decoded.max() > info.max:
             raise CodecError(f"values of {stream.dtype}", f"{decoded.min()} to {decoded.max()}")
         block[:] = decoded.reshape(block.shape)
+        progress((first + len(block)) / len(symbols))
     decoder.finish()
     return symbols
 

@@ -14,6 +14,7 @@ from scenes.gaussians import Gaussians
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.ply import read_gaussians
 from scenes.ply_elements import read_header
+from scenes.progress import Progress, silent
 
 READABLE = "a scene in .ply, .compressed.ply or .kilo"
 KILO_MAGIC = b"KILO"
@@ -36,26 +37,29 @@ class SceneFile:
         return self.scene.decode() if isinstance(self.scene, NeuralGaussians) else self.scene
 
 
-def load_scene(path: str | os.PathLike[str]) -> SceneFile:
-    """The scene in a file of any readable format; `SceneFileError` if it is none of them or damaged."""
+def load_scene(path: str | os.PathLike[str], progress: Progress = silent) -> SceneFile:
+    """The scene in a file of any readable format; `SceneFileError` if it is none of them or damaged.
+
+    `progress` is told the share that has been read; of a .compressed.ply, which is quick, nothing.
+    """
     path = Path(path)
     start = read_start(path, 16)
     if start.startswith(KILO_MAGIC):
-        return _load_kilo(path)
+        return _load_kilo(path, progress)
     if start.startswith(PLY_MAGIC):
-        return _load_ply(path)
+        return _load_ply(path, progress)
     raise SceneFileError(path, "file", READABLE, f"a file that begins with {brief(start.decode('latin-1'))}")
 
 
-def _load_ply(path: Path) -> SceneFile:
+def _load_ply(path: Path, progress: Progress) -> SceneFile:
     header = read_header(path)
     compressed = is_compressed(header)
-    content = read_compressed(header) if compressed else read_gaussians(header)
+    content = read_compressed(header) if compressed else read_gaussians(header, progress)
     name = "compressed.ply" if compressed else "ply"
     return SceneFile(path, name, content.gaussians, content.dropped, path.stat().st_size)
 
 
-def _load_kilo(path: Path) -> SceneFile:
+def _load_kilo(path: Path, progress: Progress) -> SceneFile:
     from scenes.kilo import read_kilo  # its codecs take a while to import, and a .ply needs none
 
-    return SceneFile(path, "kilo", read_kilo(path), 0, path.stat().st_size)
+    return SceneFile(path, "kilo", read_kilo(path, progress=progress), 0, path.stat().st_size)

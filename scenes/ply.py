@@ -30,6 +30,7 @@ from scenes.atomic import replacing
 from scenes.errors import SceneFileError
 from scenes.gaussians import Floats, Gaussians
 from scenes.ply_elements import PlyHeader, read_element, read_header
+from scenes.progress import Progress, silent
 
 POSITION = ("x", "y", "z")
 NORMAL = ("nx", "ny", "nz")
@@ -59,8 +60,8 @@ def read_ply(path: str | os.PathLike[str]) -> PlyContent:
     return read_gaussians(read_header(path))
 
 
-def read_gaussians(header: PlyHeader) -> PlyContent:
-    """The Gaussians under a header that has been read already."""
+def read_gaussians(header: PlyHeader, progress: Progress = silent) -> PlyContent:
+    """The Gaussians under a header that has been read already; `progress` is told the share of the columns."""
     vertex = header.element("vertex")
     if vertex is None:
         raise SceneFileError(header.path, "header", "element vertex", "none")
@@ -68,13 +69,13 @@ def read_gaussians(header: PlyHeader) -> PlyContent:
     if missing:
         raise SceneFileError(header.path, "element vertex", "properties of Gaussians", f"no {', '.join(missing)}")
     rest = rest_names(header.path, "vertex", vertex.properties)
-    rows = read_element(header, "vertex")
+    table = _Table(read_element(header, "vertex"), len(REQUIRED) + len(rest), progress)
     gaussians = Gaussians(
-        positions=_columns(rows, POSITION),
-        log_scales=_log_scales(rows),
-        rotations=_columns(rows, ROTATION),
-        opacity_logits=_columns(rows, ("opacity",))[:, 0],
-        sh=sh_from_channels(_columns(rows, DC), _columns(rows, rest)),
+        positions=table.columns(POSITION),
+        log_scales=table.log_scales(),
+        rotations=table.columns(ROTATION),
+        opacity_logits=table.columns(("opacity",))[:, 0],
+        sh=sh_from_channels(table.columns(DC), table.columns(rest)),
         antialiased=ANTIALIASED in header.comments,
     )
     return keep_valid(header.path, gaussians)
@@ -112,22 +113,31 @@ def keep_valid(path: str, gaussians: Gaussians) -> PlyContent:
     return PlyContent(gaussians.select(valid) if dropped else gaussians, dropped)
 
 
-def _columns(rows: NDArray[np.void], names: tuple[str, ...]) -> Floats:
-    """[N, len(names)] float32."""
-    columns = np.empty((len(rows), len(names)), np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite, and is dropped
-        for start in range(0, len(rows), BLOCK):
-            block = rows[start : start + BLOCK]
-            for column, name in enumerate(names):
-                columns[start : start + BLOCK, column] = block[name]
-    return columns
+class _Table:
+    """The rows of a file, of which `wanted` columns will be taken."""
 
+    def __init__(self, rows: NDArray[np.void], wanted: int, progress: Progress) -> None:
+        self._rows, self._progress = rows, progress
+        self._values, self._taken = max(wanted * len(rows), 1), 0
 
-def _log_scales(rows: NDArray[np.void]) -> Floats:
-    if SCALE[2] in (rows.dtype.names or ()):
-        return _columns(rows, SCALE)
-    sides = _columns(rows, SCALE[:2])
-    return np.concatenate([sides, sides.min(axis=1, keepdims=True) + DISC_LOG_THICKNESS], axis=1)
+    def columns(self, names: tuple[str, ...]) -> Floats:
+        """[N, len(names)] float32."""
+        columns = np.empty((len(self._rows), len(names)), np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite, and is dropped
+            for start in range(0, len(self._rows), BLOCK):
+                block = self._rows[start : start + BLOCK]
+                for column, name in enumerate(names):
+                    columns[start : start + BLOCK, column] = block[name]
+                self._taken += len(names) * len(block)
+                self._progress(min(self._taken / self._values, 1.0))
+        return columns
+
+    def log_scales(self) -> Floats:
+        """[N, 3], of discs too."""
+        if SCALE[2] in (self._rows.dtype.names or ()):
+            return self.columns(SCALE)
+        sides = self.columns(SCALE[:2])
+        return np.concatenate([sides, sides.min(axis=1, keepdims=True) + DISC_LOG_THICKNESS], axis=1)
 
 
 def write_ply(path: str | os.PathLike[str], gaussians: Gaussians) -> None:

@@ -21,6 +21,7 @@ from scenes.gaussians import Gaussians
 from scenes.kilo import write_kilo
 from scenes.load import load_scene
 from scenes.ply import write_ply
+from scenes.progress import Progress
 from scenes.sizes import readable_bytes
 from ui import loading
 from ui.facts import scene_facts
@@ -187,7 +188,7 @@ def test_an_error_of_the_file_is_raised_once(tmp_path: Path) -> None:
 
 
 def test_a_mistake_of_ours_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(path: Path) -> None:
+    def broken(path: Path, progress: Progress) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(loading, "load_scene", broken)
@@ -202,7 +203,7 @@ def test_the_newest_request_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write_ply(tmp_path / "quick.ply", shell().select(slice(0, 100)))
     release = threading.Event()
 
-    def load(path: Path) -> object:
+    def load(path: Path, progress: Progress) -> object:
         if path.name == "slow.ply":
             release.wait(20)
         return load_scene(path)
@@ -210,7 +211,7 @@ def test_the_newest_request_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(loading, "load_scene", load)
     loader = SceneLoader()
     loader.start(tmp_path / "slow.ply")
-    assert loader.status()[0] == "reading"
+    assert loader.status().stage == "reading"
     loader.start(tmp_path / "quick.ply")
     assert wait(loader).file.path.name == "quick.ply"
     release.set()

@@ -23,9 +23,12 @@ How to add to it:
 - A key: `Action`s in a group of `ui.actions.ACTIONS` (a new module with a tuple of them, and one line there). The
   group becomes a menu and a block of the help by itself.
 - A picture made of more than one scene: `app.add_scene()` gives a second `SceneSlot`, with a renderer and a loader of
-  its own on the same OpenGL context (`app.scenes[0]` is the scene everything else speaks of), `app.set_painter(painter)`
-  replaces how the picture of the window is painted, `app.picture.invalidate()` says that it has to be painted again
-  though neither camera, size nor `look` changed.
+  its own on the same OpenGL context (`app.scenes[0]` is the scene everything else speaks of);
+  `app.set_painter(painter)` replaces how the picture is painted; `app.picture.invalidate()` says that it has to be
+  painted again though neither camera, size nor settings changed. `app.settings()` is what the picture is drawn with:
+  `app.look`, completed.
+- A question: `app.dialogs.open_file(title, patterns, chosen)`, `save_file`, `choose_folder`; `app.messages.error(text,
+  title)` for a dialog, `app.note(text)` for a line that fades.
 
 Where things are: `app.view_rect` is the scene's rectangle in screen coordinates (imgui's, glfw's and the cursor's),
 `app.view_size` the same in pixels, `app.camera()` the camera of the picture, `app.on_screen(points)` where points of

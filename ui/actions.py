@@ -8,36 +8,18 @@ from typing import TYPE_CHECKING
 import glfw
 
 from renderer.settings import VIEWS
-from scenes.cameras import PROJECTIONS
 from ui.action import Action
+from ui.camera_actions import CAMERA_ACTIONS
 from ui.compare_actions import COMPARE_ACTIONS
-from ui.heading import UP_AXES
+from ui.export_actions import EXPORT_ACTIONS
+from ui.measure_actions import MEASURE_ACTIONS
+from ui.path_actions import PATH_ACTIONS
 from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES
 
 if TYPE_CHECKING:
     from ui.app import App
 
-FOV_STEP = 1.1  # times, a press
 SPLAT_STEP = 1.1
-
-
-def _toggle_mode(app: App) -> None:
-    app.navigator.set_mode("fly" if app.navigator.mode == "orbit" else "orbit")
-
-
-def _next_up(app: App) -> None:
-    axes = list(UP_AXES.values())
-    index = max(range(len(axes)), key=lambda i: float(axes[i] @ app.navigator.up))
-    app.navigator.set_up(axes[(index + 1) % len(axes)])
-
-
-def _next_projection(app: App) -> None:
-    here = PROJECTIONS.index(app.navigator.projection)
-    app.navigator.set_projection(PROJECTIONS[(here + 1) % len(PROJECTIONS)])
-
-
-def _scale_fov(factor: float) -> Callable[[App], None]:
-    return lambda app: app.navigator.set_fov(app.navigator.fov_y * factor)
 
 
 def _scale_splats(factor: float) -> Callable[[App], None]:
@@ -82,13 +64,9 @@ def _toggle_help(app: App) -> None:
     app.switches.help = not app.switches.help
 
 
-def _escape(app: App) -> None:
-    if not app.messages.dismiss():
-        app.switches.help = False
-
-
 ACTIONS: dict[str, tuple[Action, ...]] = {
     "File": (
+        Action(glfw.KEY_O, "open a file", lambda app: app.ask_for_file(), glfw.MOD_CONTROL),
         Action(glfw.KEY_P, "save a picture (PNG)", lambda app: app.take_screenshot()),
         Action(glfw.KEY_PAGE_DOWN, "next file", lambda app: app.open_next(1)),
         Action(glfw.KEY_PAGE_UP, "previous file", lambda app: app.open_next(-1)),
@@ -101,6 +79,7 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         Action(glfw.KEY_MINUS, "smaller splats", _scale_splats(1 / SPLAT_STEP)),
         Action(glfw.KEY_EQUAL, "larger splats", _scale_splats(SPLAT_STEP)),
         Action(glfw.KEY_0, "splats as they are", lambda app: app.set_look(scale=1.0)),
+        Action(glfw.KEY_BACKSPACE, "display as at first", lambda app: app.reset_display()),
         Action(glfw.KEY_B, "black, grey or white background", _next_background),
         Action(glfw.KEY_M, "antialiasing: as trained, on, off", _next_antialiased),
         Action(glfw.KEY_G, "panels", _toggle_panels, on=lambda app: app.switches.panels),
@@ -108,22 +87,14 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         Action(glfw.KEY_L, "draw every frame, to measure", _toggle_every_frame, on=lambda a: a.switches.every_frame),
         Action(glfw.KEY_F11, "full screen", lambda app: app.window.toggle_fullscreen()),
     ),
-    "Camera": (
-        Action(glfw.KEY_TAB, "orbit or fly", _toggle_mode),
-        Action(glfw.KEY_F, "show the whole scene", lambda app: app.navigator.frame_scene()),
-        Action(glfw.KEY_R, "back to the first view", lambda app: app.navigator.reset()),
-        Action(glfw.KEY_X, "level: no roll", lambda app: app.navigator.level()),
-        Action(glfw.KEY_U, "next up axis", _next_up),
-        Action(glfw.KEY_O, "next projection", _next_projection),
-        Action(glfw.KEY_LEFT_BRACKET, "narrower field of view", _scale_fov(1 / FOV_STEP)),
-        Action(glfw.KEY_RIGHT_BRACKET, "wider field of view", _scale_fov(FOV_STEP)),
-        Action(glfw.KEY_COMMA, "fly slower", lambda app: app.navigator.change_speed(-1)),
-        Action(glfw.KEY_PERIOD, "fly faster", lambda app: app.navigator.change_speed(1)),
-    ),
+    "Camera": CAMERA_ACTIONS,
+    "Camera path": PATH_ACTIONS,
     "Compare": COMPARE_ACTIONS,
+    "Measure": MEASURE_ACTIONS,
+    "Export": EXPORT_ACTIONS,
     "Help": (
         Action(glfw.KEY_F1, "all keys (also ?)", _toggle_help, on=lambda app: app.switches.help),
-        Action(glfw.KEY_ESCAPE, "close a message or the help", _escape),
+        Action(glfw.KEY_ESCAPE, "close a dialog or the help, stop loading", lambda app: app.escape()),
     ),
 }
 
@@ -139,6 +110,10 @@ _NAMES = {
     glfw.KEY_HOME: "Home",
     glfw.KEY_END: "End",
     glfw.KEY_BACKSPACE: "Backspace",
+    glfw.KEY_LEFT: "Left",
+    glfw.KEY_RIGHT: "Right",
+    glfw.KEY_UP: "Up",
+    glfw.KEY_DOWN: "Down",
 } | {glfw.KEY_F1 + i: f"F{i + 1}" for i in range(12)}
 _COMMAND = glfw.MOD_CONTROL | glfw.MOD_SUPER
 

@@ -18,7 +18,9 @@ from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.extent import Extent
 from ui.actions import action_for
+from ui.depth_range import depth_range
 from ui.docking import Docking
+from ui.file_dialogs import FileDialogs
 from ui.gui import Gui, texture_reference
 from ui.inputs import Inputs
 from ui.loading import LoadedScene, SceneLoader
@@ -26,13 +28,14 @@ from ui.menus import draw_menus
 from ui.messages import Messages
 from ui.navigation import Navigator
 from ui.overlays import draw_overlays
-from ui.panels import PANELS
+from ui.panel_windows import PanelWindows
 from ui.picking import pick
 from ui.scene_picture import Painter, ScenePicture
 from ui.scene_slot import SceneSlot
 from ui.screen import Points, Rect, project_points
 from ui.screenshots import save_screenshot
-from ui.settings import Switches, read_layout, write_layout
+from ui.settings import Switches
+from ui.stored import read_layout, read_stored, write_layout, write_stored
 from ui.tool import Tool
 from ui.tools import TOOLS
 from ui.window import Window
@@ -45,6 +48,7 @@ EMPTY = (0.07, 0.075, 0.08)  # behind everything while there is no scene
 SETTLE_FRAMES = 3  # imgui needs after an event until what it shows stands still
 IDLE_SECONDS = 0.5  # between frames when nothing goes on
 LONGEST_STEP = 0.1  # s of motion in one frame, however long it took
+SCENE_PATTERNS = ("*.ply", "*.kilo")
 SAME_PLACE = 0.25  # of the radius: a scene this near to the last, and as large, is the same place
 
 AnyTool = TypeVar("AnyTool", bound=Tool)
@@ -53,29 +57,34 @@ AnyTool = TypeVar("AnyTool", bound=Tool)
 class App:
     """The state of the viewer. Files are opened in the order given; the first at once."""
 
-    def __init__(self, files: Sequence[Path], size: tuple[int, int]) -> None:
-        self.window = Window(TITLE, size)
+    def __init__(
+        self, files: Sequence[Path], size: tuple[int, int] | None = None, loader: SceneLoader | None = None
+    ) -> None:
+        """A window of `size`, or as large as the last; `loader` may be at work on the first file already."""
+        self.stored, complaint = read_stored()
+        self.window = Window(TITLE, size or self.stored.window)
         self.context = window_context()
-        self.scenes = [SceneSlot(self.context)]
+        self.scenes = [SceneSlot(self.context, loader)]
         self.picture = ScenePicture(self.context, self.scenes)
         self.painter: Painter = self.paint_scene
-        self.gui = Gui(self.window)
+        self.gui = Gui(self.window, self.stored.text_size)
         self.docking = Docking(read_layout())
         self.inputs = Inputs(self.window.handle, self.gui, self)
         self.navigator = Navigator(Extent(np.zeros(3), 1.0, np.array([0.0, -1.0, 0.0])))
-        self.messages = Messages()
-        self.look, self.switches = RenderSettings(), Switches()
-        self.shown_panels = {panel.title for panel in PANELS if panel.shown}
+        self.messages, self.dialogs = Messages(), FileDialogs()
+        self.look, self.switches = self.stored.look, Switches(vsync=self.stored.vsync)
+        self.panels = PanelWindows(self.stored.panels)
         self.view_rect = Rect(0, 0, *self.window.size)
         self.tools: list[Tool] = [tool() for tool in TOOLS]
         self.files = list(files)
         self.file_index = 0
         self._holder: Tool | None = None  # the tool that has the drag
-        self._to_front: str | None = None
         self._settling = SETTLE_FRAMES
         self._then = glfw.get_time()
         self.window.set_vsync(self.switches.vsync)
-        if self.files:
+        if complaint:
+            self.note(complaint)
+        if self.files and self.loader.path is None:
             self.loader.start(self.files[0])
 
     # What is open
@@ -116,6 +125,20 @@ class App:
         """Begins to load file number `index` of the list."""
         self.loader.start(self.files[index])
 
+    def ask_for_file(self) -> None:
+        """A dialog for a scene to open."""
+        if self.loaded is not None:
+            self.dialogs.folder = self.loaded.file.path.absolute().parent
+        self.dialogs.open_file("Open a scene", SCENE_PATTERNS, self.open)
+
+    def cancel_loading(self) -> bool:
+        """Keeps what is open; False if nothing was being loaded."""
+        path = self.loader.path
+        if not self.loader.cancel():
+            return False
+        self._forget_failed(path)
+        return True
+
     def open_next(self, step: int) -> None:
         """The next file of the list, or the one before, round and round."""
         if len(self.files) > 1:
@@ -129,7 +152,7 @@ class App:
                 if not slot.take():
                     continue
             except KilofieldError as error:
-                self.messages.error(str(error))
+                self.messages.error(str(error), f"{path.name if path else 'This file'} cannot be opened")
                 if slot is self.scenes[0]:
                     self._forget_failed(path)
                 continue
@@ -150,6 +173,7 @@ class App:
         loaded = self.loaded
         assert loaded is not None
         self.file_index = self.files.index(loaded.file.path)
+        self.stored.opened(loaded.file.path)
         self.window.set_title(f"{loaded.file.path.name} - {TITLE}")
         self.navigator.aspect = self.aspect
         if before is not None and _same_place(before.extent, loaded.extent):
@@ -168,6 +192,21 @@ class App:
         """At most the scene's."""
         wanted, there = self.look.sh_degree, self.scenes[0].sh_degree
         return there if wanted is None else min(wanted, there)
+
+    def settings(self) -> RenderSettings:
+        """`look` as the picture is drawn with: the depth view's range follows the camera unless it is fixed."""
+        if not self.switches.auto_depth or self.look.view != "depth":
+            return self.look
+        return replace(self.look, depth_range=depth_range(self.camera(), self.navigator.extent))
+
+    def reset_display(self) -> None:
+        """All that the Display panel sets is as at first."""
+        self.look, self.switches.auto_depth, self.navigator.near = RenderSettings(), True, None
+
+    def set_text_size(self, times: float) -> None:
+        """Panels, menus and all their text."""
+        self.stored.text_size = times
+        self.gui.set_text_size(times)
 
     def set_look(self, **changes: Any) -> None:
         """Changes fields of `look`."""
@@ -219,7 +258,7 @@ class App:
         if self.loaded is None:
             self.note("Nothing to save: no scene is open")
             return
-        self.picture.draw(self.painter, self.camera(), self.view_size, self.look)
+        self.picture.draw(self.painter, self.camera(), self.view_size, self.settings())
         try:
             path = save_screenshot(self.picture.picture.read(), self.loaded.file.path, Path.cwd())
         except KilofieldError as error:
@@ -237,16 +276,12 @@ class App:
 
     def show_panel(self, title: str, shown: bool = True) -> None:
         """Opens a panel and brings it to the front, or closes it."""
-        if shown:
-            self.shown_panels.add(title)
-            self.switches.panels = True
-            self._to_front = title
-        else:
-            self.shown_panels.discard(title)
+        self.panels.show(title, shown)
+        self.switches.panels |= shown
 
     def toggle_panel(self, title: str) -> None:
         """Opens or closes a panel."""
-        self.show_panel(title, not (title in self.shown_panels and self.switches.panels))
+        self.show_panel(title, not (title in self.panels.open and self.switches.panels))
 
     def quit(self) -> None:
         """Closes after this frame."""
@@ -290,14 +325,29 @@ class App:
             self.navigator.focus(point)
 
     def pressed(self, key: int, modifiers: int) -> None:
-        """A key of `actions.ACTIONS`, or another."""
-        action = action_for(key, modifiers)
+        """A key of `actions.ACTIONS`, or another; in a dialog only what closes it."""
+        if self.asking and key not in (glfw.KEY_ESCAPE, glfw.KEY_ENTER, glfw.KEY_KP_ENTER):
+            return
+        action = action_for(glfw.KEY_ESCAPE if self.asking else key, modifiers)
         if action is not None:
             action.run(self)
 
+    @property
+    def asking(self) -> bool:
+        """A dialog of the window waits for an answer."""
+        return self.dialogs.in_window or any(message.error for message in self.messages.shown(0.0))
+
+    def escape(self) -> None:
+        """Closes what is on top: a dialog, the help; or stops loading."""
+        if not (self.messages.dismiss() or self.dialogs.cancel()):
+            if self.switches.help:
+                self.switches.help = False
+            else:
+                self.cancel_loading()
+
     def typed(self, character: str) -> None:
         """The question mark is a character: which keys make it depends on the layout."""
-        if character == "?":
+        if character == "?" and not self.asking:
             self.switches.help = not self.switches.help
 
     def dropped(self, paths: list[Path]) -> None:
@@ -322,13 +372,13 @@ class App:
         self.gui.begin(seconds)
         if self.switches.panels:
             draw_menus(self)
-        self.view_rect = self.docking.update(self.window.scale, not self.switches.panels)
+        self.view_rect = self.docking.update(self.gui.scale, not self.switches.panels)
         moving = self._step(min(seconds, LONGEST_STEP))
         if self.loaded is not None and not self.window.hidden:
             every = self.switches.every_frame
-            moving |= self.picture.update(self.painter, self.camera(), self.view_size, self.look, now, every)
+            moving |= self.picture.update(self.painter, self.camera(), self.view_size, self.settings(), now, every)
         self._draw(now)
-        busy = moving or self.inputs.fresh or any(slot.loader.path for slot in self.scenes)
+        busy = moving or self.dialogs.step() or self.inputs.fresh or any(slot.loader.path for slot in self.scenes)
         self._settling = SETTLE_FRAMES if busy else self._settling - 1
         self.inputs.fresh = False
 
@@ -345,7 +395,7 @@ class App:
     def _step(self, seconds: float) -> bool:
         """Moves the camera and lets tools go on; True while something moves."""
         self.navigator.aspect = self.aspect
-        held = [] if self.gui.takes_keys else self.inputs.held()
+        held = [] if self.gui.takes_keys or self.asking else self.inputs.held()
         moving = self.navigator.step(held, seconds, self.inputs.fast, self.inputs.slow)
         for tool in self.tools:
             moving |= tool.step(self, seconds)
@@ -355,12 +405,13 @@ class App:
         if self.loaded is not None and self.picture.picture.size != (0, 0):
             self._draw_scene()
         if self.switches.panels:
-            self._draw_panels()
+            self.panels.draw(self)
         draw_overlays(self, now)
+        self.dialogs.draw(self.gui.scale)
         self.picture.picture.show_on(self.look.background if self.loaded else EMPTY)
         self.gui.end()
         if self.gui.layout_changed:
-            self._save_layout()
+            self._keep()
 
     def _draw_scene(self) -> None:
         """The picture, and over it what tools draw."""
@@ -373,31 +424,22 @@ class App:
             tool.draw(self, pen)
         pen.pop_clip_rect()
 
-    def _draw_panels(self) -> None:
-        for panel in PANELS:
-            if panel.title not in self.shown_panels:
-                continue
-            if panel.title == self._to_front:
-                imgui.set_next_window_focus()
-                self._to_front = None
-            seen, stays = imgui.begin(panel.title, True)
-            if seen:
-                panel.draw(self)
-            imgui.end()
-            if not stays:
-                self.show_panel(panel.title, False)
-
-    def _save_layout(self) -> None:
+    def _keep(self) -> None:
+        """Settings and layout, for the next run."""
+        stored, layout = self.stored, self.gui.layout()
+        stored.window, stored.vsync, stored.look = self.window.size_to_keep, self.switches.vsync, self.look
+        stored.panels = sorted(self.panels.open)
         try:
-            write_layout(self.gui.layout())
+            write_stored(stored)
+            write_layout(layout)
         except KilofieldError as error:
-            self.note(f"The layout is not kept: {error}")
+            self.note(f"Settings are not kept: {error}")
 
     def close(self) -> None:
         """Frees everything and closes the window."""
         for tool in self.tools:
             tool.close()
-        self._save_layout()
+        self._keep()
         self.gui.close()
         self.picture.release()
         for slot in self.scenes:

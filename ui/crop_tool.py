@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,6 @@ class CropTool(Tool):
         colour = colour_u32(ACCENT, 0.8)
         for a, b in EDGES:
             places, _ = app.on_screen((1 - along) * corners[a] + along * corners[b])
-            for start, stop in zip(places[:-1], places[1:], strict=True):
+            for start, stop in pairwise(places):
                 if np.isfinite([start, stop]).all() and abs(start[0] - stop[0]) < 0.5 * app.view_rect.width:
                     pen.add_line(ImVec2(*start), ImVec2(*stop), colour, 1.5 * app.gui.scale)

@@ -6,14 +6,15 @@ imgui-bundle's own glfw backend is not used: it would install callbacks of its o
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import glfw
-from imgui_bundle import ImVec2, ImVec4, imgui
+from imgui_bundle import ImVec2, ImVec4, imgui, implot
 
-from ui.theme import apply_theme
+from ui.theme import add_font, apply_theme
 from ui.window import Window
 
-GLSL_VERSION = "#version 430"
+GLSL_VERSION = "#version 410"  # of the oldest OpenGL there can be
 AWAY = -sys.float_info.max  # imgui's "no mouse here"
 LONGEST_STEP = 0.1  # s; after a wait imgui's animations must not jump
 
@@ -43,18 +44,42 @@ _MODIFIERS = {
 _MODIFIER_PREFIX = "mod_" if hasattr(imgui.Key, "mod_ctrl") else "im_gui_mod_"  # before imgui-bundle 1.6
 
 
+_CURSORS = {
+    imgui.MouseCursor_.arrow: glfw.ARROW_CURSOR,
+    imgui.MouseCursor_.text_input: glfw.IBEAM_CURSOR,
+    imgui.MouseCursor_.resize_ew: glfw.HRESIZE_CURSOR,
+    imgui.MouseCursor_.resize_ns: glfw.VRESIZE_CURSOR,
+    imgui.MouseCursor_.hand: glfw.HAND_CURSOR,
+}
+
+
 class Gui:
     """imgui's state for one window."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, text_size: float = 1.0) -> None:
         self._window = window
         self._context = imgui.create_context()
+        self._plots = implot.create_context()
         self._io = imgui.get_io()
         self._io.set_ini_filename("")  # nothing is remembered in the working folder: see `layout`
         self._io.config_flags |= imgui.ConfigFlags_.docking_enable
         self._io.config_windows_move_from_title_bar_only = True
-        apply_theme(window.scale, window.density)
+        self._io.config_docking_always_tab_bar = True  # so that a panel can be dragged by its name
+        self._text_size, self._scaled = text_size, 0.0
+        self._cursor: imgui.MouseCursor_ = imgui.MouseCursor_.arrow
+        self._cursors: dict[imgui.MouseCursor_, Any] = {}
+        add_font(self.scale, window.density)
+        self._connect_clipboard()
         imgui.backends.opengl3_init(GLSL_VERSION)
+
+    @property
+    def scale(self) -> float:
+        """How many times as large as at 96 dots an inch, and at a text size of 1, things are drawn."""
+        return self._window.scale * self._text_size
+
+    def set_text_size(self, times: float) -> None:
+        """Everything larger or smaller, from the next frame on."""
+        self._text_size = times
 
     @property
     def takes_mouse(self) -> bool:
@@ -68,6 +93,9 @@ class Gui:
 
     def begin(self, seconds: float) -> None:
         """Starts a frame, `seconds` after the one before."""
+        if self.scale != self._scaled:  # wished for, or the window came to another display
+            self._scaled = self.scale
+            apply_theme(self.scale)
         width, height = self._window.size
         density = self._window.density
         self._io.display_size = ImVec2(width, height)
@@ -80,6 +108,7 @@ class Gui:
         """Draws the frame over what the window shows."""
         imgui.render()
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+        self._show_cursor()
 
     @property
     def layout_changed(self) -> bool:
@@ -119,10 +148,33 @@ class Gui:
         """A character was typed."""
         self._io.add_input_character(code)
 
+    def _show_cursor(self) -> None:
+        """The shape imgui wants."""
+        shape = imgui.MouseCursor_(imgui.get_mouse_cursor())
+        if shape == self._cursor or shape not in _CURSORS:
+            return
+        self._cursor = shape
+        if shape not in self._cursors:
+            self._cursors[shape] = glfw.create_standard_cursor(_CURSORS[shape])
+        glfw.set_cursor(self._window.handle, self._cursors[shape])
+
+    def _connect_clipboard(self) -> None:
+        """Copy and paste in text fields go to the system's clipboard."""
+        handle = self._window.handle
+        platform = imgui.get_platform_io()
+        platform.platform_set_clipboard_text_fn = lambda context, text: glfw.set_clipboard_string(handle, text)
+        platform.platform_get_clipboard_text_fn = lambda context: _clipboard(handle)
+
     def close(self) -> None:
         """Frees everything."""
         imgui.backends.opengl3_shutdown()
+        implot.destroy_context(self._plots)
         imgui.destroy_context(self._context)
+
+
+def _clipboard(handle: Any) -> str:
+    found: Any = glfw.get_clipboard_string(handle) or b""  # bytes, whatever the stub says
+    return found.decode("utf-8", "replace")
 
 
 def texture_reference(texture: int) -> imgui.ImTextureRef:

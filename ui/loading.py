@@ -1,4 +1,4 @@
-"""Reading scene files beside the frame loop, one at a time; the newest request wins."""
+"""Scenes read on a thread, so that the window never waits: the file, its Gaussians, and where a camera should go."""
 
 from __future__ import annotations
 
@@ -24,12 +24,33 @@ class LoadedScene:
     seconds: float  # it took
 
 
-@dataclass
+@dataclass(frozen=True)
+class Status:
+    """How far loading is."""
+
+    stage: str  # "reading", "decoding" or "measuring"
+    share: float | None  # of the stage, 0 to 1; None where that is not known
+    seconds: float  # since the request
+
+
+class _CancelledError(Exception):
+    """Nobody wants this file any more."""
+
+
 class _Job:
-    path: Path
-    started: float
-    stage: str = "reading"
-    done: Future[LoadedScene] | None = None
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.started = perf_counter()
+        self.stage = "reading"
+        self.share: float | None = None
+        self.cancelled = False
+        self.done: Future[LoadedScene] = Future()
+
+    def progress(self, share: float) -> None:
+        """Called by what reads; leaves it when the job is cancelled."""
+        if self.cancelled:
+            raise _CancelledError
+        self.share = share
 
 
 class SceneLoader:
@@ -40,30 +61,38 @@ class SceneLoader:
 
     def start(self, path: Path) -> None:
         """Begins to load `path`."""
-        job = _Job(path, perf_counter(), done=Future())
-        self._job = job
+        self.cancel()
+        self._job = _Job(path)
         # A daemon, so that closing the window does not wait for a large file.
-        Thread(target=_work, args=(job,), name=f"load {path.name}", daemon=True).start()
+        Thread(target=_work, args=(self._job,), name=f"load {path.name}", daemon=True).start()
+
+    def cancel(self) -> bool:
+        """Gives up what is being loaded; False if nothing was."""
+        if self._job is None:
+            return False
+        self._job.cancelled = True
+        self._job = None
+        return True
 
     @property
     def path(self) -> Path | None:
         """What is being loaded."""
         return self._job.path if self._job else None
 
-    def status(self) -> tuple[str, float]:
-        """The stage ("reading", "decoding", "measuring"), and the seconds since the request."""
-        return (self._job.stage, perf_counter() - self._job.started) if self._job else ("", 0.0)
+    def status(self) -> Status:
+        """How far it is."""
+        job = self._job
+        return Status(job.stage, job.share, perf_counter() - job.started) if job else Status("", None, 0.0)
 
     def poll(self) -> LoadedScene | None:
         """The scene, once, when it is there. Raises what reading it raised: `KilofieldError` for a bad file."""
-        if self._job is None or self._job.done is None or not self._job.done.done():
+        if self._job is None or not self._job.done.done():
             return None
         done, self._job = self._job.done, None
         return done.result()
 
 
 def _work(job: _Job) -> None:
-    assert job.done is not None
     try:
         job.done.set_result(_load(job))
     except BaseException as error:  # handed on: `poll` raises it in the frame loop
@@ -71,8 +100,8 @@ def _work(job: _Job) -> None:
 
 
 def _load(job: _Job) -> LoadedScene:
-    file = load_scene(job.path)
-    job.stage = "decoding"
+    file = load_scene(job.path, job.progress)
+    job.stage, job.share = "decoding", None
     gaussians = file.gaussians
     job.stage = "measuring"
     extent = framing(gaussians, scene_extent(gaussians))

@@ -1,4 +1,4 @@
-"""The menu bar: each group of `ui.actions.ACTIONS` is a menu, and View has the panels."""
+"""The menu bar: each group of `ui.actions.ACTIONS` is a menu; File has the recent files too, and View the panels."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from imgui_bundle import imgui
 from ui.action import Action
 from ui.actions import ACTIONS, key_name
 from ui.panels import PANELS
+from ui.panels.widgets import shortened, tip
+from ui.settings import TEXT_SIZES
 
 if TYPE_CHECKING:
     from ui.app import App
+
+TEXT_STEPS = (0.75, 1.0, 1.25, 1.5, 2.0, 2.5)
+assert (TEXT_STEPS[0], TEXT_STEPS[-1]) == TEXT_SIZES
 
 
 def draw_menus(app: App) -> None:
@@ -21,10 +26,11 @@ def draw_menus(app: App) -> None:
     for group, actions in ACTIONS.items():
         if imgui.begin_menu(group):
             for action in actions:
+                if group == "File" and action.text == "quit":
+                    _recent(app)
                 _entry(app, action)
             if group == "View":
-                imgui.separator()
-                _panels(app)
+                _view(app)
             imgui.end_menu()
     imgui.end_main_menu_bar()
 
@@ -36,9 +42,29 @@ def _entry(app: App, action: Action) -> None:
         action.run(app)
 
 
-def _panels(app: App) -> None:
+def _recent(app: App) -> None:
+    if imgui.begin_menu("Recent files", bool(app.stored.recent)):
+        for index, path in enumerate(app.stored.recent):
+            if imgui.menu_item(f"{shortened(path.name, 48)}##{index}", "", False)[0]:
+                app.open(path)
+            tip(str(path))
+        imgui.separator()
+        if imgui.menu_item("Forget these", "", False)[0]:
+            app.stored.recent.clear()
+        imgui.end_menu()
+    imgui.separator()
+
+
+def _view(app: App) -> None:
+    imgui.separator()
+    if imgui.begin_menu("Text size"):
+        for size in TEXT_STEPS:
+            if imgui.menu_item(f"{100 * size:.0f} %", "", app.stored.text_size == size)[0]:
+                app.set_text_size(size)
+        imgui.end_menu()
+    imgui.separator()
     for panel in PANELS:
-        if imgui.menu_item(f"{panel.title}##panel", "", panel.title in app.shown_panels)[0]:
+        if imgui.menu_item(f"{panel.title}##panel", "", panel.title in app.panels.open)[0]:
             app.toggle_panel(panel.title)
     if imgui.menu_item("Panels where they were at first", "", False)[0]:
         app.docking.reset()

@@ -1,4 +1,4 @@
-"""What the window tells the user: notes that fade by themselves, and errors that stay until they are dismissed."""
+"""What the window tells the user: notes that fade by themselves, and errors in a dialog that waits to be closed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ NOTE_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Message:
-    """One line."""
+    """One thing to tell."""
 
     text: str
     error: bool
     until: float  # seconds, on the clock of `Messages`
+    title: str = ""  # of the dialog
 
 
 class Messages:
@@ -27,9 +28,9 @@ class Messages:
         """Shows `text` for a while."""
         self._note = Message(text, False, now + NOTE_SECONDS)
 
-    def error(self, text: str) -> None:
+    def error(self, text: str, title: str = "This did not work") -> None:
         """Shows `text` until it is dismissed."""
-        self._error = Message(text, True, float("inf"))
+        self._error = Message(text, True, float("inf"), title)
 
     def dismiss(self) -> bool:
         """Takes the error away; False if there was none."""

@@ -1,19 +1,18 @@
-"""What lies over the scene for a while: loading, messages, help."""
+"""What lies over the scene for a while: loading, notes, errors, nothing open."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from scenes.sizes import readable_bytes
-from ui.actions import ACTIONS, key_name
-from ui.inputs import HELD_KEYS
+from ui.gui import colour_u32
+from ui.help import draw_help
 from ui.messages import Message
-from ui.panels.widgets import quiet
-from ui.theme import ACCENT, ERROR, TEXT
+from ui.panels.widgets import plain, quiet
+from ui.theme import ACCENT, ERROR
 
 if TYPE_CHECKING:
     from ui.app import App
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
 BOX_WIDTH = 560.0  # at 96 dots an inch
 EDGE = 16.0
 SWEEP_SECONDS = 1.6  # of the bar that says that something goes on
+ERROR_WINDOW = "###error"
 
-_BOX = (
+BOX = (
     imgui.WindowFlags_.no_decoration
     | imgui.WindowFlags_.no_docking
     | imgui.WindowFlags_.always_auto_resize
@@ -31,60 +31,96 @@ _BOX = (
     | imgui.WindowFlags_.no_nav
     | imgui.WindowFlags_.no_move
 )
-
-MOUSE = (
-    ("Left drag", "orbit; look around when flying"),
-    ("Right or middle drag", "move sideways"),
-    ("Wheel", "nearer and farther; speed when flying"),
-    ("Double click", "focus on that point"),
-    ("Drop a file", "open it"),
+_DIALOG = (
+    imgui.WindowFlags_.always_auto_resize
+    | imgui.WindowFlags_.no_saved_settings
+    | imgui.WindowFlags_.no_move
+    | imgui.WindowFlags_.no_collapse
 )
 
 
 def draw_overlays(app: App, now: float) -> None:
     """One frame of what there is."""
-    bottom = app.view_rect.bottom - EDGE * app.window.scale
-    for message in app.messages.shown(now):
-        bottom -= _message(app, message, bottom) + 0.5 * EDGE * app.window.scale
+    messages = app.messages.shown(now)
+    for message in messages:
+        if message.error:
+            _error(app, message)
+        else:
+            _note(app, message)
     if app.loader.path is not None:
         _loading(app)
-    elif app.loaded is None and not app.messages.shown(now):
+    elif app.loaded is None and not messages:
         _empty(app)
     if app.switches.help:
-        _help(app)
+        draw_help(app)
 
 
 def _box_width(app: App) -> float:
-    room = app.view_rect.width - 2 * EDGE * app.window.scale
-    return max(min(BOX_WIDTH * app.window.scale, room), 80.0)
+    room = app.view_rect.width - 2 * EDGE * app.gui.scale
+    return max(min(BOX_WIDTH * app.gui.scale, room), 80.0)
 
 
-def _message(app: App, message: Message, bottom: float) -> float:
-    """Draws one with its lower edge at `bottom`; its height."""
-    width = _box_width(app)
+def _note(app: App, message: Message) -> None:
+    """At the bottom of the scene, as wide as it needs."""
+    wrap = _box_width(app) - 2 * imgui.get_style().window_padding.x
+    bottom = app.view_rect.bottom - EDGE * app.gui.scale
     imgui.set_next_window_pos(ImVec2(app.view_rect.middle[0], bottom), imgui.Cond_.always, ImVec2(0.5, 1.0))
+    imgui.begin("note", None, BOX | imgui.WindowFlags_.no_inputs)
+    imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + wrap)
+    plain(message.text)
+    imgui.pop_text_wrap_pos()
+    imgui.end()
+
+
+def _error(app: App, message: Message) -> None:
+    """A dialog; nothing else can be clicked until it is closed."""
+    title = f"{message.title}{ERROR_WINDOW}"
+    if not imgui.is_popup_open(title):
+        imgui.open_popup(title)
+    width = min(BOX_WIDTH * app.gui.scale, 0.95 * app.window.size[0])
+    imgui.set_next_window_pos(imgui.get_main_viewport().get_center(), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.set_next_window_size(ImVec2(width, 0))
-    imgui.begin("error" if message.error else "note", None, _BOX)
-    imgui.push_style_color(imgui.Col_.text, ImVec4(*(ERROR if message.error else TEXT), 1.0))
+    shown, stays = imgui.begin_popup_modal(title, True, _DIALOG)
+    if not shown:
+        if not stays:
+            app.messages.dismiss()
+        return
+    imgui.push_style_color(imgui.Col_.text, ImVec4(*ERROR, 1.0))
     imgui.text_wrapped(message.text.replace("%", "%%"))
     imgui.pop_style_color()
-    if message.error and imgui.button("Close (Esc)"):
+    if app.loaded is not None:
+        quiet(f"Still open: {app.loaded.file.path.name}")
+    imgui.dummy(ImVec2(0, 0.3 * imgui.get_text_line_height()))
+    if imgui.button("Close", ImVec2(6 * imgui.get_font_size(), 0)) or not stays:
         app.messages.dismiss()
-    height = imgui.get_window_height()
-    imgui.end()
-    return height
+    imgui.same_line()
+    imgui.align_text_to_frame_padding()
+    imgui.text_disabled("Esc")
+    if not app.messages.shown(0.0) or not app.messages.shown(0.0)[0].error:
+        imgui.close_current_popup()
+    imgui.end_popup()
 
 
 def _loading(app: App) -> None:
-    assert app.loader.path is not None
-    stage, seconds = app.loader.status()
+    path, status = app.loader.path, app.loader.status()
+    assert path is not None
     rect = app.view_rect
     imgui.set_next_window_pos(ImVec2(rect.middle[0], rect.y + 0.3 * rect.height), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.set_next_window_size(ImVec2(_box_width(app), 0))
-    imgui.begin("loading", None, _BOX)
-    imgui.text_wrapped(f"Opening {app.loader.path.name}".replace("%", "%%"))
-    _sweep(seconds)
-    quiet(f"{stage}, {_size(app)}{seconds:.1f} s")
+    imgui.begin("loading", None, BOX)
+    imgui.text_wrapped(f"Opening {path.name}".replace("%", "%%"))
+    if status.share is None:
+        _sweep(status.seconds)
+    else:
+        _bar(0.0, status.share)
+    percent = "" if status.share is None else f" {100 * status.share:.0f} %"
+    cancel = "Cancel"
+    room = imgui.calc_text_size(cancel).x + 2 * imgui.get_style().frame_padding.x
+    imgui.align_text_to_frame_padding()
+    imgui.text_disabled(f"{status.stage}{percent}, {_size(app)}{status.seconds:.1f} s".replace("%", "%%"))
+    imgui.same_line(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - room)
+    if imgui.button(cancel):
+        app.cancel_loading()
     imgui.end()
 
 
@@ -96,73 +132,27 @@ def _size(app: App) -> str:
 
 
 def _sweep(seconds: float) -> None:
-    """A bar with a part that runs to and fro: reading does not say how far it is."""
+    """A bar with a part that runs to and fro, where nobody says how far it is."""
+    at = 0.7 * (0.5 - 0.5 * math.cos(2 * math.pi * seconds / SWEEP_SECONDS))
+    _bar(at, at + 0.3)
+
+
+def _bar(start: float, stop: float) -> None:
+    """A line of which the part from `start` to `stop` is lit."""
     corner, room = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
     height = 0.35 * imgui.get_text_line_height()
-    at = 0.5 - 0.5 * math.cos(2 * math.pi * seconds / SWEEP_SECONDS)
-    pen = imgui.get_window_draw_list()
-    round_ = 0.5 * height
-    pen.add_rect_filled(corner, ImVec2(corner.x + room, corner.y + height), _colour((1, 1, 1), 0.1), round_)
-    left = corner.x + 0.7 * room * at
-    pen.add_rect_filled(ImVec2(left, corner.y), ImVec2(left + 0.3 * room, corner.y + height), _colour(ACCENT), round_)
+    pen, below = imgui.get_window_draw_list(), corner.y + height
+    rounding = 0.5 * height
+    pen.add_rect_filled(corner, ImVec2(corner.x + room, below), colour_u32((1, 1, 1), 0.1), rounding)
+    left, right = corner.x + room * start, corner.x + max(room * stop, room * start + height)
+    pen.add_rect_filled(ImVec2(left, corner.y), ImVec2(right, below), colour_u32(ACCENT), rounding)
     imgui.dummy(ImVec2(room, 1.6 * height))
-
-
-def _colour(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:
-    return imgui.color_convert_float4_to_u32(ImVec4(*rgb, alpha))
 
 
 def _empty(app: App) -> None:
     imgui.set_next_window_pos(ImVec2(*app.view_rect.middle), imgui.Cond_.always, ImVec2(0.5, 0.5))
-    imgui.begin("empty", None, _BOX)
+    imgui.begin("empty", None, BOX)
     imgui.text("Drop a scene here: .ply, .compressed.ply or .kilo")
+    if imgui.button("Open a file"):
+        app.ask_for_file()
     imgui.end()
-
-
-def _help(app: App) -> None:
-    imgui.set_next_window_pos(ImVec2(*app.view_rect.middle), imgui.Cond_.always, ImVec2(0.5, 0.5))
-    room = ImVec2(*app.window.size)
-    imgui.set_next_window_size_constraints(ImVec2(0, 0), ImVec2(room.x, room.y))
-    imgui.begin("help", None, _BOX & ~imgui.WindowFlags_.no_scrollbar)
-    imgui.begin_group()
-    _rows("Mouse", MOUSE)
-    _rows("Keys held", _held_rows())
-    _rows("File", _action_rows("File"))
-    imgui.end_group()
-    imgui.same_line(0, 2.5 * imgui.get_text_line_height())
-    imgui.begin_group()
-    _rows("Camera", _action_rows("Camera"))
-    _rows("View", _action_rows("View"))
-    imgui.end_group()
-    imgui.end()
-
-
-def _held_rows() -> list[tuple[str, str]]:
-    keys = {name: key_name(key) for key, name in HELD_KEYS.items()}
-    return [
-        (f"{keys['forward']} {keys['back']}", "forward and back; nearer and farther"),
-        (f"{keys['left']} {keys['right']}", "left and right"),
-        (f"{keys['down']} {keys['up']}", "down and up"),
-        ("Arrow keys", "orbit; look around when flying"),
-        (f"{keys['roll anticlockwise']} {keys['roll clockwise']}", "roll"),
-        ("Shift, Alt", "with these: fast, slow"),
-    ]
-
-
-def _action_rows(group: str) -> list[tuple[str, str]]:
-    return [(key_name(action.key, action.modifier), action.text) for action in ACTIONS[group]]
-
-
-def _rows(title: str, rows: Sequence[tuple[str, str]]) -> None:
-    """Keys and what they do under a title, in two columns as wide as their text."""
-    imgui.push_style_color(imgui.Col_.text, ImVec4(*ACCENT, 1.0))
-    imgui.text(title)
-    imgui.pop_style_color()
-    left = imgui.get_cursor_pos_x()
-    column = left + max(imgui.calc_text_size(keys).x for keys, _ in rows) + imgui.get_text_line_height()
-    for keys, text in rows:
-        imgui.text(keys)
-        imgui.same_line()
-        imgui.set_cursor_pos_x(column)
-        imgui.text_disabled(text)
-    imgui.dummy(ImVec2(0, 0.3 * imgui.get_text_line_height()))

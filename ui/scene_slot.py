@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from renderer.context import is_software
 from renderer.gaussian_renderer import GaussianRenderer
 from scenes.errors import KilofieldError
 from ui.loading import LoadedScene, SceneLoader
@@ -12,14 +13,17 @@ from ui.loading import LoadedScene, SceneLoader
 if TYPE_CHECKING:
     import moderngl
 
+FATAL = ("GL_OUT_OF_MEMORY", "GL_UNKNOWN_ERROR")  # the latter is moderngl's word for a lost context
+
 
 class SceneSlot:
     """Empty at first; `loaded` is what is open."""
 
-    def __init__(self, context: moderngl.Context) -> None:
+    def __init__(self, context: moderngl.Context, loader: SceneLoader | None = None) -> None:
+        self._context = context
         self.renderer = GaussianRenderer(context)
-        self.renderer.times.synchronised = True  # stage times are what the device took, not what it was told
-        self.loader = SceneLoader()
+        self.renderer.times.synchronised = is_software(context)  # waiting costs a GPU time, and a CPU none
+        self.loader = loader or SceneLoader()
         self.loaded: LoadedScene | None = None
 
     @property
@@ -43,12 +47,29 @@ class SceneSlot:
             loaded = self.loader.poll()
             if loaded is None:
                 return False
-            self.renderer.load(loaded.file.scene)
+            self._upload(loaded)
         except (OSError, MemoryError) as error:
             raise KilofieldError(f"{path}: {error or 'not enough memory'}") from error
         self.loaded = loaded
         return True
 
+    def _upload(self, loaded: LoadedScene) -> None:
+        """Into video memory; an error names what was to go there."""
+        what = f"{loaded.file.path}: {len(loaded.file.scene):,} Gaussians"
+        try:
+            self.renderer.load(loaded.file.scene)
+        except KilofieldError as error:
+            raise KilofieldError(f"{what}: {error}") from error
+        if device_error(self._context):
+            size = f"{self.renderer.scene.bytes / 1e6:,.0f} MB"
+            raise KilofieldError(f"{what}: expected {size} of video memory for them, found none left")
+
     def release(self) -> None:
         """Frees everything in video memory."""
         self.renderer.release()
+
+
+def device_error(context: moderngl.Context) -> str:
+    """What OpenGL cannot recover from: no memory left, or a device that is lost; empty when all is well."""
+    error = str(context.error)
+    return error if error in FATAL else ""

@@ -1,4 +1,4 @@
-"""The window itself: glfw, an OpenGL 4.3 context, sizes. Errors are one line that says what to do."""
+"""The window itself: glfw, an OpenGL context, sizes. Errors are one line that says what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import glfw
 from scenes.errors import KilofieldError
 
 WITHOUT_WINDOW = "use `kilofield fly` or `kilofield render`"
-OPENGL = (4, 3)  # compute shaders and storage buffers
+OPENGL = ((4, 3), (4, 1))  # compute shaders and storage buffers; or what a Mac has
 SMALLEST = (480, 320)  # that the panel and a message fit into
 
 glfw.ERROR_REPORTING = False  # errors are asked for where they can happen; warnings on stderr help nobody
@@ -26,10 +26,10 @@ class Window:
                 f"no display: expected a window system ($DISPLAY; XWayland where $WAYLAND_DISPLAY is set), "
                 f"found none ({_reason()}); {WITHOUT_WINDOW}"
             )
-        self.handle = _create(title, size)
+        self.handle = _created(title, size)
         glfw.make_context_current(self.handle)
         glfw.set_window_size_limits(self.handle, *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
-        self._windowed = (*glfw.get_window_pos(self.handle), *size)
+        self._windowed = (*glfw.get_window_pos(self.handle), *glfw.get_window_size(self.handle))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -46,6 +46,12 @@ class Window:
     def scale(self) -> float:
         """How much larger than at 96 dots an inch things should be drawn, in screen coordinates."""
         return max(glfw.get_window_content_scale(self.handle)[0] / self.density, 1.0)
+
+    @property
+    def size_to_keep(self) -> tuple[int, int]:
+        """What to ask for in the next run: at 96 dots an inch, and of the window even while it fills the screen."""
+        width, height = self._windowed[2:] if glfw.get_window_monitor(self.handle) else self.size
+        return round(width / self.scale), round(height / self.scale)
 
     @property
     def hidden(self) -> bool:
@@ -77,21 +83,28 @@ class Window:
         glfw.terminate()
 
 
-def _create(title: str, size: tuple[int, int]) -> Any:
+def _created(title: str, size: tuple[int, int]) -> Any:
+    """A window with the newest OpenGL of `OPENGL` there is."""
+    for version in OPENGL:
+        handle = _create(title, size, version)
+        if handle:
+            return handle
+    reason = _reason()
+    version = _version_there_is()
+    glfw.terminate()
+    found = f"found {version}" if version else f"found none ({reason})"
+    raise KilofieldError(f"OpenGL: expected version 4.1 for a window, {found}; {WITHOUT_WINDOW}")
+
+
+def _create(title: str, size: tuple[int, int], version: tuple[int, int]) -> Any:
     glfw.default_window_hints()
-    glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, OPENGL[0])
-    glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, OPENGL[1])
+    glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, version[0])
+    glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, version[1])
     glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
     glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)
+    glfw.window_hint(glfw.CONTEXT_ROBUSTNESS, glfw.LOSE_CONTEXT_ON_RESET)  # or a lost device could not be told
     glfw.window_hint(glfw.SCALE_TO_MONITOR, True)
-    handle = glfw.create_window(*size, title, None, None)
-    if not handle:
-        reason = _reason()
-        version = _version_there_is()
-        glfw.terminate()
-        found = f"found {version}" if version else f"found none ({reason})"
-        raise KilofieldError(f"OpenGL: expected version 4.3 for a window, {found}; {WITHOUT_WINDOW}")
-    return handle
+    return glfw.create_window(*size, title, None, None)
 
 
 def _version_there_is() -> str | None:

@@ -1,4 +1,4 @@
-"""The panel of the display's switches."""
+"""The panel of the display's switches: what a picture of the scene shows, and how."""
 
 from __future__ import annotations
 
@@ -6,26 +6,82 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
 
-from renderer.settings import VIEWS
+from renderer.settings import VIEWS, CropBox
 from ui.actions import key_of
 from ui.panels.panel import Panel
-from ui.panels.widgets import choice, name, tip
+from ui.panels.widgets import choice, name, separated, tip
 from ui.settings import ANTIALIASED, SPLAT_SCALES
 
 if TYPE_CHECKING:
     from ui.app import App
 
+CLAMP = imgui.SliderFlags_.always_clamp
+LOGARITHMIC = imgui.SliderFlags_.logarithmic | CLAMP
+OVERDRAW = (1.0, 4096.0)
+DRAG = 0.002  # of the scene's radius, a pixel
+NEXT_VIEW = "next view: colour, depth, normals, ..."
+
 
 def draw(app: App) -> None:
     """One frame of it."""
-    look = app.look
-    view = choice("View", VIEWS, look.view)
-    if view != look.view:
+    view = choice("View", VIEWS, app.look.view)
+    tip(f"{key_of(NEXT_VIEW)} takes the next")
+    if view != app.look.view:
         app.set_look(view=view)
-    if app.scenes[0].sh_degree:
-        _sh_degree(app)
+    if view == "depth":
+        _depth(app)
+    elif view == "overdraw":
+        _overdraw(app)
+    _background(app)
+    _splats(app)
+    _culling(app)
+    _buttons(app)
+
+
+def _depth(app: App) -> None:
+    name("Depth range")
+    changed, auto = imgui.checkbox("as the camera sees it", app.switches.auto_depth)
+    if changed:
+        app.switches.auto_depth = auto
+        app.set_look(depth_range=app.settings().depth_range)  # what is fixed is what was shown
+    if app.switches.auto_depth:
+        return
+    near, far = app.look.depth_range
+    step = DRAG * app.navigator.extent.radius
+    name("Black, white at")
+    changed, new = imgui.drag_float2("##depth", [near, far], step, 0.0, 1e9, "%.3g", CLAMP)
+    tip("world units from the camera; drag, or double-click to type")
+    if changed and new[0] < new[1]:
+        app.set_look(depth_range=(new[0], new[1]))
+
+
+def _overdraw(app: App) -> None:
+    name("White at")
+    changed, most = imgui.slider_float("##overdraw", app.look.overdraw_range, *OVERDRAW, "%.0f Gaussians", LOGARITHMIC)
+    if changed:
+        app.set_look(overdraw_range=most)
+
+
+def _background(app: App) -> None:
+    name("Background")
+    flags = imgui.ColorEditFlags_.no_inputs | imgui.ColorEditFlags_.no_label
+    changed, colour = imgui.color_edit3("##background", list(app.look.background), flags)
+    tip(f"{key_of('black, grey or white background')} takes the next")
+    if changed:
+        app.set_look(background=(colour[0], colour[1], colour[2]))
+
+
+def _splats(app: App) -> None:
+    separated()
+    look, there = app.look, app.scenes[0].sh_degree
+    if there:
+        name("SH degree")
+        changed, degree = imgui.slider_int("##sh", app.shown_sh_degree, 0, there)
+        tip("how much of the colour's change with direction is shown")
+        if changed:
+            app.set_look(sh_degree=None if degree == there else degree)
     name("Splat scale")
-    changed, scale = imgui.slider_float("##scale", look.scale, *SPLAT_SCALES, "%.2f", imgui.SliderFlags_.always_clamp)
+    changed, scale = imgui.slider_float("##scale", look.scale, *SPLAT_SCALES, "%.2f", CLAMP)
     if changed:
         app.set_look(scale=scale)
     name("Antialiased")
@@ -33,21 +89,53 @@ def draw(app: App) -> None:
     changed, index = imgui.combo("##antialiased", values.index(look.antialiased), labels)
     if changed:
         app.set_look(antialiased=values[index])
-    name("Background")
-    changed, colour = imgui.color_edit3("##background", list(look.background), imgui.ColorEditFlags_.no_inputs)
-    if changed:
-        app.set_look(background=(colour[0], colour[1], colour[2]))
-    if imgui.button(f"Save a picture ({key_of('save a picture (PNG)')})", ImVec2(-1, 0)):
-        app.take_screenshot()
 
 
-def _sh_degree(app: App) -> None:
-    there = app.scenes[0].sh_degree
-    name("SH degree")
-    changed, degree = imgui.slider_int("##sh", app.shown_sh_degree, 0, there)
-    tip("how much of the colour's change with direction is shown")
+def _culling(app: App) -> None:
+    separated()
+    name("Min. opacity")
+    changed, opacity = imgui.slider_float("##opacity", app.look.min_opacity, 0.0, 1.0, "%.2f", CLAMP)
+    tip("Gaussians less opaque than this are left out")
     if changed:
-        app.set_look(sh_degree=None if degree == there else degree)
+        app.set_look(min_opacity=opacity)
+    _near_plane(app)
+    _crop(app)
+
+
+def _near_plane(app: App) -> None:
+    radius = app.navigator.extent.radius
+    name("Near plane")
+    changed, near = imgui.slider_float("##near", app.camera().near, 1e-4 * radius, 4 * radius, "%.3g", LOGARITHMIC)
+    tip("world units; Gaussians whose centre is nearer are left out")
+    if changed:
+        app.navigator.near = near
+
+
+def _crop(app: App) -> None:
+    crop, extent = app.look.crop, app.navigator.extent
+    name("Crop box")
+    changed, on = imgui.checkbox("##crop", crop is not None)
+    if changed:
+        low, high = (extent.centre + side * extent.radius for side in (-1, 1))
+        crop = CropBox((low[0], low[1], low[2]), (high[0], high[1], high[2])) if on else None
+        app.set_look(crop=crop)
+    if crop is None:
+        return
+    step = DRAG * extent.radius
+    for label, ends in (("From x y z", crop.lowest), ("To x y z", crop.highest)):
+        name(label)
+        changed, new = imgui.drag_float3(f"##{label}", list(ends), step, 0.0, 0.0, "%.3g")
+        if changed:
+            end = (new[0], new[1], new[2])
+            lowest, highest = (end, crop.highest) if ends is crop.lowest else (crop.lowest, end)
+            if all(low <= high for low, high in zip(lowest, highest, strict=True)):
+                app.set_look(crop=CropBox(lowest, highest))
+
+
+def _buttons(app: App) -> None:
+    separated()
+    if imgui.button(f"Everything as at first ({key_of('display as at first')})", ImVec2(-1, 0)):
+        app.reset_display()
 
 
 PANEL = Panel("Display", draw, "left below", shown=True)

@@ -18,6 +18,18 @@ def quiet(text: str) -> None:
     imgui.pop_style_color()
 
 
+def plain(text: str) -> None:
+    """Text as it is, `%` and all."""
+    imgui.text_unformatted(text)
+
+
+def separated() -> None:
+    """A thin line with a little room around it."""
+    gap()
+    imgui.separator()
+    gap()
+
+
 def tip(text: str) -> None:
     """Shown while the cursor rests on what was drawn last."""
     if imgui.is_item_hovered():

@@ -1,0 +1,111 @@
+"""The help: mouse, held keys and every action with its key, in as many columns as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from ui.actions import ACTIONS, key_name
+from ui.inputs import HELD_KEYS
+from ui.theme import ACCENT
+
+if TYPE_CHECKING:
+    from ui.app import App
+
+COLUMN = 330.0  # at 96 dots an inch
+MOST_COLUMNS = 4
+SHARE = 0.94  # of the window's width and height it may take
+
+MOUSE = (
+    ("Left drag", "orbit; look around when flying"),
+    ("Right, middle drag", "move sideways"),
+    ("Wheel, two fingers", "nearer, farther; fly speed"),
+    ("Double click", "focus on that point"),
+    ("Drop a file", "open it"),
+)
+
+Rows = Sequence[tuple[str, str]]
+
+_FLAGS = (
+    imgui.WindowFlags_.no_docking
+    | imgui.WindowFlags_.always_auto_resize
+    | imgui.WindowFlags_.no_saved_settings
+    | imgui.WindowFlags_.no_collapse
+    | imgui.WindowFlags_.no_move
+)
+
+
+def draw_help(app: App) -> None:
+    """One frame of it."""
+    width, height = (SHARE * side for side in app.window.size)
+    imgui.set_next_window_pos(imgui.get_main_viewport().get_center(), imgui.Cond_.always, ImVec2(0.5, 0.5))
+    imgui.set_next_window_size_constraints(ImVec2(0, 0), ImVec2(width, height))
+    shown, stays = imgui.begin("All keys###help", True, _FLAGS)
+    if shown:
+        _columns(arranged(_blocks(), max(1, min(MOST_COLUMNS, int(width / (COLUMN * app.gui.scale))))))
+    imgui.end()
+    app.switches.help = bool(stays)
+
+
+def arranged(blocks: Sequence[tuple[str, Rows]], columns: int) -> list[list[tuple[str, Rows]]]:
+    """The blocks in their order, cut into at most `columns` parts so that the longest is as short as can be."""
+    lengths = [len(rows) + 2 for _, rows in blocks]  # a title and a gap
+    for tallest in range(max(lengths), sum(lengths) + 1):
+        parts: list[list[tuple[str, Rows]]] = [[]]
+        room = tallest
+        for block, length in zip(blocks, lengths, strict=True):
+            if length > room:
+                parts.append([])
+                room = tallest
+            parts[-1].append(block)
+            room -= length
+        if len(parts) <= columns:
+            return parts
+    raise AssertionError("one column holds everything")
+
+
+def _blocks() -> list[tuple[str, Rows]]:
+    groups = [
+        (title, [(key_name(action.key, action.modifier), action.text) for action in actions])
+        for title, actions in ACTIONS.items()
+    ]
+    return [("Mouse", MOUSE), ("Keys held", _held_rows()), *groups]
+
+
+def _held_rows() -> Rows:
+    keys = {name: key_name(key) for key, name in HELD_KEYS.items()}
+    return [
+        (f"{keys['forward']} {keys['back']}", "forward, back; nearer, farther"),
+        (f"{keys['left']} {keys['right']}", "left and right"),
+        (f"{keys['down']} {keys['up']}", "down and up"),
+        ("Arrow keys", "orbit; look around when flying"),
+        (f"{keys['roll anticlockwise']} {keys['roll clockwise']}", "roll"),
+        ("Shift, Alt", "with these: fast, slow"),
+    ]
+
+
+def _columns(parts: list[list[tuple[str, Rows]]]) -> None:
+    for number, part in enumerate(parts):
+        if number:
+            imgui.same_line(0, 2 * imgui.get_text_line_height())
+        imgui.begin_group()
+        keys = max(imgui.calc_text_size(text).x for _, rows in part for text, _ in rows)
+        for title, rows in part:
+            _block(title, rows, keys + imgui.get_text_line_height())
+        imgui.end_group()
+
+
+def _block(title: str, rows: Rows, width: float) -> None:
+    """Keys, `width` of them, and what they do under a title."""
+    imgui.push_style_color(imgui.Col_.text, ImVec4(*ACCENT, 1.0))
+    imgui.text(title)
+    imgui.pop_style_color()
+    left = imgui.get_cursor_pos_x()
+    for keys, text in rows:
+        imgui.text(keys)
+        imgui.same_line()
+        imgui.set_cursor_pos_x(left + width)
+        imgui.text_disabled(text)
+    imgui.dummy(ImVec2(0, 0.3 * imgui.get_text_line_height()))
