@@ -98,6 +98,21 @@ DECODE_JOB = Struct(
         Field("unused", "uint", "keeps jobs at 16 bytes"),
     ),
 )
+RESIDENT_JOB = Struct(
+    "ResidentJob",
+    (
+        Field("lowest", "vec4", "corner of the box around the centres, world; w: longest standard deviation"),
+        Field("highest", "vec4", "the other corner"),
+        Field("network", "uint", "network of the bank, which is the cluster"),
+        Field("first", "uint", "first Gaussian"),
+        Field("count", "uint", "Gaussians"),
+        Field("words", "uint", "its first in the stream"),
+        Field("morton_low", "uint", "Morton code of the first Gaussian's cell, low 32 bits"),
+        Field("morton_high", "uint", "high bits"),
+        Field("unused_0", "uint", "keeps jobs at a multiple of 16 bytes"),
+        Field("unused_1", "uint", ""),
+    ),
+)
 FRAME_COUNTS = Struct(
     "FrameCounts",
     (
@@ -107,7 +122,7 @@ FRAME_COUNTS = Struct(
         Field("unused", "uint", "keeps it at 16 bytes"),
     ),
 )
-STRUCTS = (GEOMETRY, RECORD, DECODE_JOB, FRAME_COUNTS)
+STRUCTS = (GEOMETRY, RECORD, DECODE_JOB, RESIDENT_JOB, FRAME_COUNTS)
 
 # Ranges of the 16-bit numbers in GEOMETRY: steps of 0.0007 in ln(scale) and 0.0005 in the opacity logit are under a
 # tenth of an 8-bit level in the picture, and what is outside looks as the end of the range does.
@@ -161,6 +176,10 @@ BINDINGS = {
     "SUMMED": 0,  # one number: how many costs are added up
     "COSTS": 1,  # of each record in drawing order
     "AFFORDED": 6,  # one number: how many the budget is enough for
+    "TABLES": 0,  # of a resident scene: see renderer/resident_scene.py
+    "VISIBLE": 1,  # its jobs that a frame can show
+    "STREAM": 5,
+    "NETWORKS": 7,
 }
 
 GROUP = 64  # threads of a compute workgroup: a multiple of every GPU's wave, and of the SSBO offset alignment

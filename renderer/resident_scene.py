@@ -4,14 +4,16 @@ A .kilo's own streams have few lanes and an octree that must be read from its ro
 jobs of consecutive Gaussians of one cluster, each cut into lanes of a few Gaussians, one lane a thread
 (`renderer/resident_lanes.py`). Everything is one of four buffers of 32-bit words:
 
-    stream    for each job: u16 start of each lane and the end, counted in u16 from the job's first; then the lanes
+    stream    for each job: u8 length of each of its lanes in u16, padded to a word; the lanes' u16, padded to a word
     tables    heads (index of the first entry << 8 | shift) of the tables and one more, then their entries
     networks  for each network: weights (4 int8 a word, or 2 half floats), steps as floats, box as 6 floats
     jobs      `RESIDENT_JOB`
 
-A Gaussian is coded as the bits its Morton code has beyond the one before it in the lane (the first of a lane: beyond
-the job's first), by table FIRST_TABLE or NEXT_TABLE; these bits without the leading one, 16 at a time from the lowest;
-then its codes, by a table for each dimension. Cells of a scene without a grid are its half floats as ordered integers.
+A Gaussian is coded as its codes, by a table for each dimension; then how many bits the difference of its Morton code to
+the one before it in the lane has (the first of a lane: to the job's first), by table NEXT_TABLE or FIRST_TABLE; then
+these bits without the leading one, 16 at a time from the lowest. (Plain bits last: a lane's encoder begins with them,
+and from a state near 0 a symbol of a table would cost its whole precision.) Cells of a scene without a grid are its
+half floats as ordered integers.
 """
 
 from __future__ import annotations
@@ -22,10 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.decode import decode_jobs
-from renderer.layouts import GROUP, Field, Struct
+from renderer.layouts import GROUP, RESIDENT_JOB
 from renderer.resident_lanes import RAW_BITS, Steps, Table, encode_lanes, fit_table, raw_steps
 from scenes.bank import BankShape, MlpBank
-from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
 from scenes.kilo_writer import columns_of_weights
 from scenes.neural_gaussians import AttributeLayout, NeuralGaussians
@@ -35,24 +36,8 @@ LANE = 8  # Gaussians of a lane: more is smaller (2 to 3 bits a Gaussian at 8), 
 BATCH_JOBS = 256  # coded at once, which bounds the memory that takes
 FIRST_TABLE, NEXT_TABLE, CODE_TABLES = 0, 1, 2
 HALF_BITS = 16  # an axis, of positions without a grid
-MAX_JOB_WORDS = 0xFFFF
+MAX_LANE_WORDS = 255
 RADIUS_SLACK = 1.01  # what the shader decodes differs from numpy's in the last digits
-
-RESIDENT_JOB = Struct(
-    "ResidentJob",
-    (
-        Field("lowest", "vec4", "corner of the box around the centres, world; w: longest standard deviation"),
-        Field("highest", "vec4", "the other corner"),
-        Field("network", "uint", "network of the bank, which is the cluster"),
-        Field("first", "uint", "first Gaussian"),
-        Field("count", "uint", "Gaussians"),
-        Field("words", "uint", "first 16-bit word of the stream"),
-        Field("morton_low", "uint", "Morton code of the first Gaussian's cell, low 32 bits"),
-        Field("morton_high", "uint", "high bits"),
-        Field("unused_0", "uint", "keeps jobs at a multiple of 16 bytes"),
-        Field("unused_1", "uint", ""),
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -74,31 +59,35 @@ class ResidentScene:
         return sum(array.nbytes for array in (self.stream, self.tables, self.networks, self.jobs))
 
 
+class LongLaneError(Exception):
+    """A lane has more words than its length has room for."""
+
+
 def pack(scene: NeuralGaussians, lane: int = LANE) -> ResidentScene:
     """`scene` compressed, in lanes of up to `lane` Gaussians.
 
     Raises `ValueError` for a scene that a .kilo could not hold exactly either: positions off their grid, or not half
     floats; weights that are not int8 times their steps, or not half floats.
     """
-    cells = _cells(scene)
-    morton = morton_codes(cells)
+    morton = morton_codes(_cells(scene))
     order = np.lexsort((morton, scene.clusters))
-    scene = replace(scene, positions=scene.positions[order], codes=scene.codes[order])
-    morton = morton[order]
-    log_scales = decode_log_scales(scene)
-    jobs = _jobs(scene, morton, log_scales, lane)
-    position = _PositionCoder(morton, jobs, lane)
+    scene, morton = replace(scene, positions=scene.positions[order], codes=scene.codes[order]), morton[order]
+    log_scales, networks = decode_log_scales(scene), _networks(scene)
     codes = [fit_table(column) for column in scene.codes.T]
-    return ResidentScene(
-        scene=scene,
-        log_scales=log_scales,
-        stream=_stream(scene, jobs, position, codes, lane),
-        tables=_tables([position.first, position.next, *codes]),
-        networks=_networks(scene),
-        jobs=jobs,
-        lane=lane,
-        position_words=position.words,
-    )
+    while True:
+        jobs = _jobs(scene, morton, log_scales, lane)
+        position = _PositionCoder(morton, jobs, lane)
+        tables = _tables([position.first, position.next, *codes])
+        try:
+            stream = _stream(scene, jobs, position, codes, lane)
+        except LongLaneError:
+            if lane == 1:
+                raise ValueError(
+                    f"codes: expected a code of some hundred dimensions, found {scene.codes.shape[1]}"
+                ) from None
+            lane //= 2
+            continue
+        return ResidentScene(scene, log_scales, stream, tables, networks, jobs, lane, position.words)
 
 
 def decode_log_scales(scene: NeuralGaussians) -> Floats:
@@ -213,47 +202,36 @@ def _bit_lengths(values: NDArray[np.uint64]) -> NDArray[np.int64]:
 def _stream(
     scene: NeuralGaussians, jobs: NDArray[np.void], position: _PositionCoder, codes: list[Table], lane: int
 ) -> NDArray[np.uint32]:
-    """The words of all jobs; sets where each begins."""
-    parts: list[NDArray[np.uint16]] = []
-    end = 0
+    """The words of all jobs; sets where each begins. Raises `LongLaneError`."""
+    coded: list[NDArray[np.uint32]] = []
     for batch in range(0, len(jobs), BATCH_JOBS):
         mine = jobs[batch : batch + BATCH_JOBS]
         part = slice(int(mine["first"][0]), int(mine["first"][-1] + mine["count"][-1]))
-        steps = position.steps(part)
+        steps: list[Steps] = []
         for dimension, table in enumerate(codes):
             steps += table.steps(scene.codes[part, dimension].astype(np.int64))
-        coded, starts = _code_jobs(mine, steps, lane)
-        mine["words"] = end + starts
-        end += len(coded)
-        parts.append(coded)
-    halves = np.concatenate([np.empty(0, np.uint16), *parts, np.zeros(2 + end % 2, np.uint16)])  # never empty
-    return halves.view("<u4")
+        coded += _code_jobs(mine, steps + position.steps(part), lane)
+    jobs["words"] = np.cumsum([0, *map(len, coded)])[:-1]
+    return np.concatenate([*coded, np.zeros(1, np.uint32)])  # never empty
 
 
-def _code_jobs(jobs: NDArray[np.void], steps: list[Steps], lane: int) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    """The words of consecutive jobs, lanes' starts and lanes, and where each job begins [J]."""
+def _code_jobs(jobs: NDArray[np.void], steps: list[Steps], lane: int) -> list[NDArray[np.uint32]]:
+    """The words of each of some consecutive jobs."""
     lanes = -(-jobs["count"].astype(np.int64) // lane)  # [J]
+    ends = np.cumsum(lanes)
     lane_job = np.repeat(np.arange(len(jobs)), lanes)
-    number = np.arange(len(lane_job)) - np.repeat(np.cumsum(lanes) - lanes, lanes)  # of the lane in its job
+    number = np.arange(len(lane_job)) - (ends - lanes)[lane_job]  # of the lane in its job
     within = number[:, None] * lane + np.arange(lane)  # [L, m] of the Gaussian in its job
     first = jobs["first"].astype(np.int64) - int(jobs["first"][0])
-    items = np.where(within < jobs["count"][lane_job, None], first[lane_job, None] + within, -1)
-    words, lengths = encode_lanes(steps, items)
-
-    heads = lanes + 1
-    sizes = heads + np.bincount(lane_job, lengths, len(jobs)).astype(np.int64)
-    if sizes.max(initial=0) > MAX_JOB_WORDS:
-        raise KilofieldError(f"codes: expected jobs of at most {MAX_JOB_WORDS:,} words, found {sizes.max():,}")
-    begin = np.cumsum(sizes) - sizes
-    out = np.zeros(int(sizes.sum()), np.uint16)
-    is_head = np.zeros(len(out), bool)
-    head_at = np.repeat(begin, heads) + np.arange(heads.sum()) - np.repeat(np.cumsum(heads) - heads, heads)
-    is_head[head_at] = True
-    out[~is_head] = words
-    lane_ends = np.cumsum(lengths) + np.repeat(np.cumsum(heads), lanes)  # in `out`
-    out[begin] = heads
-    out[begin[lane_job] + number + 1] = lane_ends - begin[lane_job]
-    return out, begin
+    words, lengths = encode_lanes(
+        steps, np.where(within < jobs["count"][lane_job, None], first[lane_job, None] + within, -1)
+    )
+    if lengths.max(initial=0) > MAX_LANE_WORDS:
+        raise LongLaneError
+    of_jobs = zip(
+        np.split(lengths.astype(np.uint8), ends[:-1]), np.split(words, np.cumsum(lengths)[ends[:-1] - 1]), strict=True
+    )
+    return [np.concatenate([_words(heads[None])[0], _words(body[None])[0]]) for heads, body in of_jobs]
 
 
 def _tables(tables: list[Table]) -> NDArray[np.uint32]:

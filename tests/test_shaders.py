@@ -13,6 +13,7 @@ import moderngl
 import numpy as np
 import pytest
 from gaussian_samples import cameras, random_gaussians, random_neural
+from resident_scenes import storable
 
 from renderer import context as context_module
 from renderer import gaussian_renderer
@@ -75,6 +76,13 @@ def decode_small(context: moderngl.Context) -> None:
     decode(context, random_neural(BankShape((1.0, 2.0), 8, 32, 2, 10, activation="tanh"), 3, 200, 0, 0))
 
 
+def decode_every_frame(context: moderngl.Context) -> None:
+    shape = BankShape((1.0, 2.0, 4.0), 16, 64, 2, 55, activation="softplus", output_activation="tanh")
+    renderer = GaussianRenderer(context, residency="resident")
+    renderer.load(storable(random_neural(shape, 3, 200, 3, 0), on_grid=True, stepped=True))
+    renderer.render(cameras()[0], 64, 48)
+
+
 def sort_and_sum(context: moderngl.Context) -> None:
     keys = context.buffer(np.arange(3000, dtype=np.uint32))
     sorter, summer = RadixSort(context), PrefixSum(context)
@@ -110,6 +118,7 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     "screen_triangle.vert": [draw_a_frame],
     "screen_composite.frag": [draw_a_frame],
     "gaussian_decode.comp": [decode_wide, decode_small],
+    **{f"resident_{name}.comp": [decode_every_frame] for name in ("cull", "project")},
     **{f"prefix_{name}.comp": [sort_and_sum] for name in ("plan", "rows", "reduce", "apply")},
     **{f"sort_{name}.comp": [sort_and_sum] for name in ("histogram", "scatter")},
     **{f"compare_{name}.frag": [compare_two_pictures] for name in ("screen", "blur", "ssim", "sum")},
