@@ -113,7 +113,7 @@ def _view_colours(
 def _depth(splats: Splats, width: int, height: int, settings: RenderSettings) -> Doubles:
     """[H, W, 3] the mean of the depths by weight, scaled to the range, and the background where nothing is."""
     low, high = settings.depth_range
-    greys = (splats.depths - low) / (high - low)
+    greys = (splats.depths - low) * (1 / (high - low) if high != low else 0)  # a range of nothing is black
     blend = blend_reference(replace(splats, colours=np.tile(greys[:, None], 3)), width, height)
     coverage = 1 - blend.transmittance[..., None]
     mean = np.clip(blend.light / np.where(coverage > 0, coverage, 1), 0, 1)

@@ -110,6 +110,8 @@ def test_depth_is_the_mean_by_weight() -> None:
         settings = RenderSettings(view="depth", depth_range=(low, high))
         found = render_view_reference(scene, FORWARD, 33, 33, settings)[16, 16]
         np.testing.assert_allclose(found, np.clip((mean - low) / (high - low), 0, 1), atol=1e-6)
+    empty = RenderSettings(view="depth", depth_range=(3.0, 3.0), background=BACKGROUND)
+    np.testing.assert_array_equal(render_view_reference(scene, FORWARD, 33, 33, empty)[16, 16], 0)
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS)
