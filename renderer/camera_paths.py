@@ -72,6 +72,12 @@ def read_keys(path: str | os.PathLike[str]) -> list[Key]:
     return [Key(float(i), camera) for i, camera in enumerate(read_cameras(path))]
 
 
+def is_path_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a JSON file has keys. Raises `SceneFileError` if it is not JSON."""
+    content = read_json(path)
+    return isinstance(content, dict) and "keys" in content
+
+
 def write_keys(path: str | os.PathLike[str], keys: Sequence[Key]) -> None:
     """Writes a path file, a key a line; `read_keys` gives back the very same numbers. Near planes are not kept.
 

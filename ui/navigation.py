@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scenes.cameras import Camera
+from scenes.cameras import Camera, look_at
 from scenes.extent import Extent
 from ui.fly import Fly
-from ui.heading import Vector
+from ui.heading import Heading, Vector
 from ui.orbit import Orbit
 
 FOV_LIMITS = (math.radians(10.0), math.radians(120.0))
@@ -182,6 +182,28 @@ class Navigator:
         self._take_over()
         self.projection = camera.projection
         self._start_glide(self._orbit_of(camera), _held_fov(camera), camera)
+
+    def move_to(self, eye: Vector) -> None:
+        """Puts the camera at `eye` [3], looking the same way."""
+        self._take_over()
+        orbit = self.orbit
+        self._set(replace(orbit, pivot=orbit.pivot + eye - orbit.eye))
+
+    def look_at(self, target: Vector) -> None:
+        """Turns to `target` [3] without roll, from the same place, and makes it the pivot; not to where it is."""
+        self._take_over()
+        orbit = self.orbit
+        distance = float(np.linalg.norm(target - orbit.eye))
+        if distance > 0:
+            rotation = look_at(orbit.eye, target, self.up, self.fov_y).camera_from_world[:3, :3]
+            self._set(replace(orbit, heading=Heading.of(rotation, self.up), pivot=target, distance=distance))
+
+    def turn_to(self, yaw: float, pitch: float, roll: float) -> None:
+        """Turns to a heading, from the same place."""
+        self._take_over()
+        orbit = self.orbit
+        heading = Heading(self.up).turned(yaw, pitch).rolled(roll)
+        self._set(replace(orbit, heading=heading, pivot=orbit.eye + orbit.distance * heading.rotation()[2]))
 
     # What the user does
 

@@ -39,6 +39,7 @@ class PathEditor:
         self.loop = True
         self.revision = 0
         self.file: Path | None = None  # last read or written
+        self.saved_to: Path | None = None  # last written
         self.saved = True  # nothing has changed since
         self._before: list[State] = []
         self._after: list[State] = []
@@ -142,6 +143,12 @@ class PathEditor:
             self.time = self.keys[index].time
             self.playing = False
 
+    def select_quietly(self, index: int) -> None:
+        """The same in the middle of a gesture."""
+        gesture = self._gesture
+        self.select(index)
+        self._gesture = gesture
+
     def end_gesture(self) -> None:
         """The next change is a step of its own, whatever its gesture."""
         self._gesture = None
@@ -200,12 +207,13 @@ class PathEditor:
     def load(self, path: Path) -> None:
         """The keys of a path file or of any camera file. Raises `SceneFileError`, and changes nothing then."""
         self.set_keys(read_keys(path))
-        self.file, self.saved = path, True
+        self.file, self.saved_to, self.saved = path, None, True
 
     def save(self, path: Path) -> None:
         """Writes a path file. Raises `KilofieldError` where it cannot be written."""
         write_keys(path, self.keys)
-        self.file, self.saved = path, True
+        self.file = self.saved_to = path
+        self.saved = True
 
     def _place(self, key: Key, others: Sequence[Key], gesture: str | None = None) -> int:
         """`key` among `others`, at its time or just after the key that is there; it is selected. Its index."""

@@ -1,0 +1,22 @@
+"""The camera and its path in the real window, on a virtual display: each scenario of `window_path_scenarios.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_viewer import display, python  # noqa: F401  # the fixture
+from ui_scenes import shell
+from window_path_scenarios import SCENARIOS
+
+from scenes.ply import write_ply
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_window(name: str, display: str, tmp_path: Path) -> None:  # noqa: F811
+    write_ply(tmp_path / "shell.ply", shell())
+    config = {"KILOFIELD_CONFIG": str(tmp_path / "config")}
+    done = python("tests/window_path_scenarios.py", name, str(tmp_path), display=display, **config)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "done\n"
+    assert done.stderr == ""
