@@ -224,10 +224,13 @@ def jacobians(positions: Doubles, camera: Camera, width: int, height: int) -> Do
 def _equirectangular_jacobians(positions: Doubles, fx: float, fy: float) -> Doubles:
     x, y, z = positions.T
     distance = np.linalg.norm(positions, axis=1)
-    across = np.maximum(np.hypot(x, z), POLE_SLOPE * distance)
-    squared = distance * distance
-    longitude = [fx * z / across**2, np.zeros_like(z), -fx * x / across**2]
-    latitude = [-fy * x * y / (squared * across), fy * across / squared, -fy * z * y / (squared * across)]
+    ground = np.hypot(x, z)
+    with np.errstate(invalid="ignore"):
+        east, north = np.where(ground > 0, np.array([x, z]) / ground, [[0.0], [1.0]])  # any direction at the pole
+    across = fx / np.maximum(ground, POLE_SLOPE * distance)
+    upward = fy / (distance * distance)
+    longitude = [across * north, np.zeros_like(z), -across * east]
+    latitude = [-upward * y * east, upward * ground, -upward * y * north]
     return np.moveaxis(np.array([longitude, latitude]), 2, 0)
 
 

@@ -61,6 +61,8 @@ class RenderSettings:
     def __post_init__(self) -> None:
         if self.view not in VIEWS:
             raise KilofieldError(f"view: expected one of {', '.join(VIEWS)}, found {self.view!r}")
+        if not self.overdraw_range > 0:
+            raise KilofieldError(f"overdraw range: expected a number above 0, found {self.overdraw_range:g}")
         if not (0 <= self.min_opacity <= 1 and self.scale > 0):
             raise KilofieldError(
                 f"render settings: expected an opacity from 0 to 1 and a scale above 0, "

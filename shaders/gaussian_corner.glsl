@@ -2,6 +2,8 @@
 //
 // Defines: the outputs below, put_corner(), no_corner().
 
+const float QUAD_MARGIN = 1.0 / 64.0; // pixels: corners are rounded to 1/256 of one, which must not cut the ellipse
+
 uniform vec2 size;  // pixels
 
 flat out vec2 centre;          // pixels
@@ -19,6 +21,7 @@ void put_corner(int corner, vec2 middle, vec2 axis, float minor, vec3 colour, fl
     float major = length(axis);
     if (major == 0.0) return;
     vec2 local = vec2((corner & 1) * 2 - 1, (corner & 2) - 1);
+    local *= 1.0 + QUAD_MARGIN / vec2(major, minor);
     vec2 across = vec2(-axis.y, axis.x) * (minor / major);
     vec2 pixel = middle + local.x * axis + local.y * across;
     centre = middle;

@@ -55,8 +55,9 @@ void linearise(vec3 view, inout Projection p, out vec3 by_x, out vec3 by_y) {
         float across = max(ground, POLE_SLOPE * distance);
         p.depth = distance;
         p.centre = focal * vec2(precise_angle(view.x, view.z), precise_angle(view.y, ground)) + principal;
-        by_x = focal.x / (across * across) * vec3(view.z, 0.0, -view.x);
-        by_y = focal.y / (distance * distance) * vec3(-view.x * view.y / across, across, -view.z * view.y / across);
+        vec2 outward = ground > 0.0 ? view.xz / ground : vec2(0.0, 1.0); // any direction at the pole
+        by_x = focal.x / across * vec3(outward.y, 0.0, -outward.x);
+        by_y = focal.y / (distance * distance) * vec3(-view.y * outward.x, ground, -view.y * outward.y);
     } else {
         p.depth = view.z;
         p.centre = focal * view.xy / view.z + principal;
