@@ -54,7 +54,7 @@ class CompareTool(Tool):
         self._painted = self._measured = 0  # how often, and which painting was measured last
         self._measured_at = 0.0
         self._flicked_at = 0.0
-        self._holding = False
+        self._grip: float | None = None  # from the cursor to the bar, while it is held
 
     # What is compared
 
@@ -78,6 +78,11 @@ class CompareTool(Tool):
     def active(self) -> bool:
         """Both scenes are there, and in the picture."""
         return self._screen is not None
+
+    @property
+    def measuring(self) -> bool:
+        """The figures are not yet those of the picture."""
+        return self._painted > self._measured or (self._difference is not None and self._difference.busy)
 
     def sides(self, app: App) -> list[SceneSlot]:
         """A and B."""
@@ -152,6 +157,7 @@ class CompareTool(Tool):
         if self._screen is None:
             self._screen, self._difference = CompareScreen(app.context), PictureDifference(app.context)
             app.set_painter(self._painter(app))
+            app.show_panel(PANEL_TITLE)
         return True
 
     def _painter(self, app: App) -> Painter:
@@ -204,17 +210,20 @@ class CompareTool(Tool):
 
     def on_press(self, app: App, x: float, y: float, button: int, modifiers: int) -> bool:
         """The bar, where it is."""
-        near = abs(x - self._bar(app)) <= GRIP * app.window.scale
-        self._holding = self.active and self.mode == "split" and button == glfw.MOUSE_BUTTON_LEFT and near
-        return self._holding
+        grip = self._bar(app) - x
+        if not self.active or self.mode != "split" or button != glfw.MOUSE_BUTTON_LEFT:
+            return False
+        self._grip = grip if abs(grip) <= GRIP * app.gui.scale else None
+        return self._grip is not None
 
     def on_drag(self, app: App, x: float, y: float, dx: float, dy: float) -> None:
         """The bar follows the cursor."""
-        self.move_split((x - app.view_rect.x) / app.view_rect.width)
+        assert self._grip is not None
+        self.move_split((x + self._grip - app.view_rect.x) / app.view_rect.width)
 
     def on_release(self, app: App, x: float, y: float) -> None:
         """Lets go of the bar."""
-        self._holding = False
+        self._grip = None
 
     def _bar(self, app: App) -> float:
         """Where it is, in screen coordinates."""
@@ -226,7 +235,7 @@ class CompareTool(Tool):
             return
         rect = app.view_rect
         if self.mode == "split":
-            _draw_bar(pen, self._bar(app), rect.y, rect.bottom, app.window.scale, self._holding)
+            _draw_bar(pen, self._bar(app), rect.y, rect.bottom, app.gui.scale, self._grip is not None)
         elif self.mode == "sides":
             middle = rect.x + (app.view_size[0] // 2) / app.window.density
             pen.add_line(ImVec2(middle, rect.y), ImVec2(middle, rect.bottom), colour_u32(TEXT, 0.7))
@@ -258,7 +267,7 @@ def _draw_bar(pen: imgui.ImDrawList, x: float, top: float, bottom: float, scale:
 
 def _draw_label(pen: imgui.ImDrawList, app: App, text: str, right: bool) -> None:
     """In an upper corner of the scene."""
-    size, scale, rect = imgui.calc_text_size(text), app.window.scale, app.view_rect
+    size, scale, rect = imgui.calc_text_size(text), app.gui.scale, app.view_rect
     pad = ImVec2(8 * scale, 4 * scale)
     edge = 10 * scale
     left = rect.right - edge - size.x - 2 * pad.x if right else rect.x + edge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -18,8 +19,7 @@ def save_screenshot(picture: NDArray[np.uint8], scene: Path, folder: Path) -> Pa
 
     Raises `KilofieldError` for a folder that cannot be written to.
     """
-    stem = re.sub(r"\.(compressed\.ply|ply|kilo)$", "", scene.name, flags=re.IGNORECASE) or "scene"
-    path = _claim(folder, stem)
+    path = _claim(folder, scene_stem(scene))
     try:
         write_png(path, picture)
     except KilofieldError:
@@ -28,10 +28,23 @@ def save_screenshot(picture: NDArray[np.uint8], scene: Path, folder: Path) -> Pa
     return path
 
 
+def free_name(folder: Path, stem: str, suffix: str = "") -> Path:
+    """`STEM-001SUFFIX` in `folder`, or the first number after it that nothing has."""
+    return next(path for path in _numbered(folder, stem, suffix) if not path.exists())
+
+
+def scene_stem(scene: Path) -> str:
+    """The name of a scene's file without what says its format."""
+    return re.sub(r"\.(compressed\.ply|ply|kilo)$", "", scene.name, flags=re.IGNORECASE) or "scene"
+
+
+def _numbered(folder: Path, stem: str, suffix: str) -> Iterator[Path]:
+    return (folder / f"{stem}-{number:03d}{suffix}" for number in count(1))
+
+
 def _claim(folder: Path, stem: str) -> Path:
     """An empty file with the first free number: made, not only found free, so that nobody else can take it."""
-    for number in count(1):
-        path = folder / f"{stem}-{number:03d}.png"
+    for path in _numbered(folder, stem, ".png"):
         try:
             path.open("xb").close()
         except FileExistsError:
@@ -39,4 +52,4 @@ def _claim(folder: Path, stem: str) -> Path:
         except OSError as error:
             raise KilofieldError(f"{path}: cannot write: {error.strerror}") from error
         return path
-    raise AssertionError("count() has no end")
+    raise AssertionError("there is always one more number")

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from ui.compare import CompareTool
 from ui.crop_tool import CropTool
+from ui.export_tool import ExportTool
+from ui.measure import MeasureTool
+from ui.pad_tool import PadTool
+from ui.path_tool import PathTool
+from ui.scene_memory import SceneMemory
 from ui.tool import Tool
 
-TOOLS: tuple[type[Tool], ...] = (CropTool, CompareTool)
+TOOLS: tuple[type[Tool], ...] = (SceneMemory, PadTool, PathTool, CropTool, ExportTool, MeasureTool, CompareTool)

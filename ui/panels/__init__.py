@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui.panels import camera, compare, display, scene, timings
+from ui.panels import camera, compare, display, export, measure, path, scene, timings
 from ui.panels.panel import Panel
 
 PANELS: tuple[Panel, ...] = (
@@ -10,5 +10,8 @@ PANELS: tuple[Panel, ...] = (
     camera.PANEL,
     display.PANEL,
     timings.PANEL,
+    path.PANEL,
     compare.PANEL,
+    measure.PANEL,
+    export.PANEL,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
 
 MAP_HEIGHT = 10.0  # of the heat map's legend, at 96 dots an inch
 SCALES = (1 / 255, 1.0)  # ends of the heat map one can set
-
-
-class _Typed:
-    """The path that is being typed."""
-
-    text = ""
 
 
 def draw(app: App) -> None:
@@ -55,13 +48,10 @@ def _choose(app: App, tool: CompareTool) -> None:
         if imgui.button(f"{shortened(file.name)}##{file}", ImVec2(-1, 0)):
             tool.compare_with(app, file)
         tip(str(file))
-    imgui.set_next_item_width(-1)
-    entered, _Typed.text = imgui.input_text_with_hint(
-        "##path", "path of a .ply, .kilo, ...", _Typed.text, imgui.InputTextFlags_.enter_returns_true
-    )
-    wanted = imgui.button("Compare with this file", ImVec2(-1, 0))
-    if (entered or wanted) and _Typed.text.strip():
-        tool.compare_with(app, Path(_Typed.text.strip()).expanduser())
+    if imgui.button("Another file...", ImVec2(-1, 0)):
+        from ui.app import SCENE_PATTERNS
+
+        app.dialogs.open_file("Compare with", SCENE_PATTERNS, lambda path: tool.compare_with(app, path))
 
 
 def _loading(app: App, tool: CompareTool) -> None:
@@ -129,7 +119,7 @@ def _heat(app: App, tool: CompareTool) -> None:
 
 def _legend(app: App, highest: float) -> None:
     pen, start = imgui.get_window_draw_list(), imgui.get_cursor_screen_pos()
-    width, height = imgui.get_content_region_avail().x, MAP_HEIGHT * app.window.scale
+    width, height = imgui.get_content_region_avail().x, MAP_HEIGHT * app.gui.scale
     step = width / (len(HEAT) - 1)
     for i in range(len(HEAT) - 1):
         left, right = colour_u32(HEAT[i]), colour_u32(HEAT[i + 1])
