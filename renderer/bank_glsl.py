@@ -28,7 +28,7 @@ def bank_defines(shape: BankShape) -> dict[str, int]:
         "BANK_NEXT": max(shape.width, 1),
         "BANK_CODES": max(shape.code, 1),
         "BANK_OUTPUTS": shape.outputs,
-        "BANK_SHARED": int(4 * shape.parameters <= SHARED_BYTES),
+        "BANK_SHARED": int(4 * (shape.parameters + 3) <= SHARED_BYTES),
     }
     return defines | {f"BANK_{block.name.upper()}": block.offset for block in shape.blocks()}
 
@@ -50,8 +50,8 @@ def loop_iterations(shape: BankShape) -> int:
     for _ in range(shape.layers):
         hidden += shape.width // 4 * (fan_in + 5) + shape.width
         fan_in = shape.width
-    per_output = shape.width * bool(shape.layers) + shape.code * shape.linear + 4
-    return hidden + shape.outputs * per_output + 7 * len(shape.frequencies) + 2 * shape.code + 8
+    per_four = shape.width * bool(shape.layers) + shape.code * shape.linear + 5
+    return hidden + -(-shape.outputs // 4) * per_four + 7 * len(shape.frequencies) + 2 * shape.code + 8
 
 
 def bank_glsl(shape: BankShape) -> str:

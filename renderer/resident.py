@@ -165,7 +165,7 @@ def resident_glsl(packed: ResidentScene) -> tuple[dict[str, int], dict[str, str]
     places = network_places(shape, stepped)
     defines = bank_defines(shape) | {
         "BANK_RESIDENT": 1,
-        "BANK_SHARED": int(4 * (shape.parameters + GROUP) <= SHARED_BYTES),  # beside the sum of a frame's cost
+        "BANK_SHARED": int(4 * (shape.parameters + 3 + GROUP) <= SHARED_BYTES),  # beside the sum of a frame's cost
         "RESIDENT_STEPS": int(stepped),
         "RESIDENT_HALVES": int(packed.scene.grid is None),
         "NETWORK_STEPS": places.steps,

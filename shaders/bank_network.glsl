@@ -14,7 +14,7 @@ uniform int bank_output_count;
 float bank_values[BANK_VALUES];   // inputs of the layer at hand
 float bank_next[BANK_NEXT];       // its outputs
 float bank_codes[BANK_CODES];
-float bank_outputs[BANK_OUTPUTS];
+float bank_outputs[BANK_OUTPUTS + 3]; // computed by fours
 
 #ifdef BANK_RESIDENT
 #include "resident_weights.glsl"
@@ -60,19 +60,20 @@ void bank_hidden(int matrix, int rows) {
     for (int column = 0; column < bank_width; ++column) bank_values[column] = bank_next[column];
 }
 
-float bank_output(int column) {
-    float sum = bank_weight(BANK_OUTPUT_BIAS + column);
+// Four outputs from `column` on; those beyond the last mean nothing.
+vec4 bank_output_4(int column) {
+    vec4 sum = bank_weights_4(BANK_OUTPUT_BIAS + column);
 #ifdef BANK_OUTPUT
     for (int row = 0; row < bank_width; ++row) {
-        sum += bank_values[row] * bank_weight(BANK_OUTPUT + row * bank_output_count + column);
+        sum += bank_values[row] * bank_weights_4(BANK_OUTPUT + row * bank_output_count + column);
     }
 #endif
 #ifdef BANK_LINEAR
     for (int c = 0; c < bank_code; ++c) {
-        sum += bank_codes[c] * bank_weight(BANK_LINEAR + c * bank_output_count + column);
+        sum += bank_codes[c] * bank_weights_4(BANK_LINEAR + c * bank_output_count + column);
     }
 #endif
-    return bank_activate_output(sum);
+    return sum;
 }
 
 // The first `outputs` of bank_outputs[]. `local`: position in [-1, 1] of the network's box; bank_codes[] is filled by
@@ -81,7 +82,10 @@ void bank_evaluate_first(vec3 local, int outputs) {
     bank_encode(local);
     // One call in a loop, not a call a layer: every call is inlined, and compiling takes seconds
     for (int layer = 0; layer < bank_layers; ++layer) bank_hidden(bank_matrix(layer), bank_rows(layer));
-    for (int column = 0; column < outputs; ++column) bank_outputs[column] = bank_output(column);
+    for (int column = 0; column < outputs; column += 4) {
+        vec4 sum = bank_output_4(column);
+        for (int k = 0; k < 4; ++k) bank_outputs[column + k] = bank_activate_output(sum[k]);
+    }
 }
 
 void bank_evaluate(vec3 local) { bank_evaluate_first(local, bank_output_count); }

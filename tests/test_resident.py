@@ -74,6 +74,7 @@ BANKS = [
     (BankShape(EIGHT, 8, 16, 4, 55, activation="sine"), 3, 7, True, False),
     (BankShape((1.0, 2.0), 8, 96, 2, 55), 3, 2, True, True),  # too large for shared memory
     (BankShape((1.0, 2.0), 8, 96, 2, 34), 2, 2, True, False),
+    (BankShape((1.0,), 8, 128, 4, 10), 0, 1, True, False),  # close to the loops llvmpipe allows a thread
 ]
 
 
@@ -124,7 +125,9 @@ def test_shader_decodes_what_was_packed(
     context: moderngl.Context, shape: BankShape, degree: int, networks: int, on_grid: bool, stepped: bool
 ) -> None:
     scene = storable(random_neural(shape, networks, 700, degree, seed=shape.parameters), on_grid, stepped)
-    assert_decodes_alike(context, scene, lane_size(shape, software=True))
+    lane = lane_size(shape, software=True)
+    assert lane > 1
+    assert_decodes_alike(context, scene, lane)
 
 
 def test_order_and_lanes_of_any_length(context: moderngl.Context) -> None:
