@@ -301,6 +301,36 @@ def the_panel_holds_all_of_it(app: App, folder: Path) -> Iterator[None]:
     assert path.editor.keys == before  # a drag is one step
 
 
+def f_focuses_under_the_cursor_or_frames_the_scene(app: App, folder: Path) -> Iterator[None]:
+    yield from still(app)
+    (x, y), rect = app.view_rect.middle, app.view_rect
+    app.inputs.on_cursor(None, x + 60, y - 40)
+    press(app, glfw.KEY_F)
+    yield from still(app)
+    assert abs(float(np.linalg.norm(app.navigator.orbit.pivot)) - 1) < 0.05  # on the shell
+    app.navigator.wheel(-2)
+    app.inputs.on_cursor(None, rect.x + 3, rect.y + 3)
+    drag(app, glfw.MOUSE_BUTTON_RIGHT, (x, y), (150, 0))
+    app.inputs.on_cursor(None, rect.right - 3, rect.bottom - 3)
+    yield from still(app)
+    assert app.pick(rect.right - 3, rect.bottom - 3) is None
+    press(app, glfw.KEY_F)
+    yield from still(app)
+    np.testing.assert_allclose(app.navigator.orbit.pivot, app.navigator.extent.centre, atol=1e-9)
+
+
+def touchpads_pan_with_control(app: App, folder: Path) -> Iterator[None]:
+    yield from still(app)
+    before = app.camera()
+    app.inputs.on_cursor(None, *START)
+    app.inputs.on_button(None, glfw.MOUSE_BUTTON_LEFT, glfw.PRESS, CONTROL)
+    app.inputs.on_cursor(None, START[0] + 50, START[1])
+    app.inputs.on_button(None, glfw.MOUSE_BUTTON_LEFT, glfw.RELEASE, CONTROL)
+    moved = before.camera_from_world[:3, :3] @ (app.camera().position - before.position)
+    assert moved[0] < -0.05
+    np.testing.assert_allclose(moved[1:], 0, atol=1e-9)
+
+
 def no_key_does_two_things(app: App, folder: Path) -> Iterator[None]:
     yield from still(app)
     keys = [(action.key, action.modifier) for action in all_actions()]
@@ -320,6 +350,8 @@ SCENARIOS: dict[str, Scenario] = {
         every_projection_is_shown,
         a_camera_is_copied_and_pasted,
         the_panel_holds_all_of_it,
+        f_focuses_under_the_cursor_or_frames_the_scene,
+        touchpads_pan_with_control,
         no_key_does_two_things,
     )
 }

@@ -163,7 +163,8 @@ class Inputs:
         elif self._listener.grabbed(*self._cursor, button, modifiers):
             self._grabbed, self._drag = True, None
         else:
-            self._drag = _DRAGS.get(button)
+            panning = button == glfw.MOUSE_BUTTON_LEFT and modifiers & glfw.MOD_CONTROL  # touchpads have one button
+            self._drag = "pan" if panning else _DRAGS.get(button)
             if button == glfw.MOUSE_BUTTON_LEFT and self._is_double():
                 self._drag = None  # a hand that trembles must not undo what a double click does
                 self._listener.double_clicked(*self._cursor)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ui.app import App
 
 WIDE = 44.0  # font sizes; a narrower panel has everything in one column
-WIDE_COLUMNS = (1.0, 0.62, 0.5)  # parts of the width
+WIDE_COLUMNS = (1.0, 0.55, 0.5)  # parts of the width
 LONGEST = 36_000.0  # s of a path
 TIME_SPEED = 0.02  # s a pixel of a drag
 
@@ -51,27 +51,40 @@ def draw(app: App) -> None:
     imgui.end_table()
 
 
-def _button(app: App, label: str, action: str, run: Callable[[App], None], enabled: bool = True) -> None:
-    """A button that does what the action with the text `action` does; the next one is beside it."""
-    imgui.begin_disabled(not enabled)
-    if imgui.button(label):
-        run(app)
-    imgui.end_disabled()
-    tip(f"{action[0].upper()}{action[1:]} ({key_of(action)})")
-    imgui.same_line()
-    if imgui.get_content_region_avail().x < imgui.calc_text_size("Import cameras").x:
-        imgui.new_line()
+def _buttons(app: App, *buttons: tuple[str, str, Callable[[App], None], bool]) -> None:
+    """Buttons beside each other, as many as a row holds: label, text of the action, what it does, whether it can."""
+    for i, (label, action, run, enabled) in enumerate(buttons):
+        if i:
+            _same_line_for(label)
+        imgui.begin_disabled(not enabled)
+        if imgui.button(label):
+            run(app)
+        imgui.end_disabled()
+        tip(f"{action[0].upper()}{action[1:]} ({key_of(action)})")
+
+
+def _same_line_for(label: str) -> None:
+    """Goes on in the row, if there is room for a button."""
+    style = imgui.get_style()
+    width = imgui.calc_text_size(label).x + 2 * style.frame_padding.x
+    end = imgui.get_item_rect_max().x + style.item_spacing.x + width
+    if end <= imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x:
+        imgui.same_line()
 
 
 def _edit_buttons(app: App, editor: PathEditor) -> None:
     chosen = editor.selected is not None
-    _button(app, "Add key", "add a key here", act.add_key)
-    _button(app, "Insert", "insert a key at the playhead", act.insert_key, bool(editor.keys))
-    _button(app, "Take view", "the selected key takes this view", act.selected(act.update_key), chosen)
-    _button(app, "Copy", "copy the selected key", act.selected(act.copy_key), chosen)
-    _button(app, "Delete", "delete the selected key", act.selected(act.delete_key), chosen)
-    _button(app, "Undo", "undo", act.undo, editor.can_undo)
-    _button(app, "Redo", "redo", act.redo, editor.can_redo)
+    _buttons(
+        app,
+        ("Add", "add a key here", act.add_key, True),
+        ("Insert", "insert a key at the playhead", act.insert_key, bool(editor.keys)),
+        ("Update", "the selected key takes this view", act.selected(act.update_key), chosen),
+        ("Copy", "copy the selected key", act.selected(act.copy_key), chosen),
+        ("Delete", "delete the selected key", act.selected(act.delete_key), chosen),
+        ("Undo", "undo", act.undo, editor.can_undo),
+        ("Redo", "redo", act.redo, editor.can_redo),
+    )
+    _same_line_for("Presets")
     if imgui.button("Presets"):
         imgui.open_popup("presets")
     tip("A path around the scene, to edit")
@@ -85,7 +98,8 @@ def _edit_buttons(app: App, editor: PathEditor) -> None:
 def _play_row(app: App, path: PathTool) -> None:
     editor = path.editor
     playable = editor.end > editor.start
-    _button(app, "Pause" if editor.playing else "Play", "play or pause", path.toggle_play, playable)
+    _buttons(app, ("Pause" if editor.playing else "Play", "play or pause", path.toggle_play, playable))
+    imgui.same_line()
     changed, loop = imgui.checkbox("Loop", editor.loop)
     tip(key_of("loop"))
     if changed:
@@ -97,8 +111,9 @@ def _play_row(app: App, path: PathTool) -> None:
         path.shown = shown
     imgui.same_line()
     _duration(editor)
-    imgui.same_line()
-    quiet(f"at {editor.time:.2f} s" if editor.keys else f"{key_of('add a key here')} adds a key here")
+    if editor.keys:
+        imgui.same_line()
+        quiet(f"at {editor.time:.2f} s")
 
 
 def _duration(editor: PathEditor) -> None:
@@ -135,7 +150,7 @@ def _keys(app: App, path: PathTool) -> None:
     """A row a key: number, time, field of view."""
     editor = path.editor
     if not editor.keys:
-        quiet("No keys yet. Steer the camera to where the path should go, and add a key; or begin with a preset.")
+        quiet("No keys yet. Steer the camera to where the path should go and add a key, or begin with a preset.")
         return
     flags = imgui.TableFlags_.scroll_y | imgui.TableFlags_.row_bg
     if not imgui.begin_table("keys", 3, flags, ImVec2(0, max(imgui.get_content_region_avail().y, 90.0))):
@@ -179,11 +194,14 @@ def _key_row(app: App, path: PathTool, index: int) -> None:
 
 
 def _files(app: App, path: PathTool) -> None:
-    _button(app, "Open", "open a path", act.ask_load)
-    _button(app, "Save", "save the path", act.save_again, bool(path.editor.keys))
-    _button(app, "Save as", "save the path as", act.ask_save, bool(path.editor.keys))
-    _button(app, "Import cameras", "import cameras", act.ask_import)
-    imgui.new_line()
+    some = bool(path.editor.keys)
+    _buttons(
+        app,
+        ("Open", "open a path", act.ask_load, True),
+        ("Save", "save the path", act.save_again, some),
+        ("Save as", "save the path as", act.ask_save, some),
+        ("Import cameras", "import cameras", act.ask_import, True),
+    )
     imgui.set_next_item_width(-1)
     enter = imgui.InputTextFlags_.enter_returns_true
     entered, path.typed = imgui.input_text_with_hint("##typed", "path of a file to open or import", path.typed, enter)
@@ -203,9 +221,13 @@ def _reel(app: App, path: PathTool) -> None:
     here = "" if reel.index is None else f"{reel.index + 1} of "
     name = "" if reel.index is None else f"  {reel.cameras[reel.index].name}"
     quiet(f"{here}{len(reel.cameras):,} cameras{name}")
-    _button(app, "Previous", "previous imported camera", lambda a: path.step_reel(a, -1))
-    _button(app, "Next", "next imported camera", lambda a: path.step_reel(a, 1))
-    _button(app, "As keys", "imported cameras as keys", act.reel_to_keys)
+    _buttons(
+        app,
+        ("Previous", "previous imported camera", lambda a: path.step_reel(a, -1), True),
+        ("Next", "next imported camera", lambda a: path.step_reel(a, 1), True),
+        ("As keys", "imported cameras as keys", act.reel_to_keys, True),
+    )
+    _same_line_for("Forget")
     if imgui.button("Forget"):
         reel.clear()
 
