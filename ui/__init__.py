@@ -7,8 +7,8 @@
                          orbit, fly       +--> scene_picture --> painter --> renderer: redrawn only when it changed
                                           +--> menus, docking, panels, tools, overlays, theme: imgui, every frame
 
-`heading`, `orbit`, `fly`, `navigation`, `framing`, `picking`, `resolution`, `screen` and `facts` are plain numpy and
-know of no window.
+`heading`, `orbit`, `fly`, `navigation`, `framing`, `picking`, `resolution`, `screen`, `facts`, `path_editor`,
+`path_preview`, `camera_reel`, `camera_text` and `scene_notes` are plain numpy and know of no window.
 
 How to add to it:
 
@@ -32,5 +32,9 @@ How to add to it:
 
 Where things are: `app.view_rect` is the scene's rectangle in screen coordinates (imgui's, glfw's and the cursor's),
 `app.view_size` the same in pixels, `app.camera()` the camera of the picture, `app.on_screen(points)` where points of
-the world appear, `app.pick(x, y)` what is under the cursor.
+the world appear, `app.pick(x, y)` what is under the cursor. `app.navigator` has the camera: `fly_to(camera)` glides to
+another, `look_through(camera)` shows exactly what it sees until the user moves. `app.tool(PathTool)` has the camera
+path: `cameras(app, frames)` is what to export, `editor` its keys and playhead, `reel` imported cameras.
+`app.tool(SceneMemory)` has what is remembered of the scene (`ui/scene_notes.py`): `notes`, and
+`change(app, metres_per_unit=...)` to remember more.
 """

@@ -91,7 +91,9 @@ def _draw_ruler(pen: imgui.ImDrawList, corner: ImVec2, width: float, left: float
     for i in range(math.floor(range_ / step) + 1):
         x = left + room * i * step / range_
         pen.add_line(ImVec2(x, corner.y), ImVec2(x, bottom), colour_u32(QUIET, 0.25), 1.0)
-        pen.add_text(ImVec2(x + 3, corner.y + 1), colour_u32(QUIET), f"{i * step:g} s")
+        text = f"{i * step:g} s"
+        if x + 3 + imgui.calc_text_size(text).x <= corner.x + width:
+            pen.add_text(ImVec2(x + 3, corner.y + 1), colour_u32(QUIET), text)
 
 
 def _draw_keys(pen: imgui.ImDrawList, places: Sequence[float], selected: int | None, y: float, size: float) -> None:

@@ -133,11 +133,11 @@ def _numbers(app: App) -> None:
     navigator, orbit = app.navigator, app.navigator.orbit
     speed = PLACE_SPEED * navigator.extent.radius
     name("Position")
-    changed, eye = imgui.drag_float3("##eye", orbit.eye.tolist(), speed, 0, 0, "%.3f")
+    changed, eye = imgui.drag_float3("##eye", orbit.eye.tolist(), speed, 0, 0, "%.4g")
     if changed and np.isfinite(eye).all():
         navigator.move_to(np.array(eye, np.float64))
     name("Looks at")
-    changed, target = imgui.drag_float3("##target", orbit.pivot.tolist(), speed, 0, 0, "%.3f")
+    changed, target = imgui.drag_float3("##target", orbit.pivot.tolist(), speed, 0, 0, "%.4g")
     if changed and np.isfinite(target).all():
         navigator.look_at(np.array(target, np.float64))
     name("Angles")

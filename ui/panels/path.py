@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ui.app import App
 
 WIDE = 44.0  # font sizes; a narrower panel has everything in one column
-WIDE_COLUMNS = (1.0, 0.55, 0.5)  # parts of the width
+WIDE_COLUMNS = (1.0, 0.46, 0.44)  # parts of the width
 LONGEST = 36_000.0  # s of a path
 TIME_SPEED = 0.02  # s a pixel of a drag
 
