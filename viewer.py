@@ -11,31 +11,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenes.errors import KilofieldError
+from ui.stored import WINDOW as SIZE  # noqa: F401 - what a first window has
 
 if TYPE_CHECKING:
     from ui.app import App
-
-
-SIZE = (1280, 720)  # of the window, at 96 dots an inch
 
 
 def run(
     files: Sequence[Path],
     max_frames: int | None = None,
     on_frame: Callable[[App, int], None] | None = None,
-    size: tuple[int, int] = SIZE,
+    size: tuple[int, int] | None = None,
     compare: Path | None = None,
 ) -> None:
     """Opens a window on `files` and returns when it is closed, or after `max_frames` frames.
 
+    `size` is in screen coordinates at 96 dots an inch; without, the window is as large as the last one was.
+
     `compare` is shown beside the scene, as the B of `ui/compare.py`. A file that cannot be read is told in the window.
     `on_frame(app, frame)` is called when a frame is drawn and not yet shown. Raises `KilofieldError` where there is no
-    display or no OpenGL 4.3.
+    display or no OpenGL 4.1.
     """
+    from ui.loading import SceneLoader
+
+    loader = SceneLoader()
+    if files:
+        loader.start(files[0])  # is read while the window is still being made
+    import imgui_bundle  # noqa: F401  # before glfw, which then takes the library that is in it, without a search
+
     from ui.app import App
     from ui.compare import CompareTool
 
-    app = App(files, size)
+    app = App(files, size, loader)
     try:
         if compare is not None:
             app.tool(CompareTool).compare_with(app, compare)

@@ -24,6 +24,7 @@ from scenes.progress import Progress
 from ui import loading
 from ui.actions import ACTIONS
 from ui.app import App
+from ui.stored import WINDOW
 
 MOST_FRAMES = 2000  # of one step; a window that has not come to rest by then never will
 STILL_FRAMES = 4  # imgui shows what was pressed a frame or two later
@@ -215,11 +216,11 @@ def keeps_the_scene_when_a_file_is_bad(app: App, folder: Path) -> Iterator[None]
 
 def helps(app: App, folder: Path) -> Iterator[None]:
     yield
-    before = scene_part(app)
+    before = window_picture(app)
     for show in (lambda: press(app, glfw.KEY_F1), lambda: app.inputs.on_character(None, ord("?"))):
         show()
         yield
-        changed = np.abs(scene_part(app).astype(int) - before).max(axis=2) > 8
+        changed = np.abs(window_picture(app).astype(int) - before).max(axis=2) > 8
         rows, columns = np.nonzero(changed)
         height, width = changed.shape
         assert changed.mean() > 0.2
@@ -228,7 +229,7 @@ def helps(app: App, folder: Path) -> Iterator[None]:
         assert columns.max() < width - 1
         press(app, glfw.KEY_ESCAPE)
         yield
-        np.testing.assert_array_equal(scene_part(app), before)
+        np.testing.assert_array_equal(window_picture(app), before)
 
 
 def saves_pictures(app: App, folder: Path) -> Iterator[None]:
@@ -333,7 +334,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 if __name__ == "__main__":
     chosen, where = SCENARIOS[sys.argv[1]], Path(sys.argv[2])
-    size = viewer.SIZE if chosen in (shows, helps) else SIZE
+    size = WINDOW if chosen in (shows, helps) else SIZE
     viewer.run([where / "shell.ply"], on_frame=Driver(chosen, where), size=size)
     heavy = {"torch", "taichi", "numba", "fitting"} & set(sys.modules)
     assert not heavy, heavy

@@ -19,3 +19,7 @@ class Action:
     run: Callable[[App], None]
     modifier: int = 0  # that must be down: 0, or one of glfw's MOD_CONTROL and MOD_SHIFT, or both
     on: Callable[[App], bool] | None = None  # of a switch: whether it is on, for the menu's check mark
+
+    def text_in(self, group: str) -> str:
+        """`text`, without the name of its group before it, which stands above it."""
+        return self.text.removeprefix(f"{group.lower()}: ")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,7 +33,7 @@ from ui.panel_windows import PanelWindows
 from ui.picking import pick
 from ui.scene_picture import Painter, ScenePicture
 from ui.scene_slot import SceneSlot
-from ui.screen import Points, Rect, project_points
+from ui.screen import Points, Rect, halves, project_points
 from ui.screenshots import save_screenshot
 from ui.settings import Switches
 from ui.stored import read_layout, read_stored, write_layout, write_stored
@@ -47,6 +48,7 @@ TITLE = "Kilofield"
 EMPTY = (0.07, 0.075, 0.08)  # behind everything while there is no scene
 SETTLE_FRAMES = 3  # imgui needs after an event until what it shows stands still
 IDLE_SECONDS = 0.5  # between frames when nothing goes on
+LOADING_SECONDS = 1 / 30  # while a file is read: its bar moves, and the thread that reads has the rest of the time
 LONGEST_STEP = 0.1  # s of motion in one frame, however long it took
 SCENE_PATTERNS = ("*.ply", "*.kilo")
 SAME_PLACE = 0.25  # of the radius: a scene this near to the last, and as large, is the same place
@@ -68,13 +70,14 @@ class App:
         self.picture = ScenePicture(self.context, self.scenes)
         self.painter: Painter = self.paint_scene
         self.gui = Gui(self.window, self.stored.text_size)
-        self.docking = Docking(read_layout())
         self.inputs = Inputs(self.window.handle, self.gui, self)
         self.navigator = Navigator(Extent(np.zeros(3), 1.0, np.array([0.0, -1.0, 0.0])))
         self.messages, self.dialogs = Messages(), FileDialogs()
         self.look, self.switches = self.stored.look, Switches(vsync=self.stored.vsync)
         self.panels = PanelWindows(self.stored.panels)
+        self.docking = Docking(read_layout(), self.panels.first_tabs)
         self.view_rect = Rect(0, 0, *self.window.size)
+        self.side_by_side = False  # the picture is two, see `screen.halves`
         self.tools: list[Tool] = [tool() for tool in TOOLS]
         self.files = list(files)
         self.file_index = 0
@@ -241,6 +244,24 @@ class App:
         """Width / height of the scene's part of the window."""
         return self.view_size[0] / self.view_size[1]
 
+    @property
+    def _parts(self) -> list[tuple[Rect, Rect]]:
+        """Where the camera's picture is seen, and where all of it would be."""
+        return halves(self.view_rect) if self.side_by_side else [(self.view_rect, self.view_rect)]
+
+    @contextmanager
+    def _seeing(self, rect: Rect) -> Iterator[None]:
+        """`view_rect` is this one for a while."""
+        whole, self.view_rect = self.view_rect, rect
+        try:
+            yield
+        finally:
+            self.view_rect = whole
+
+    def _part_at(self, x: float) -> Rect:
+        """All of the picture that is seen at a column of the screen."""
+        return next((rect for seen, rect in self._parts if seen.x <= x < seen.right), self.view_rect)
+
     def on_screen(self, points: Points) -> tuple[Points, Points]:
         """Screen coordinates [N, 2] and depths [N] of world points [N, 3]; NaN for what is behind the camera."""
         return project_points(points, self.camera(), self.view_rect)
@@ -292,19 +313,22 @@ class App:
     def grabbed(self, x: float, y: float, button: int, modifiers: int) -> bool:
         """Whether a tool takes the press."""
         tools = reversed(self.tools) if self.loaded else ()
-        self._holder = next((tool for tool in tools if tool.on_press(self, x, y, button, modifiers)), None)
+        with self._seeing(self._part_at(x)):
+            self._holder = next((tool for tool in tools if tool.on_press(self, x, y, button, modifiers)), None)
         return self._holder is not None
 
     def held_moved(self, x: float, y: float, dx: float, dy: float) -> None:
         """The tool that took the press."""
         if self._holder:
-            self._holder.on_drag(self, x, y, dx, dy)
+            with self._seeing(self._part_at(x)):
+                self._holder.on_drag(self, x, y, dx, dy)
 
     def let_go(self, x: float, y: float) -> None:
         """The end of that."""
         holder, self._holder = self._holder, None
         if holder:
-            holder.on_release(self, x, y)
+            with self._seeing(self._part_at(x)):
+                holder.on_release(self, x, y)
 
     def dragged(self, kind: str, dx: float, dy: float) -> None:
         """Over the scene."""
@@ -318,7 +342,8 @@ class App:
         """Focuses on what is there."""
         if self.loaded is None:
             return
-        point = self.pick(x, y)
+        with self._seeing(self._part_at(x)):
+            point = self.pick(x, y)
         if point is None:
             self.note("Nothing to focus on there")
         else:
@@ -330,7 +355,8 @@ class App:
             return
         action = action_for(glfw.KEY_ESCAPE if self.asking else key, modifiers)
         if action is not None:
-            action.run(self)
+            with self._seeing(self._part_at(self.inputs.cursor[0])):  # some act where the cursor is
+                action.run(self)
 
     @property
     def asking(self) -> bool:
@@ -378,7 +404,7 @@ class App:
             every = self.switches.every_frame
             moving |= self.picture.update(self.painter, self.camera(), self.view_size, self.settings(), now, every)
         self._draw(now)
-        busy = moving or self.dialogs.step() or self.inputs.fresh or any(slot.loader.path for slot in self.scenes)
+        busy = self.dialogs.step() or moving or self.inputs.fresh
         self._settling = SETTLE_FRAMES if busy else self._settling - 1
         self.inputs.fresh = False
 
@@ -390,7 +416,9 @@ class App:
         if self._settling > 0:
             glfw.poll_events()
         else:
-            glfw.wait_events_timeout(min([IDLE_SECONDS, *(tool.patience for tool in self.tools)]))
+            loading = any(slot.loader.path for slot in self.scenes)
+            longest = LOADING_SECONDS if loading else IDLE_SECONDS
+            glfw.wait_events_timeout(min([longest, *(tool.patience for tool in self.tools)]))
 
     def _step(self, seconds: float) -> bool:
         """Moves the camera and lets tools go on; True while something moves."""
@@ -419,10 +447,12 @@ class App:
         corner, opposite = ImVec2(rect.x, rect.y), ImVec2(rect.right, rect.bottom)
         texture = texture_reference(self.picture.picture.texture)
         pen.add_image(texture, corner, opposite, ImVec2(0, 1), ImVec2(1, 0))  # its first row is the bottom
-        pen.push_clip_rect(corner, opposite, True)
-        for tool in self.tools:
-            tool.draw(self, pen)
-        pen.pop_clip_rect()
+        for seen, rect in self._parts:
+            pen.push_clip_rect(ImVec2(seen.x, seen.y), ImVec2(seen.right, seen.bottom), True)
+            with self._seeing(rect):
+                for tool in self.tools:
+                    tool.draw(self, pen)
+            pen.pop_clip_rect()
 
     def _keep(self) -> None:
         """Settings and layout, for the next run."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from imgui_bundle import ImVec2, imgui
 
 from ui.panels import PANELS
@@ -18,8 +20,12 @@ _SPACE = imgui.DockNodeFlags_.passthru_central_node | imgui.DockNodeFlags_.no_do
 class Docking:
     """The dockspace of one window."""
 
-    def __init__(self, layout: str | None) -> None:
-        """With a layout of an earlier run; it counts only if it knows every panel there is now."""
+    def __init__(self, layout: str | None, on_build: Callable[[], None]) -> None:
+        """With a layout of an earlier run, which counts only if it knows every panel there is now.
+
+        `on_build` is called when the first layout is made.
+        """
+        self._on_build = on_build
         self._build = layout is None or not knows_all_panels(layout)
         if layout is not None and not self._build:
             imgui.load_ini_settings_from_memory(layout)
@@ -34,6 +40,7 @@ class Docking:
         if self._build:
             _build(viewport.work_size, scale)
             self._build = False
+            self._on_build()
         if hidden:
             imgui.dock_space_over_viewport(ROOT, None, _SPACE | imgui.DockNodeFlags_.keep_alive_only)
             return Rect(viewport.pos.x, viewport.pos.y, viewport.size.x, viewport.size.y)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from ui.actions import ACTIONS, key_name
+from ui.gamepad import PAD_HELP
 from ui.inputs import HELD_KEYS
+from ui.pad_tool import PadTool
 from ui.theme import ACCENT
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ SHARE = 0.94  # of the window's width and height it may take
 
 MOUSE = (
     ("Left drag", "orbit; look around when flying"),
-    ("Right, middle drag", "move sideways"),
+    ("Right, middle drag", "move sideways; also Ctrl and left"),
     ("Wheel, two fingers", "nearer, farther; fly speed"),
     ("Double click", "focus on that point"),
     ("Drop a file", "open it"),
@@ -44,7 +46,7 @@ def draw_help(app: App) -> None:
     imgui.set_next_window_size_constraints(ImVec2(0, 0), ImVec2(width, height))
     shown, stays = imgui.begin("All keys###help", True, _FLAGS)
     if shown:
-        _columns(arranged(_blocks(), max(1, min(MOST_COLUMNS, int(width / (COLUMN * app.gui.scale))))))
+        _columns(arranged(_blocks(app), max(1, min(MOST_COLUMNS, int(width / (COLUMN * app.gui.scale))))))
     imgui.end()
     app.switches.help = bool(stays)
 
@@ -66,12 +68,13 @@ def arranged(blocks: Sequence[tuple[str, Rows]], columns: int) -> list[list[tupl
     raise AssertionError("one column holds everything")
 
 
-def _blocks() -> list[tuple[str, Rows]]:
+def _blocks(app: App) -> list[tuple[str, Rows]]:
     groups = [
-        (title, [(key_name(action.key, action.modifier), action.text) for action in actions])
+        (title, [(key_name(action.key, action.modifier), action.text_in(title)) for action in actions])
         for title, actions in ACTIONS.items()
     ]
-    return [("Mouse", MOUSE), ("Keys held", _held_rows()), *groups]
+    pad = [("Gamepad", PAD_HELP)] if app.tool(PadTool).pad.name else []
+    return [("Mouse", MOUSE), ("Keys held", _held_rows()), *pad, *groups]
 
 
 def _held_rows() -> Rows:
@@ -102,10 +105,12 @@ def _block(title: str, rows: Rows, width: float) -> None:
     imgui.push_style_color(imgui.Col_.text, ImVec4(*ACCENT, 1.0))
     imgui.text(title)
     imgui.pop_style_color()
-    left = imgui.get_cursor_pos_x()
+    left, spacing = imgui.get_cursor_pos_x(), imgui.get_style().item_spacing
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, ImVec2(spacing.x, 0.3 * spacing.y))
     for keys, text in rows:
         imgui.text(keys)
         imgui.same_line()
         imgui.set_cursor_pos_x(left + width)
         imgui.text_disabled(text)
+    imgui.pop_style_var()
     imgui.dummy(ImVec2(0, 0.3 * imgui.get_text_line_height()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ class SceneLoader:
     """Loads on a thread of its own. A request while another is under way replaces it; the older result is dropped."""
 
     def __init__(self) -> None:
+        self.wake: Callable[[], None] = _nobody  # called on the thread that loads, when it is done
         self._job: _Job | None = None
 
     def start(self, path: Path) -> None:
@@ -64,7 +66,7 @@ class SceneLoader:
         self.cancel()
         self._job = _Job(path)
         # A daemon, so that closing the window does not wait for a large file.
-        Thread(target=_work, args=(self._job,), name=f"load {path.name}", daemon=True).start()
+        Thread(target=self._work, args=(self._job,), name=f"load {path.name}", daemon=True).start()
 
     def cancel(self) -> bool:
         """Gives up what is being loaded; False if nothing was."""
@@ -91,12 +93,16 @@ class SceneLoader:
         done, self._job = self._job.done, None
         return done.result()
 
+    def _work(self, job: _Job) -> None:
+        try:
+            job.done.set_result(_load(job))
+        except BaseException as error:  # handed on: `poll` raises it in the frame loop
+            job.done.set_exception(error)
+        self.wake()
 
-def _work(job: _Job) -> None:
-    try:
-        job.done.set_result(_load(job))
-    except BaseException as error:  # handed on: `poll` raises it in the frame loop
-        job.done.set_exception(error)
+
+def _nobody() -> None:
+    """Nobody waits."""
 
 
 def _load(job: _Job) -> LoadedScene:

@@ -28,17 +28,16 @@ def draw_menus(app: App) -> None:
             for action in actions:
                 if group == "File" and action.text == "quit":
                     _recent(app)
-                _entry(app, action)
+                _entry(app, action, action.text_in(group))
             if group == "View":
                 _view(app)
             imgui.end_menu()
     imgui.end_main_menu_bar()
 
 
-def _entry(app: App, action: Action) -> None:
+def _entry(app: App, action: Action, text: str) -> None:
     on = action.on(app) if action.on else False
-    label = action.text[0].upper() + action.text[1:]
-    if imgui.menu_item(label, key_name(action.key, action.modifier), on)[0]:
+    if imgui.menu_item(text[0].upper() + text[1:], key_name(action.key, action.modifier), on)[0]:
         action.run(app)
 
 

@@ -23,24 +23,29 @@ class PanelWindows:
         known = {panel.title for panel in PANELS}
         first = {panel.title for panel in PANELS if panel.shown}
         self.open = first if opened is None else known & set(opened)
-        self._to_front: str | None = None
+        self._to_front: set[str] = set()
 
     def show(self, title: str, shown: bool = True) -> None:
         """Opens a panel and brings it to the front, or closes it."""
         if shown:
             self.open.add(title)
-            self._to_front = title
+            self._to_front.add(title)
         else:
             self.open.discard(title)
+
+    def first_tabs(self) -> None:
+        """Of the panels that share a place in the first layout, brings the first to the front."""
+        places = {panel.place: panel.title for panel in reversed(PANELS) if panel.title in self.open}
+        self._to_front |= set(places.values())
 
     def draw(self, app: App) -> None:
         """One frame of them."""
         for panel in PANELS:
             if panel.title not in self.open:
                 continue
-            if panel.title == self._to_front:
+            if panel.title in self._to_front:
                 imgui.set_next_window_focus()
-                self._to_front = None
+                self._to_front.discard(panel.title)
             size = ImVec2(FLOATING[0] * app.gui.scale, FLOATING[1] * app.gui.scale)
             imgui.set_next_window_size(size, imgui.Cond_.first_use_ever)
             seen, stays = imgui.begin(panel.title, True, imgui.WindowFlags_.no_collapse)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glfw import post_empty_event
+
 from renderer.context import is_software
 from renderer.gaussian_renderer import GaussianRenderer
 from scenes.errors import KilofieldError
@@ -24,6 +26,7 @@ class SceneSlot:
         self.renderer = GaussianRenderer(context)
         self.renderer.times.synchronised = is_software(context)  # waiting costs a GPU time, and a CPU none
         self.loader = loader or SceneLoader()
+        self.loader.wake = post_empty_event
         self.loaded: LoadedScene | None = None
 
     @property
