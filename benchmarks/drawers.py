@@ -47,7 +47,10 @@ class Drawer(Protocol):
 
 
 class OurDrawer:
-    """`GaussianRenderer` into an 8-bit framebuffer, as a window would have it."""
+    """`GaussianRenderer` into an 8-bit framebuffer, as a window would have it.
+
+    With `sharing`, the scene and the renderer are another drawer's, and only the pipeline differs.
+    """
 
     def __init__(
         self,
@@ -56,15 +59,21 @@ class OurDrawer:
         pipeline: str = "auto",
         residency: str = "decoded",
         context: moderngl.Context | None = None,
+        sharing: OurDrawer | None = None,
     ) -> None:
-        self.context = context or create_context()
-        self.renderer = GaussianRenderer(self.context, pipeline=pipeline, residency=residency)
-        start = perf_counter()
-        self.renderer.load(scene)
-        self.context.finish()
-        self.load_ms = 1e3 * (perf_counter() - start)
+        self.context = sharing.context if sharing else context or create_context()
+        self.pipeline = pipeline
+        self._owns_renderer = sharing is None
+        self.renderer, self.load_ms = (sharing.renderer, sharing.load_ms) if sharing else self._load(scene, residency)
         self._texture, self._target = _target(self.context, size)
         self.facts = device_facts(self.context) | {"pipeline": pipeline, "residency": residency}
+
+    def _load(self, scene: Gaussians | NeuralGaussians, residency: str) -> tuple[GaussianRenderer, float]:
+        renderer = GaussianRenderer(self.context, self.pipeline, residency)
+        start = perf_counter()
+        renderer.load(scene)
+        self.context.finish()
+        return renderer, 1e3 * (perf_counter() - start)
 
     def frame(self, camera: Camera) -> Times:
         """The total of a frame that waits only at its end, and the stages of another that waits after each."""
@@ -76,6 +85,7 @@ class OurDrawer:
         return {"preparation": preparation, "sort": sort, "draw": whole - preparation - sort, "total": total}
 
     def _timed(self, camera: Camera, synchronised: bool) -> tuple[float, Times]:
+        self.renderer.pipeline = self.pipeline
         self.renderer.times.synchronised = synchronised
         start = perf_counter()
         self.renderer.draw(camera, self._target)
@@ -84,11 +94,14 @@ class OurDrawer:
 
     def picture(self, camera: Camera) -> Pixels:
         """Drawn and read back; the renderer then has room for all that this camera sees, as later frames need it."""
+        self.renderer.pipeline = self.pipeline
         return to_8_bit(self.renderer.render(camera, *self._texture.size))
 
     def release(self) -> None:
-        """Frees the scene and the picture; the context stays."""
-        for thing in (self.renderer, self._target, self._texture):
+        """Frees the picture, and the scene unless it is shared; the context stays."""
+        if self._owns_renderer:
+            self.renderer.release()
+        for thing in (self._target, self._texture):
             thing.release()
 
 
@@ -158,16 +171,23 @@ class GsplatDrawer:
     a GPU that torch can use.
     """
 
-    def __init__(self, gaussians: Gaussians, size: tuple[int, int]) -> None:
+    def __init__(self, gaussians: Gaussians, size: tuple[int, int], device: str = "cuda") -> None:
         import torch
 
-        if not torch.cuda.is_available():
+        self._on_gpu = device == "cuda"
+        if self._on_gpu and not torch.cuda.is_available():
             raise ImportError("torch finds no CUDA device")
         import gsplat  # pyright: ignore[reportMissingImports] - optional, CUDA only
+        from gsplat.cuda._backend import _C  # pyright: ignore[reportMissingImports] - compiles now what is not yet
+
+        if _C is None:
+            raise ImportError("gsplat found no CUDA compiler for its kernels")
 
         self._torch, self._size = torch, size
         self._rasterization = gsplat.rasterization
-        self.facts = {"device": torch.cuda.get_device_name(), "gsplat": gsplat.__version__}
+        self._device = torch.device(device)
+        name = torch.cuda.get_device_name() if self._on_gpu else device
+        self.facts = {"device": name, "gsplat": gsplat.__version__}
         scene = {
             "means": gaussians.positions,
             "quats": gaussians.rotations,
@@ -175,14 +195,15 @@ class GsplatDrawer:
             "opacities": 1 / (1 + np.exp(-gaussians.opacity_logits)),
             "colors": gaussians.sh,
         }
-        self._scene = {name: torch.as_tensor(np.ascontiguousarray(v)).cuda() for name, v in scene.items()}
+        self._scene = {name: torch.as_tensor(np.ascontiguousarray(v), device=self._device) for name, v in scene.items()}
         self._degree, self._mode = gaussians.sh_degree, "antialiased" if gaussians.antialiased else "classic"
 
     def frame(self, camera: Camera) -> Times:
         """From the camera to the finished picture in video memory."""
         start = perf_counter()
         self._draw(camera)
-        self._torch.cuda.synchronize()
+        if self._on_gpu:
+            self._torch.cuda.synchronize()
         return {"total": 1e3 * (perf_counter() - start)}
 
     def picture(self, camera: Camera) -> Pixels:
@@ -192,8 +213,8 @@ class GsplatDrawer:
     def _draw(self, camera: Camera) -> Any:
         torch, (width, height) = self._torch, self._size
         fx, fy, cx, cy = camera.intrinsics(width, height)
-        pose = torch.as_tensor(camera.camera_from_world, dtype=torch.float32).cuda()
-        intrinsics = torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=torch.float32).cuda()
+        pose = torch.as_tensor(camera.camera_from_world, dtype=torch.float32, device=self._device)
+        intrinsics = torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=torch.float32, device=self._device)
         with torch.no_grad():
             pictures, _, _ = self._rasterization(
                 **self._scene,
@@ -204,6 +225,7 @@ class GsplatDrawer:
                 near_plane=camera.near,
                 sh_degree=self._degree,
                 packed=False,
+                backgrounds=torch.zeros(1, 3, device=self._device),
                 rasterize_mode=self._mode,
             )
         return pictures[0]

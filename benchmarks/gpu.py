@@ -54,8 +54,6 @@ NETWORKS, WIDTH, LAYERS = 64, 24, 1  # of the quick .kilo; width and layers are 
 DECODES = 20  # of the whole neural scene, the first few not counted
 UNCOUNTED = 3
 
-Maker = Callable[[], Drawer]
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run every part; exit 1 if a check failed."""
@@ -86,16 +84,14 @@ def check_small_scene(context: moderngl.Context, run: dict[str, Any], wanted: ar
     scene = sample_scene(CHECK_SCENE)
     cameras = _orbit(scene_extent(scene), 3, CHECK_SIZE)
     expected = [to_8_bit(render_reference(scene, camera, *CHECK_SIZE)) for camera in cameras]
-    makers: dict[str, Maker] = {name: _ours(context, scene, CHECK_SIZE, name) for name in PIPELINES}
-    makers["gsplat"] = lambda: GsplatDrawer(scene, CHECK_SIZE)
-    for name, make in makers.items():
-        drawer = _made(make)
+    ours = _ours(context, scene, CHECK_SIZE)
+    for name, drawer in (ours | {"gsplat": _made(lambda: GsplatDrawer(scene, CHECK_SIZE))}).items():
         if isinstance(drawer, str):
             run["checks"][f"{name}, reference"] = {"missing": drawer, "passed": True}
             continue
         found = [drawer.picture(camera) for camera in cameras]
         run["checks"][f"{name}, reference"] = agreement(expected, found)
-        _release(drawer)
+    _release(ours)
 
 
 def measure_plain(context: moderngl.Context, run: dict[str, Any], wanted: argparse.Namespace) -> None:
@@ -123,9 +119,10 @@ def measure(
     """Frame times of tiles, quads and gsplat on one scene; what agrees with what goes into the checks."""
     size = wanted.size[0], wanted.size[1]
     cameras = _orbit(extent, wanted.frames, size)
-    makers: dict[str, Maker] = {pipeline: _ours(context, scene, size, pipeline) for pipeline in PIPELINES}
-    makers["gsplat"] = lambda: GsplatDrawer(scene, size)
-    rows, pictures = time_in_turn(makers, cameras, wanted.warmup)
+    ours = _ours(context, scene, size)
+    drawers = ours | {"gsplat": _made(lambda: GsplatDrawer(scene, size))}
+    rows, pictures = time_in_turn(drawers, cameras, wanted.warmup)
+    _release(ours)
     run["checks"][f"{name}: tiles, quads"] = agreement(pictures["tiles"], pictures["quads"])
     if "gsplat" in pictures:
         run["checks"][f"{name}: tiles, gsplat"] = agreement(pictures["tiles"], pictures["gsplat"], required=False)
@@ -137,12 +134,9 @@ def measure_neural(context: moderngl.Context, run: dict[str, Any], wanted: argpa
     scene, bytes_, name = _kilo(wanted)
     size = wanted.size[0], wanted.size[1]
     cameras = _orbit(scene_extent(scene.decode()), wanted.frames, size)
-    makers: dict[str, Maker] = {
-        f"{pipeline}, {residency}": _ours(context, scene, size, pipeline, residency)
-        for residency in ("decoded", "resident")
-        for pipeline in PIPELINES
-    }
-    rows, pictures = time_in_turn(makers, cameras, wanted.warmup)
+    ours = _ours(context, scene, size, "decoded") | _ours(context, scene, size, "resident")
+    rows, pictures = time_in_turn(ours, cameras, wanted.warmup)
+    _release(ours)
     run["checks"][f"{name}: decoded, resident"] = agreement(pictures["tiles, decoded"], pictures["tiles, resident"])
     rows.insert(0, {"what": "decode all", "total": statistics(decode_times(context, scene))})
     run["scenes"].append({"scene": name, "gaussians": len(scene), "file_bytes": bytes_, "rows": rows})
@@ -163,14 +157,13 @@ def decode_times(context: moderngl.Context, scene: NeuralGaussians) -> list[floa
 
 
 def time_in_turn(
-    makers: Mapping[str, Maker], cameras: Sequence[Camera], warmup: int
+    made: Mapping[str, Drawer | str], cameras: Sequence[Camera], warmup: int
 ) -> tuple[list[dict[str, Any]], dict[str, list[Pixels]]]:
     """A row for each renderer, and its pictures of every `SHOWN`-th camera; all take turns, camera by camera.
 
-    Every camera is drawn once before any is timed, so that memory is there. A renderer that is missing, or has not
-    enough memory, has a row that says why.
+    Every camera is drawn once before any is timed, so that memory is there. A text in place of a renderer says why it
+    is missing, and so does its row.
     """
-    made = {name: _made(make) for name, make in makers.items()}
     drawers = {name: drawer for name, drawer in made.items() if not isinstance(drawer, str)}
     pictures: dict[str, list[Pixels]] = {name: [] for name in drawers}
     for name, drawer in drawers.items():
@@ -184,10 +177,7 @@ def time_in_turn(
             times = drawer.frame(cameras[turn % len(cameras)])
             if turn >= 0:
                 frames[name].append(times)
-    rows = [_row(name, drawer, frames.get(name, [])) for name, drawer in made.items()]
-    for drawer in drawers.values():
-        _release(drawer)
-    return rows, pictures
+    return [_row(name, drawer, frames.get(name, [])) for name, drawer in made.items()], pictures
 
 
 def agreement(a: Sequence[Pixels], b: Sequence[Pixels], required: bool = True) -> dict[str, Any]:
@@ -209,7 +199,7 @@ def gpu_rows(run: Mapping[str, Any]) -> list[tuple[str, ...]]:
             memory = readable_bytes(row["memory"]) if "memory" in row else "-"
             if "memory" in row and "file_bytes" in scene:
                 memory += f" ({row['memory'] / scene['file_bytes']:.2f}x the file)"
-            rows.append((title, row["what"], f"{median:.2f}", f"{1000 / median:.0f}", memory))
+            rows.append((title, row["what"], f"{median:.2f}", f"{1000 / median:.1f}", memory))
     return rows
 
 
@@ -237,7 +227,7 @@ def _row(name: str, drawer: Drawer | str, frames: Sequence[Times]) -> dict[str, 
     return row
 
 
-def _made(make: Maker) -> Drawer | str:
+def _made(make: Callable[[], Drawer]) -> Drawer | str:
     """A renderer, or why there is none."""
     try:
         return make()
@@ -246,18 +236,18 @@ def _made(make: Maker) -> Drawer | str:
 
 
 def _ours(
-    context: moderngl.Context,
-    scene: Gaussians | NeuralGaussians,
-    size: tuple[int, int],
-    pipeline: str,
-    residency: str = "decoded",
-) -> Maker:
-    return lambda: OurDrawer(scene, size, pipeline, residency, context)
+    context: moderngl.Context, scene: Gaussians | NeuralGaussians, size: tuple[int, int], residency: str = ""
+) -> dict[str, Drawer | str]:
+    """Both pipelines over one copy of the scene in video memory."""
+    first = OurDrawer(scene, size, PIPELINES[0], residency or "decoded", context)
+    others = [OurDrawer(scene, size, name, residency or "decoded", sharing=first) for name in PIPELINES[1:]]
+    return {f"{drawer.pipeline}, {residency}" if residency else drawer.pipeline: drawer for drawer in (first, *others)}
 
 
-def _release(drawer: Drawer) -> None:
-    if isinstance(drawer, OurDrawer):
-        drawer.release()
+def _release(drawers: Mapping[str, Drawer | str]) -> None:
+    for drawer in drawers.values():
+        if isinstance(drawer, OurDrawer):
+            drawer.release()
 
 
 def _base(wanted: argparse.Namespace) -> Gaussians:
