@@ -21,7 +21,6 @@ from renderer.shader_library import compile_program, set_uniforms
 BLOCK = 16  # pixels a side
 BAND = 128  # rows, a multiple of BLOCK: 60 MB of video memory for a picture 3840 wide
 SOFT_BAND = 32  # on a software rasteriser, about 10 ms a band for a picture 1280 wide
-PEAK_SHARE = 95  # % of the blocks whose largest difference is at most `PictureScore.peak`
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,6 @@ class PictureScore:
     size: tuple[int, int]
     error: float  # mean squared
     ssim: float | None  # None: smaller than its window
-    peak: float  # the largest difference of a channel in all but a few blocks of the picture
 
     @property
     def psnr(self) -> float:
@@ -152,20 +150,19 @@ class _Targets:
         self.blurred = context.framebuffer(self.blurred_textures)
         self.index_texture = context.texture((size[0], rows), 1, dtype="f4")
         self.index = context.framebuffer([self.index_texture])
-        self.totals = context.texture((-(-size[0] // BLOCK), -(-size[1] // BLOCK)), 4, dtype="f4")
+        self.totals = context.texture((-(-size[0] // BLOCK), -(-size[1] // BLOCK)), 2, dtype="f4")
         self.sums = context.framebuffer([self.totals])
-        self.read_back = context.buffer(reserve=16 * self.totals.width * self.totals.height)
+        self.read_back = context.buffer(reserve=8 * self.totals.width * self.totals.height)
 
     def score(self) -> PictureScore:
         """Reads the sums back: the wait is for what the device has not finished since."""
-        sums = np.frombuffer(self.read_back.read(), np.float32).reshape(-1, 4).astype(np.float64)
+        sums = np.frombuffer(self.read_back.read(), np.float32).reshape(-1, 2).astype(np.float64)
         width, height = self.size
         indices = (width - SSIM_WINDOW + 1) * (height - SSIM_WINDOW + 1) if min(self.size) >= SSIM_WINDOW else 0
         return PictureScore(
             size=self.size,
             error=float(sums[:, 1].sum() / (3 * width * height)),
             ssim=float(sums[:, 0].sum() / indices) if indices else None,
-            peak=float(np.percentile(sums[:, 2], PEAK_SHARE)),
         )
 
     def release(self) -> None:

@@ -17,11 +17,12 @@ from renderer.compare_screen import HEAT, MODES, CompareScreen, heat, split_colu
 from renderer.context import create_context
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.metrics import mean_squared_error, psnr, ssim
-from renderer.picture_difference import BLOCK, PictureDifference, PictureScore
+from renderer.picture_difference import PictureDifference, PictureScore
 from renderer.settings import RenderSettings
 from scenes.extent import scene_extent
 from scenes.load import load_scene
 from ui.orbit import Orbit
+from ui.screen import Rect, halves
 
 Picture = NDArray[np.float32]  # [H, W, 3]
 
@@ -123,7 +124,7 @@ def test_what_is_beyond_white_and_black_counts_as_shown(
 def test_equal_pictures_are_infinitely_alike(difference: PictureDifference, context: moderngl.Context) -> None:
     a, _ = pair(33, 50)
     score = measured(difference, context, a, a)
-    assert (score.error, score.psnr, score.peak) == (0, np.inf, 0)
+    assert (score.error, score.psnr) == (0, np.inf)
     assert score.ssim == pytest.approx(1, abs=1e-6)
 
 
@@ -132,14 +133,6 @@ def test_a_picture_under_the_window_has_no_ssim(difference: PictureDifference, c
     score = measured(difference, context, a, b)
     assert score.ssim is None
     assert score.psnr == pytest.approx(psnr(a, b), abs=1e-3)
-
-
-def test_the_peak_leaves_out_the_worst_blocks(difference: PictureDifference, context: moderngl.Context) -> None:
-    a = np.full((10 * BLOCK, 10 * BLOCK, 3), 0.5, np.float32)
-    b = a.copy()
-    b[::BLOCK, ::BLOCK, 1] += 0.1  # one pixel of every block
-    b[:BLOCK, : 3 * BLOCK, 2] = 1.0  # three of the hundred
-    assert measured(difference, context, a, b).peak == pytest.approx(0.1, abs=1e-6)
 
 
 def test_a_new_start_replaces_what_was_under_way(difference: PictureDifference, context: moderngl.Context) -> None:
@@ -245,3 +238,12 @@ def test_the_map_is_dark_where_nothing_differs_and_ever_lighter() -> None:
     np.testing.assert_allclose(ends, [HEAT[0], HEAT[0], HEAT[-1], HEAT[-1]])
     lightness = heat(np.linspace(0, 1, 200)) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(lightness) > 0).all()
+
+
+def test_side_by_side_is_the_middle_of_a_whole_picture() -> None:
+    rect = Rect(100, 20, 80, 50)
+    (left, left_whole), (right, right_whole) = halves(rect)
+    assert (left.x, left.right, right.right) == (rect.x, right.x, rect.right)
+    for seen, whole in ((left, left_whole), (right, right_whole)):
+        assert seen.middle == whole.middle
+        assert (whole.width, whole.height, seen.height) == (rect.width, rect.height, rect.height)

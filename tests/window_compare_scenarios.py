@@ -296,6 +296,31 @@ def measures_distances(app: App, folder: Path) -> Iterator[None]:
     assert len(tool.points) == 2
 
 
+def measures_side_by_side(app: App, folder: Path) -> Iterator[None]:
+    """The same place of both pictures is the same point, and what is drawn over the scene is drawn over both."""
+    yield from compared(app)
+    app.tool(CompareTool).set_mode(app, "sides")
+    yield
+    before = scene_part(app)
+    tool, rect = app.tool(MeasureTool), app.view_rect
+    press(app, glfw.KEY_F3)
+    for side in (0.25, 0.75):
+        drag(app, glfw.MOUSE_BUTTON_LEFT, (rect.x + side * rect.width - 20, rect.y + 0.5 * rect.height), (1, 0))
+        yield
+    first, second = tool.points
+    np.testing.assert_allclose(first, second, atol=1e-9)
+    drag(app, glfw.MOUSE_BUTTON_LEFT, (rect.x + 0.75 * rect.width + 30, rect.y + 0.6 * rect.height), (1, 0))
+    drag(app, glfw.MOUSE_BUTTON_LEFT, (rect.x + 0.25 * rect.width - 20, rect.y + 0.5 * rect.height), (1, 0))
+    yield
+    np.testing.assert_allclose(tool.points[1], first, atol=1e-9)
+    changed = np.abs(scene_part(app).astype(int) - before).max(axis=2) > 60
+    half = changed.shape[1] // 2
+    left, right = changed[:, :half], changed[:, half : 2 * half]
+    assert left.sum() > 200
+    assert abs(left.sum() - right.sum()) < 0.2 * left.sum()
+    assert app.view_rect == rect
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
@@ -307,6 +332,7 @@ SCENARIOS: dict[str, Scenario] = {
         saves_larger_pictures,
         exports_a_path,
         measures_distances,
+        measures_side_by_side,
     )
 }
 

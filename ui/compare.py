@@ -17,6 +17,7 @@ from scenes.sizes import readable_bytes
 from ui.gui import colour_u32
 from ui.scene_picture import Painter
 from ui.scene_slot import SceneSlot
+from ui.screen import Rect
 from ui.theme import PANEL, TEXT
 from ui.tool import Tool
 
@@ -33,6 +34,7 @@ GRIP = 9.0  # screen coordinates at 96 dots an inch from the bar at which it can
 SPLIT_STEP = 0.05  # of the width, a press of a key
 FLICKER_SECONDS = 0.5  # each of A and B
 HIGHEST = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # ends of the heat map that are chosen by themselves
+DEVIATIONS = 4.0  # root mean squares of the difference that they hold
 STEP_SECONDS = 0.008  # of measuring in a frame
 MOVING_SECONDS = 1.0  # between measurements while the camera moves
 
@@ -54,6 +56,7 @@ class CompareTool(Tool):
         self._painted = self._measured = 0  # how often, and which painting was measured last
         self._measured_at = 0.0
         self._flicked_at = 0.0
+        self._rect = Rect(0, 0, 1, 1)  # the scene's; while tools draw, `app.view_rect` may be a part's
         self._grip: float | None = None  # from the cursor to the bar, while it is held
 
     # What is compared
@@ -70,6 +73,7 @@ class CompareTool(Tool):
         if self.slot is None:
             return
         app.set_painter(None)
+        app.side_by_side = False
         app.remove_scene(self.slot)
         self.slot = self.score = None
         self.close()
@@ -97,8 +101,8 @@ class CompareTool(Tool):
         """The difference (0 to 1, of the channel that differs most) at the end of the heat map."""
         if self.fixed_highest is not None:
             return self.fixed_highest
-        peak = self.score.peak if self.score else 0.1
-        return next((value for value in HIGHEST if value >= peak), HIGHEST[-1])
+        wanted = DEVIATIONS * math.sqrt(self.score.error) if self.score else 0.1
+        return next((value for value in HIGHEST if value >= wanted), HIGHEST[-1])
 
     def set_mode(self, app: App, mode: str) -> None:
         """One of `MODES`."""
@@ -106,6 +110,7 @@ class CompareTool(Tool):
             app.picture.invalidate()  # its pictures are half as wide
         self.mode = mode
         self.flicker = False
+        app.side_by_side = self.active and mode == "sides"
 
     def next_mode(self, app: App, step: int) -> None:
         """Round and round."""
@@ -143,6 +148,7 @@ class CompareTool(Tool):
             self.mode = "b" if self.mode == "a" else "a"
             self._flicked_at = now
         self._recompose(app)
+        self._rect = app.view_rect
         self.patience = FLICKER_SECONDS if self.flicker else math.inf
         return self._measure(app, now)
 
@@ -157,6 +163,7 @@ class CompareTool(Tool):
         if self._screen is None:
             self._screen, self._difference = CompareScreen(app.context), PictureDifference(app.context)
             app.set_painter(self._painter(app))
+            app.side_by_side = self.mode == "sides"
             app.show_panel(PANEL_TITLE)
         return True
 
@@ -219,7 +226,7 @@ class CompareTool(Tool):
     def on_drag(self, app: App, x: float, y: float, dx: float, dy: float) -> None:
         """The bar follows the cursor."""
         assert self._grip is not None
-        self.move_split((x + self._grip - app.view_rect.x) / app.view_rect.width)
+        self.move_split((x + self._grip - self._rect.x) / self._rect.width)
 
     def on_release(self, app: App, x: float, y: float) -> None:
         """Lets go of the bar."""
@@ -227,13 +234,13 @@ class CompareTool(Tool):
 
     def _bar(self, app: App) -> float:
         """Where it is, in screen coordinates."""
-        return app.view_rect.x + split_column(self.split, app.view_size[0]) / app.window.density
+        return self._rect.x + split_column(self.split, app.view_size[0]) / app.window.density
 
     def draw(self, app: App, pen: imgui.ImDrawList) -> None:
         """The bar and the names."""
         if not self.active:
             return
-        rect = app.view_rect
+        rect = self._rect
         if self.mode == "split":
             _draw_bar(pen, self._bar(app), rect.y, rect.bottom, app.gui.scale, self._grip is not None)
         elif self.mode == "sides":
@@ -241,7 +248,7 @@ class CompareTool(Tool):
             pen.add_line(ImVec2(middle, rect.y), ImVec2(middle, rect.bottom), colour_u32(TEXT, 0.7))
         for slot, letter, right in zip(self.sides(app), "AB", (False, True), strict=True):
             if self.mode not in MODES[:2] or self.mode == letter.lower():
-                _draw_label(pen, app, _label(letter, slot), right)
+                _draw_label(pen, rect, app.gui.scale, _label(letter, slot), right)
 
 
 def _painter_of(slot: SceneSlot, camera: Camera, settings: RenderSettings) -> Paint:
@@ -265,9 +272,9 @@ def _draw_bar(pen: imgui.ImDrawList, x: float, top: float, bottom: float, scale:
         pen.add_triangle_filled(*corners, colour_u32(TEXT))
 
 
-def _draw_label(pen: imgui.ImDrawList, app: App, text: str, right: bool) -> None:
+def _draw_label(pen: imgui.ImDrawList, rect: Rect, scale: float, text: str, right: bool) -> None:
     """In an upper corner of the scene."""
-    size, scale, rect = imgui.calc_text_size(text), app.gui.scale, app.view_rect
+    size = imgui.calc_text_size(text)
     pad = ImVec2(8 * scale, 4 * scale)
     edge = 10 * scale
     left = rect.right - edge - size.x - 2 * pad.x if right else rect.x + edge

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,16 @@ class Rect:
     def holds(self, x: float, y: float) -> bool:
         """Whether a position is inside."""
         return self.x <= x < self.right and self.y <= y < self.bottom
+
+
+def halves(rect: Rect) -> list[tuple[Rect, Rect]]:
+    """Two pictures side by side in `rect`, each the middle of one as wide as `rect`: where it is seen, and where all of
+    it would be.
+    """
+    half = 0.5 * rect.width
+    return [
+        (replace(rect, x=rect.x + i * half, width=half), replace(rect, x=rect.x + (i - 0.5) * half)) for i in (0, 1)
+    ]
 
 
 def project_points(points: Points, camera: Camera, rect: Rect) -> tuple[Points, Points]:
