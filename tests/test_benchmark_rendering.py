@@ -289,10 +289,11 @@ def test_the_sog_of_playbot_is_playbot(data: Path) -> None:
     found = read_sog(data / "gaussians" / "playbot-500k.sog")
     assert (len(found), found.sh_degree) == (500_000, 2)
     assert found.finite().all()
-    middle = np.abs(found.positions).max(axis=1) < 0.5
-    assert middle.mean() > 0.5
     trained = read_ply(data / "gaussians" / "playbot-125k.ply").gaussians
-    np.testing.assert_allclose(found.sh[:, 0].mean(axis=0), trained.sh[:, 0].mean(axis=0), atol=0.3)
+    ground = [0, 2]  # trained apart, the two agree about that
+    spread = [np.quantile(scene.positions[:, ground], (0.05, 0.5, 0.95), axis=0) for scene in (found, trained)]
+    np.testing.assert_allclose(*spread, atol=0.1)
+    np.testing.assert_allclose(found.sh[:, 0].mean(axis=0), trained.sh[:, 0].mean(axis=0), atol=0.35)
 
 
 def test_copies_lie_side_by_side_on_the_ground() -> None:
