@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from renderer.camera_splines import Key, interpolate
 from scenes.atomic import replacing
-from scenes.camera_files import camera_of, our_entry, read_cameras
+from scenes.camera_files import camera_of, our_entry, read_poses
 from scenes.cameras import Camera, look_at
 from scenes.colmap import is_colmap
 from scenes.errors import KilofieldError, SceneFileError
@@ -61,7 +61,7 @@ def read_path(path: str | os.PathLike[str], frames: int) -> list[Camera]:
 
 
 def read_keys(path: str | os.PathLike[str]) -> list[Key]:
-    """The keys of a path file, at least one, or of a camera file, one second apart.
+    """The keys of a path file, at least one, or of a camera file, one second apart and without lens distortion.
 
     Raises `SceneFileError` for a file that is neither.
     """
@@ -69,7 +69,7 @@ def read_keys(path: str | os.PathLike[str]) -> list[Key]:
         content = read_json(path)
         if isinstance(content, dict) and "keys" in content:
             return _read_keys(path, content["keys"])
-    return [Key(float(i), camera) for i, camera in enumerate(read_cameras(path))]
+    return [Key(float(i), camera) for i, camera in enumerate(read_poses(path)[0])]
 
 
 def is_path_file(path: str | os.PathLike[str]) -> bool:

@@ -34,18 +34,33 @@ from scenes.transforms_json import transforms_frames
 def read_cameras(path: str | os.PathLike[str]) -> list[Camera]:
     """The cameras of a file in any of these forms, at least one; `SceneFileError` if it is none of them.
 
-    COLMAP's cameras with lens distortion come as pinholes; `read_colmap` counts them.
+    Cameras with lens distortion are an error too: their pictures are not those of a pinhole.
     """
+    cameras, distorted = _read(path, any_lens=False)
+    if distorted:
+        expected = "no lens distortion (undistort the images first)"
+        raise SceneFileError(path, "cameras", expected, f"{distorted:,} cameras with it")
+    return cameras
+
+
+def read_poses(path: str | os.PathLike[str]) -> tuple[list[Camera], int]:
+    """The same for cameras to look through: as pinholes, whatever their lens; and how many had a distortion."""
+    return _read(path, any_lens=True)
+
+
+def _read(path: str | os.PathLike[str], any_lens: bool) -> tuple[list[Camera], int]:
     if is_colmap(path):
-        return read_colmap(path).cameras
+        model = read_colmap(path)
+        return model.cameras, model.distorted
     content = read_json(path)
     if isinstance(content, dict) and "frames" in content:
-        return [frame.camera(frame.size()) for frame in transforms_frames(path, content)]
+        frames = transforms_frames(path, content, any_lens)
+        return [frame.camera(frame.size()) for frame in frames], sum(frame.distorted for frame in frames)
     if not isinstance(content, list):
         raise SceneFileError(path, "file", "a list of cameras or an object with frames", shown(content))
     if not content:
         raise SceneFileError(path, "file", "at least one camera", "0")
-    return [camera_of(JsonEntry.of(path, f"camera {i}", value)) for i, value in enumerate(content)]
+    return [camera_of(JsonEntry.of(path, f"camera {i}", value)) for i, value in enumerate(content)], 0
 
 
 def write_cameras(path: str | os.PathLike[str], cameras: list[Camera]) -> None:

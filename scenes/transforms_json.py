@@ -55,6 +55,13 @@ class TransformsFrame:
             raise self.entry.error("w", f"w and h, or an image at {self.image}", "neither")
         return image_size(self.image)
 
+    @property
+    def distorted(self) -> bool:
+        """Whether the lens was more than a pinhole."""
+        values = self.entry.values
+        some = any(key in values and self.entry.number(key) != 0 for key in DISTORTION)
+        return some or values.get("camera_model", PINHOLES[0]) not in PINHOLES
+
     def camera(self, size: tuple[float, float]) -> Camera:
         """The camera, whose intrinsics are in pixels of an image of `size` width and height."""
         width, height = size
@@ -83,18 +90,24 @@ class TransformsFrame:
         return self.entry.number(key, above=0)
 
 
-def transforms_frames(path: str | os.PathLike[str], content: dict[str, Any]) -> list[TransformsFrame]:
-    """The frames of a transforms file, at least one, each with the object's values below its own."""
+def transforms_frames(
+    path: str | os.PathLike[str], content: dict[str, Any], any_lens: bool = False
+) -> list[TransformsFrame]:
+    """The frames of a transforms file, at least one, each with the object's values below its own.
+
+    Lens distortion is an error, unless `any_lens` says that cameras without it will do; `distorted` then tells.
+    """
     frames = content["frames"]
     if not isinstance(frames, list) or not frames:
         raise SceneFileError(path, "frames", "a list of at least one frame", shown(frames))
     shared = {key: value for key, value in content.items() if key != "frames"}
     entries = [JsonEntry.of(path, f"frame {i}", frame) for i, frame in enumerate(frames)]
-    return [_frame(JsonEntry(entry.path, entry.place, {**shared, **entry.values})) for entry in entries]
+    return [_frame(JsonEntry(entry.path, entry.place, {**shared, **entry.values}), any_lens) for entry in entries]
 
 
-def _frame(entry: JsonEntry) -> TransformsFrame:
-    _check_undistorted(entry)
+def _frame(entry: JsonEntry, any_lens: bool) -> TransformsFrame:
+    if not any_lens:
+        _check_undistorted(entry)
     matrix = check_rigid(entry, "transform_matrix", entry.array("transform_matrix", (4, 4)))
     image = Path(entry.path).parent / entry.text("file_path")
     if not os.path.isfile(image) and image.suffix.lower() not in IMAGE_SUFFIXES:  # "r_0", but also "r_0.5"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from renderer.rotation_splines import matrix
-from scenes.camera_files import read_cameras
+from scenes.camera_files import read_poses
 from scenes.colmap import MODELS, is_colmap, read_colmap
 from scenes.errors import SceneFileError
 
@@ -70,8 +70,8 @@ def test_binary_and_text_are_the_same_model_and_a_file_of_it_names_it(tmp_path: 
     write_text(tmp_path / "t")
     for file in (tmp_path / "b" / "images.bin", tmp_path / "t" / "cameras.txt"):
         assert is_colmap(file)
-        assert [camera.name for camera in read_cameras(file)] == sorted(NAMES)
-    pairs = zip(read_cameras(tmp_path / "b"), read_cameras(tmp_path / "t"), strict=True)
+        assert [camera.name for camera in read_poses(file)[0]] == sorted(NAMES)
+    pairs = zip(read_poses(tmp_path / "b")[0], read_poses(tmp_path / "t")[0], strict=True)
     for binary, text in pairs:
         np.testing.assert_array_equal(binary.camera_from_world, text.camera_from_world)
         assert binary.fov_y == text.fov_y
@@ -131,5 +131,5 @@ def test_a_model_number_nobody_has(tmp_path: Path) -> None:
 
 def test_the_field_of_view_is_the_lens_s(tmp_path: Path) -> None:
     write_text(tmp_path)
-    camera = next(camera for camera in read_cameras(tmp_path) if camera.name == "a.png")
+    camera = next(camera for camera in read_poses(tmp_path)[0] if camera.name == "a.png")
     assert camera.fov_y == pytest.approx(2 * math.atan(50 / 90))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from test_colmap import write_binary
 
 from renderer.camera_splines import Key
-from scenes.camera_files import write_cameras
+from scenes.camera_files import read_cameras, write_cameras
 from scenes.cameras import PROJECTIONS, Camera, look_at
 from scenes.errors import KilofieldError, SceneFileError
 from ui.camera_reel import CameraReel
@@ -250,6 +251,21 @@ def test_cameras_are_stepped_through_round_and_round(tmp_path: Path) -> None:
 def test_lens_distortion_is_told(tmp_path: Path) -> None:
     write_binary(tmp_path)
     assert CameraReel().load(tmp_path) == "3 cameras, 1 of them shown without their lens's distortion"
+
+
+def test_distorted_frames_of_nerf_studio_are_looked_through_too(tmp_path: Path) -> None:
+    file = tmp_path / "transforms.json"
+    frames = [{"file_path": f"{i}.png", "transform_matrix": np.eye(4).tolist()} for i in range(2)]
+    lens = {"camera_model": "OPENCV", "fl_x": 500.0, "fl_y": 500.0, "w": 640, "h": 480, "k1": 0.05}
+    file.write_text(json.dumps({**lens, "frames": frames}))
+    reel = CameraReel()
+    assert reel.load(file) == "2 cameras, 2 of them shown without their lens's distortion"
+    assert reel.cameras[0].fov_y == pytest.approx(2 * np.arctan(240 / 500))
+    with pytest.raises(SceneFileError, match="no lens distortion"):
+        read_cameras(file)
+    write_binary(tmp_path)
+    with pytest.raises(SceneFileError, match=r"no lens distortion .undistort the images first., found 1 cameras"):
+        read_cameras(tmp_path)
 
 
 def test_a_file_without_cameras_keeps_those_that_are_there(tmp_path: Path) -> None:

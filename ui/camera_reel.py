@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from renderer.camera_splines import Key
-from scenes.camera_files import read_cameras
+from scenes.camera_files import read_poses
 from scenes.cameras import Camera
-from scenes.colmap import is_colmap, read_colmap
 
 
 @dataclass
@@ -24,12 +23,7 @@ class CameraReel:
 
         Raises `SceneFileError`, and keeps what it has then.
         """
-        distorted = 0
-        if is_colmap(path):
-            model = read_colmap(path)
-            cameras, distorted = model.cameras, model.distorted
-        else:
-            cameras = read_cameras(path)
+        cameras, distorted = read_poses(path)
         self.cameras, self.index, self.shown = tuple(cameras), None, True
         count = f"{len(cameras):,} {'camera' if len(cameras) == 1 else 'cameras'}"
         return f"{count}, {distorted:,} of them shown without their lens's distortion" if distorted else count
