@@ -276,7 +276,7 @@ def fly(
 def view(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes: .ply, .compressed.ply or .kilo.")],
 ) -> None:
-    """Open scenes in a window: orbit or fly through them.
+    """Open scenes in a window: orbit or fly through them. Two are compared.
 
     Example: `kilofield view garden.ply garden.kilo`
     """

@@ -28,6 +28,8 @@ from scenes.errors import KilofieldError
 WAITING = 3  # frames drawn and not yet encoded, at most
 STEP_SECONDS = 0.012  # of drawing in a frame of the window: the rest of it stays for the window
 
+SHORT = 6  # parts of a picture
+
 OpenSink = Callable[[], AbstractContextManager[FrameSink]]
 
 
@@ -110,6 +112,11 @@ class Job(ABC):
 
     @property
     @abstractmethod
+    def long(self) -> bool:
+        """It takes more than a moment."""
+
+    @property
+    @abstractmethod
     def text(self) -> str:
         """What it is doing."""
 
@@ -149,6 +156,11 @@ class PictureJob(Job):
     def progress(self) -> float:
         """Of drawing."""
         return self._picture.progress
+
+    @property
+    def long(self) -> bool:
+        """Many parts."""
+        return self._picture.parts > SHORT
 
     @property
     def text(self) -> str:
@@ -201,6 +213,11 @@ class PathJob(Job):
         if self._frame == len(self._cameras):
             return 1.0
         return (self._frame + self._picture.progress) / len(self._cameras)
+
+    @property
+    def long(self) -> bool:
+        """Always."""
+        return True
 
     @property
     def text(self) -> str:

@@ -79,7 +79,7 @@ class ExportTool(Tool):
 
     def save_picture(self, app: App, wishes: PictureWishes | None = None) -> None:
         """Begins a picture of what the camera sees of the scene; says why not where it cannot."""
-        wishes = wishes or self.picture
+        wishes = replace(wishes or self.picture)
         if app.loaded is None:
             return app.note("Nothing to save: no scene is open")
         out = _out(wishes.out, app, "", ".png")
@@ -147,6 +147,8 @@ class ExportTool(Tool):
             app.messages.error(str(error))
         else:
             self._scene = app.loaded
+            if self.job.long:
+                app.show_panel(PANEL_TITLE)  # that says how far it is, and can stop it
 
     # One frame
 

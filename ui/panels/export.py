@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
 
 from renderer.large_pictures import SUPERSAMPLING
 from ui.actions import key_of
-from ui.export_tool import FRAME_RATES, LONGEST, PANEL_TITLE, SIZES, SOURCES, ExportTool, PathWishes, PictureWishes
+from ui.export_tool import (
+    EDITED,
+    FRAME_RATES,
+    LONGEST,
+    PANEL_TITLE,
+    SIZES,
+    SOURCES,
+    ExportTool,
+    PathWishes,
+    PictureWishes,
+)
 from ui.panels.panel import Panel
 from ui.panels.widgets import choice, gap, half_width, name, quiet, section, tip
+from ui.path_tool import PathTool
 
 if TYPE_CHECKING:
     from ui.app import App
 
 LARGEST_SIDE = 65536
-
-Wishes = TypeVar("Wishes", PictureWishes, PathWishes)
+BUTTON = 30.0  # wide, at 96 dots an inch
 
 
 def draw(app: App) -> None:
@@ -70,7 +81,7 @@ def _picture(app: App, tool: ExportTool) -> None:
     wishes.supersampling = _samples("##picture samples", wishes.supersampling)
     name("Background")
     _, wishes.alpha = imgui.checkbox("None: transparent##picture", wishes.alpha)
-    wishes.out = _destination("##picture out", wishes.out, "a free name ending in .png")
+    _destination(app, "##picture out", wishes, "a free name ending in .png", ".png")
     if imgui.button(f"Save the picture ({key_of('export: a picture, as the panel says')})", ImVec2(-1, 0)):
         tool.save_picture(app)
     gap()
@@ -86,7 +97,7 @@ def _path(app: App, tool: ExportTool) -> None:
     if changed and index < len(SIZES):
         wishes.size = SIZES[index]
     wishes.size = _sides("##path", wishes.size)
-    _time(wishes)
+    _time(app, wishes)
     name("As")
     if imgui.radio_button("Video (mp4)", wishes.video):
         wishes.video = True
@@ -98,12 +109,17 @@ def _path(app: App, tool: ExportTool) -> None:
         name("Background")
         _, wishes.alpha = imgui.checkbox("None: transparent##path", wishes.alpha)
     hint = "a free name ending in .mp4" if wishes.video else "a new folder"
-    wishes.out = _destination("##path out", wishes.out, hint)
+    _destination(app, "##path out", wishes, hint, ".mp4" if wishes.video else "")
     if imgui.button(f"Export ({key_of('export: the camera path, as the panel says')})", ImVec2(-1, 0)):
         tool.save_path(app)
 
 
-def _time(wishes: PathWishes) -> None:
+def _time(app: App, wishes: PathWishes) -> None:
+    editor = app.tool(PathTool).editor
+    own = editor.end - editor.start
+    other = wishes.source == EDITED and own > 0 and own != wishes.seconds
+    if other and imgui.button(f"As long as the path: {own:.4g} s", ImVec2(-1, 0)):
+        wishes.seconds = own
     name("Duration")
     changed, seconds = imgui.input_float("##seconds", wishes.seconds, 1.0, 10.0, "%.2f s")
     if changed:
@@ -131,9 +147,21 @@ def _samples(label: str, here: int) -> int:
     return SUPERSAMPLING[index] if changed else here
 
 
-def _destination(label: str, here: str, hint: str) -> str:
+def _destination(app: App, label: str, wishes: PictureWishes | PathWishes, hint: str, suffix: str) -> None:
+    """A row for where to; `suffix` is that of a file, empty for a folder."""
     name("To")
-    return imgui.input_text_with_hint(label, hint, here)[1]
+    imgui.set_next_item_width(-BUTTON * app.gui.scale)
+    _, wishes.out = imgui.input_text_with_hint(label, hint, wishes.out)
+    imgui.same_line()
+    if imgui.button(f"...{label}", ImVec2(-1, 0)):
+
+        def chosen(path: Path) -> None:
+            wishes.out = str(path)
+
+        if suffix:
+            app.dialogs.save_file("Export to", f"export{suffix}", (f"*{suffix}",), chosen)
+        else:
+            app.dialogs.choose_folder("Export to an empty folder", chosen)
 
 
 def _size_name(size: tuple[int, int]) -> str:
