@@ -1,4 +1,4 @@
-"""The menu bar: each group of `ui.actions.ACTIONS` is a menu; File has the recent files too, and View the panels."""
+"""The menu bar: each group of `ui.actions.ACTIONS` is a menu; File has the recent files too. And one of the panels."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def draw_menus(app: App) -> None:
     if not imgui.begin_main_menu_bar():
         return
     for group, actions in ACTIONS.items():
+        if group == "Help":  # always the last
+            _panels(app)
         if imgui.begin_menu(group):
             for action in actions:
                 if group == "File" and action.text == "quit":
                     _recent(app)
                 _entry(app, action, action.text_in(group))
-            if group == "View":
-                _view(app)
             imgui.end_menu()
     imgui.end_main_menu_bar()
 
@@ -54,16 +54,18 @@ def _recent(app: App) -> None:
     imgui.separator()
 
 
-def _view(app: App) -> None:
+def _panels(app: App) -> None:
+    if not imgui.begin_menu("Panels"):
+        return
+    for panel in PANELS:
+        if imgui.menu_item(f"{panel.title}##panel", "", panel.title in app.panels.open)[0]:
+            app.toggle_panel(panel.title)
     imgui.separator()
+    if imgui.menu_item("Where they were at first", "", False)[0]:
+        app.docking.reset()
     if imgui.begin_menu("Text size"):
         for size in TEXT_STEPS:
             if imgui.menu_item(f"{100 * size:.0f} %", "", app.stored.text_size == size)[0]:
                 app.set_text_size(size)
         imgui.end_menu()
-    imgui.separator()
-    for panel in PANELS:
-        if imgui.menu_item(f"{panel.title}##panel", "", panel.title in app.panels.open)[0]:
-            app.toggle_panel(panel.title)
-    if imgui.menu_item("Panels where they were at first", "", False)[0]:
-        app.docking.reset()
+    imgui.end_menu()
