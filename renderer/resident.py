@@ -49,18 +49,18 @@ class Resident:
 
     residency = "resident"
 
-    def __init__(self, context: moderngl.Context, scene: NeuralGaussians) -> None:
-        """Packs and uploads `scene`. Raises `KilofieldError` when the device cannot bind it."""
-        if len(scene) > max_gaussians(context):
-            raise KilofieldError(
-                f"scene: expected at most {max_gaussians(context):,} Gaussians on this device, found {len(scene):,}"
-            )
-        packed = pack(scene, lane_size(scene.bank.shape, is_software(context)))
-        self._context = context
-        self._packed = packed
+    def __init__(self, context: moderngl.Context, scene: NeuralGaussians | ResidentScene) -> None:
+        """Uploads `scene`, packed here if it is not. Raises `KilofieldError` when the device cannot bind it."""
+        packed = scene if isinstance(scene, ResidentScene) else pack_for(context, scene)
         self.positions = packed.scene.positions
+        if len(self) > max_gaussians(context):
+            raise KilofieldError(
+                f"scene: expected at most {max_gaussians(context):,} Gaussians on this device, found {len(self):,}"
+            )
+        self._context = context
         self.radii, self.areas = radii_and_areas(packed.log_scales)
-        self.sh_degree, self.antialiased = scene.sh_degree, scene.antialiased
+        self.sh_degree, self.antialiased = packed.scene.sh_degree, packed.scene.antialiased
+        self.jobs = len(packed.jobs)  # the parts that are decoded or left out together
         jobs = np.append(packed.jobs, np.zeros(1, packed.jobs.dtype))  # never empty
         self._buffers = {
             name: _upload(context, name, array)
@@ -82,11 +82,6 @@ class Resident:
         """Video memory of everything that lives as long as the scene."""
         return sum(buffer.size for buffer in self._buffers.values())
 
-    @property
-    def jobs(self) -> int:
-        """The parts that are decoded or left out together."""
-        return len(self._packed.jobs)
-
     def visible_jobs(self) -> int:
         """How many of them the latest frame has decoded; waits for it, so not within a frame."""
         return int(np.frombuffer(self._buffers["VISIBLE"].read(16), np.uint32)[3])
@@ -98,9 +93,8 @@ class Resident:
         for name, buffer in self._buffers.items():
             buffer.bind_to_storage_buffer(BINDINGS[name])
         shared = {"gaussians": len(self), "copies": copies(camera), **cull_uniforms(camera, width, height, settings)}
-        jobs = self.jobs
-        set_uniforms(self._cull, job_count=jobs, splat_scale=settings.scale, **shared)
-        self._cull.run(min(jobs, DISPATCH_ROW), -(-jobs // DISPATCH_ROW))
+        set_uniforms(self._cull, job_count=self.jobs, splat_scale=settings.scale, **shared)
+        self._cull.run(min(self.jobs, DISPATCH_ROW), -(-self.jobs // DISPATCH_ROW))
         self._context.memory_barrier(moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.COMMAND_BARRIER_BIT)
         uniforms = frame_uniforms(self, camera, width, height, settings)
         outputs = FIRST_HARMONIC
@@ -114,6 +108,11 @@ class Resident:
         """Frees everything."""
         for thing in (*self._buffers.values(), self._cull, self._project):
             thing.release()
+
+
+def pack_for(context: moderngl.Context, scene: NeuralGaussians) -> ResidentScene:
+    """`scene` packed for the device; what `Resident` does first, for threads that may only ask the context's name."""
+    return pack(scene, lane_size(scene.bank.shape, is_software(context)))
 
 
 def lane_size(shape: BankShape, software: bool) -> int:
