@@ -19,7 +19,7 @@ from scenes.cameras import PROJECTIONS, Camera, look_at
 from scenes.errors import KilofieldError, SceneFileError
 from ui.camera_reel import CameraReel
 from ui.path_editor import SHORTEST, SPACING, PathEditor
-from ui.path_preview import frustum_lines, mark_at, marks, polyline, screen_lines, spline_points
+from ui.path_preview import CameraGroup, frustum_lines, mark_at, polyline, screen_lines, spline_points
 from ui.screen import Rect, project_points
 
 
@@ -69,6 +69,17 @@ def test_a_copy_lies_half_way_to_the_next_key() -> None:
     assert editor.duplicate(2) == 3
     assert times(editor) == [0, 1, 2, 2 + SPACING]
     assert editor.keys[1].camera is editor.keys[0].camera
+
+
+def test_a_closed_path_goes_round_smoothly() -> None:
+    editor = path_of(0, 1, 3)
+    assert editor.close() == 3
+    assert editor.keys[3].camera is editor.keys[0].camera
+    assert editor.close() is None
+    assert path_of(0).close() is None
+    before, after = (editor.camera_at(time).position for time in (editor.end - 1e-4, 1e-4))
+    here = editor.keys[0].camera.position
+    np.testing.assert_allclose(here - before, after - here, atol=1e-6)
 
 
 def test_removing_selects_the_next_key() -> None:
@@ -365,14 +376,23 @@ def test_a_spline_passes_its_keys_closely() -> None:
 
 def test_the_nearest_of_several_marks_is_hit() -> None:
     ahead = VIEWER.camera_from_world[2, :3]
-    cameras = [replace(VIEWER, camera_from_world=moved(VIEWER, d * ahead)) for d in (5.0, 2.0, -1.0)]
-    places, depths = marks(cameras, VIEWER, RECT)
+    group = CameraGroup([replace(VIEWER, camera_from_world=moved(VIEWER, d * ahead)) for d in (5.0, 2.0, -1.0)])
+    places, depths = group.marks(VIEWER, RECT)
     middle = RECT.middle
     np.testing.assert_allclose(places[:2], [middle] * 2, atol=1e-6)
     assert np.isnan(places[2]).all()
     assert mark_at(places, depths, middle[0] + 3, middle[1], 5.0) == 1
     assert mark_at(places, depths, middle[0] + 9, middle[1], 5.0) is None
-    assert mark_at(*marks([], VIEWER, RECT), 0, 0, 5.0) is None
+    assert mark_at(*group.marks(VIEWER, RECT, too_near=3.0), middle[0], middle[1], 5.0) == 0
+    assert mark_at(*CameraGroup([]).marks(VIEWER, RECT), 0, 0, 5.0) is None
+
+
+def test_the_frusta_of_a_group_are_those_of_its_cameras() -> None:
+    group = CameraGroup([camera(0), replace(camera(1), projection="equirectangular"), camera(2)])
+    for size in (0.5, 0.7):
+        expected = [frustum_lines(group.cameras[i], size, 1.5) for i in (2, 1)]
+        np.testing.assert_array_equal(group.frusta([2, 1], size, 1.5), np.concatenate(expected))
+    assert group.frusta([], 0.5, 1.5).shape == (0, 2, 3)
 
 
 def moved(camera: Camera, by: np.ndarray) -> np.ndarray:

@@ -28,10 +28,11 @@ from renderer.camera_paths import PRESETS, preset_keys, read_keys
 from scenes.camera_files import write_cameras
 from scenes.cameras import Camera
 from scenes.extent import Extent
-from ui import path_actions
+from ui import gamepad, path_actions
 from ui.actions import ACTIONS, all_actions
 from ui.app import App
 from ui.messages import Messages
+from ui.pad_tool import PadTool
 from ui.path_tool import PathTool
 from ui.scene_memory import SceneMemory
 from ui.scene_notes import notes_path
@@ -331,6 +332,38 @@ def touchpads_pan_with_control(app: App, folder: Path) -> Iterator[None]:
     np.testing.assert_allclose(moved[1:], 0, atol=1e-9)
 
 
+def a_gamepad_moves_the_camera(app: App, folder: Path) -> Iterator[None]:
+    yield from still(app)
+    states = {0: gamepad.PadState()}
+    gamepad.glfw.joystick_is_gamepad = lambda number: number in states
+    gamepad.glfw.get_gamepad_name = lambda number: "Pad"
+    gamepad._read = states.get
+    glfw.focus_window(app.window.handle)
+    yield
+    assert [message.text for message in app.messages.shown(glfw.get_time())] == ["Gamepad: Pad"]
+    assert app.tool(PadTool).patience < 0.05
+    before = app.camera()
+    states[0] = gamepad.PadState(left=(1.0, 0.0))
+    app.frame()
+    app.show()
+    moved = before.camera_from_world[:3, :3] @ (app.camera().position - before.position)
+    assert moved[0] > 0
+    np.testing.assert_allclose(moved[1:], 0, atol=1e-9)
+    states[0] = gamepad.PadState(down=frozenset({"mode"}))
+    app.frame()
+    app.show()
+    app.frame()
+    app.show()
+    assert app.navigator.mode == "fly"
+    states[0] = gamepad.PadState(down=frozenset({"focus"}))
+    app.frame()
+    app.show()
+    states.clear()
+    yield from still(app)
+    assert abs(float(np.linalg.norm(app.navigator.orbit.pivot)) - 1) < 0.05
+    assert app.tool(PadTool).pad.name is None
+
+
 def no_key_does_two_things(app: App, folder: Path) -> Iterator[None]:
     yield from still(app)
     keys = [(action.key, action.modifier) for action in all_actions()]
@@ -352,6 +385,7 @@ SCENARIOS: dict[str, Scenario] = {
         the_panel_holds_all_of_it,
         f_focuses_under_the_cursor_or_frames_the_scene,
         touchpads_pan_with_control,
+        a_gamepad_moves_the_camera,
         no_key_does_two_things,
     )
 }

@@ -80,7 +80,7 @@ class Navigator:
     def go_home(self, extent: Extent, first: Camera | None = None) -> None:
         """The first view of a scene, at once; through the camera `first` if there is one."""
         self.extent = extent
-        self.first = first
+        self.first, self.near = first, None
         self.up = extent.up
         self._take_over()
         self._set(Orbit.around(extent, self.fov_y, self.aspect))

@@ -209,6 +209,12 @@ def copy_key(app: App, index: int) -> None:
     _editor(app).duplicate(index)
 
 
+def close_path(app: App) -> None:
+    """The path ends where it begins."""
+    if _editor(app).close() is None:
+        app.note("Nothing to close: fewer than two keys, or it ends where it begins")
+
+
 def delete_key(app: App, index: int) -> None:
     """Takes a key away."""
     _editor(app).remove(index)
@@ -226,6 +232,7 @@ PATH_ACTIONS = (
     Action(glfw.KEY_ENTER, "the selected key takes this view", selected(update_key)),
     Action(glfw.KEY_D, "copy the selected key", selected(copy_key), _CONTROL),
     Action(glfw.KEY_DELETE, "delete the selected key", selected(delete_key)),
+    Action(glfw.KEY_L, "end the path where it begins", close_path, _CONTROL),
     Action(glfw.KEY_Z, "undo", undo, _CONTROL),
     Action(glfw.KEY_Z, "redo", redo, _CONTROL | _SHIFT),
     Action(glfw.KEY_SPACE, "play or pause", _with_path(lambda app, path: path.toggle_play(app))),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from renderer.camera_paths import read_keys, write_keys
-from renderer.camera_splines import Key, cameras_at
+from renderer.camera_splines import Key, cameras_at, is_closed
 from scenes.cameras import Camera
 
 SPACING = 2.0  # s from the last key to one that is added
@@ -91,6 +91,12 @@ class PathEditor:
     def insert(self, camera: Camera, time: float) -> int:
         """A key at a time, or just after the key that is there; its index."""
         return self._place(Key(time, camera), self.keys)
+
+    def close(self) -> int | None:
+        """A last key that is the first again, so that the path can go round; None without two keys, or if it does."""
+        if len(self.keys) < 2 or is_closed(list(self.keys)):
+            return None
+        return self.add(self.keys[0].camera)
 
     def remove(self, index: int) -> None:
         """Takes a key away; the next one is selected."""

@@ -16,6 +16,7 @@ from scenes.cameras import Camera
 from ui.screen import Points, Rect, project_points
 
 SAMPLES = 24  # of a spline, between two keys
+MOST_SAMPLES = 1500  # of all of it
 UP_MARK = 0.35  # of the picture's height: how far the mark over a frustum's upper edge rises
 PANORAMA = 0.5  # of a frustum's size: the axes that stand for a camera that sees everywhere
 LARGEST = 1e5  # screen coordinates; beyond it single precision, which draw lists have, would bend lines
@@ -25,7 +26,8 @@ def spline_points(keys: Sequence[Key]) -> Points:
     """[m, 3] points along the path through `keys`, so close that lines between them look smooth."""
     if len(keys) < 2:
         return np.zeros((0, 3))
-    times = [np.linspace(a.time, b.time, SAMPLES, endpoint=False) for a, b in pairwise(keys)]
+    samples = max(2, min(SAMPLES, MOST_SAMPLES // len(keys)))
+    times = [np.linspace(a.time, b.time, samples, endpoint=False) for a, b in pairwise(keys)]
     return positions_at(list(keys), np.concatenate([*times, [keys[-1].time]]))
 
 
@@ -100,12 +102,29 @@ def _cut_near(lines: Points, camera: Camera) -> Points:
     return np.stack([start, end], axis=1)
 
 
-def marks(cameras: Sequence[Camera], camera: Camera, rect: Rect) -> tuple[Points, NDArray[np.float64]]:
-    """Screen coordinates [n, 2] of the eyes of `cameras`, and their depths [n]; NaN for what cannot be seen."""
-    eyes = np.array([shown.position for shown in cameras]).reshape(-1, 3)
-    places, depths = project_points(eyes, camera, rect)
-    hidden = ~(depths > camera.near)
-    return np.where(hidden[:, None], np.nan, places), np.where(hidden, np.nan, depths)
+class CameraGroup:
+    """Cameras to draw, and what of them does not change while the viewer moves."""
+
+    def __init__(self, cameras: Sequence[Camera]) -> None:
+        self.cameras = tuple(cameras)
+        self.eyes = np.array([camera.position for camera in cameras]).reshape(-1, 3)
+        self._shape: tuple[float, float] | None = None
+
+    def marks(self, camera: Camera, rect: Rect, too_near: float = 0.0) -> tuple[Points, NDArray[np.float64]]:
+        """Screen coordinates [n, 2] of the eyes and their depths [n]; NaN for what cannot be seen.
+
+        What is nearer to the viewer than `too_near` world units counts as not seen.
+        """
+        places, depths = project_points(self.eyes, camera, rect)
+        hidden = ~(depths > camera.near) | (np.linalg.norm(self.eyes - camera.position, axis=1) < too_near)
+        return np.where(hidden[:, None], np.nan, places), np.where(hidden, np.nan, depths)
+
+    def frusta(self, which: Sequence[int] | NDArray[np.intp], size: float, aspect: float) -> Points:
+        """[k, 2, 3] the world lines of the cameras with these indices; see `frustum_lines`."""
+        if self._shape != (size, aspect):
+            self._shape = size, aspect
+            self._lines = [frustum_lines(camera, size, aspect) for camera in self.cameras]
+        return np.concatenate([np.zeros((0, 2, 3)), *(self._lines[i] for i in which)])
 
 
 def mark_at(places: Points, depths: NDArray[np.float64], x: float, y: float, reach: float) -> int | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from operator import is_not
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from scenes.cameras import Camera
 from ui.camera_reel import CameraReel
 from ui.gui import colour_u32
 from ui.path_editor import PathEditor
-from ui.path_preview import frustum_lines, mark_at, marks, polyline, screen_lines, spline_points
+from ui.path_preview import CameraGroup, mark_at, polyline, screen_lines, spline_points
 from ui.screen import Points
 from ui.theme import ACCENT
 from ui.timeline import Timeline
@@ -24,7 +24,7 @@ from ui.tool import Tool
 if TYPE_CHECKING:
     from ui.app import App
 
-KEY_SIZE, REEL_SIZE = 0.2, 0.12  # frusta, of the scene's radius
+SIZES = {"key": 0.2, "reel": 0.12}  # of frusta, in scene radii
 TOO_NEAR = 1.5  # of a frustum's size: one this near to the eye would only be in the way
 NEAR = 0.01  # of the scene's radius: where lines are cut before the eye
 MOST_FRUSTA = 150  # of a file's cameras; the farther ones are dots
@@ -33,6 +33,7 @@ TREMBLE = 4.0  # of a hand that clicks
 REEL = (0.95, 0.72, 0.35)
 SELECTED = (1.0, 1.0, 1.0)
 SHADE = (0.0, 0.0, 0.0)
+COLOURS = {"key": ACCENT, "reel": REEL}
 
 
 class PathTool(Tool):
@@ -46,6 +47,7 @@ class PathTool(Tool):
         self.typed = ""  # in the panel
         self.replacing: Path | None = None  # a file the panel asks about
         self._spline: tuple[int, Points] = (-1, np.zeros((0, 3)))  # of a revision
+        self._groups: dict[str, CameraGroup] = {}
         self._playing: Camera | None = None  # what is looked through while it plays
         self._pressed: tuple[str, int] | None = None
         self._moved = 0.0
@@ -123,8 +125,8 @@ class PathTool(Tool):
         if button != glfw.MOUSE_BUTTON_LEFT or modifiers or not self.shown or self.editor.playing:
             return False
         reach = REACH * app.window.scale
-        for kind, cameras in (("key", self._key_cameras()), ("reel", self.reel.cameras if self.reel.shown else ())):
-            index = mark_at(*self._marks(app, cameras, kind), x, y, reach)
+        for kind in ("key", "reel") if self.reel.shown else ("key",):
+            index = mark_at(*self._marks(app, kind), x, y, reach)
             if index is not None:
                 self._pressed, self._moved = (kind, index), 0.0
                 return True
@@ -150,64 +152,52 @@ class PathTool(Tool):
 
     # Drawing
 
-    def _key_cameras(self) -> list[Camera]:
-        return [key.camera for key in self.editor.keys]
+    def _group(self, kind: str) -> CameraGroup:
+        """The cameras of the keys, or those that were imported."""
+        cameras = tuple(key.camera for key in self.editor.keys) if kind == "key" else self.reel.cameras
+        group = self._groups.get(kind)
+        if group is None or len(group.cameras) != len(cameras) or any(map(is_not, group.cameras, cameras)):
+            group = self._groups[kind] = CameraGroup(cameras)
+        return group
 
-    def _size(self, app: App, kind: str) -> float:
-        return (KEY_SIZE if kind == "key" else REEL_SIZE) * app.navigator.extent.radius
-
-    def _marks(self, app: App, cameras: Sequence[Camera], kind: str) -> tuple[Points, Points]:
+    def _marks(self, app: App, kind: str) -> tuple[Points, Points]:
         """Where cameras are on screen; NaN for those that are not seen, or too near."""
-        places, depths = marks(cameras, app.camera(), app.view_rect)
-        if len(cameras):
-            eyes = np.array([camera.position for camera in cameras])
-            near = np.linalg.norm(eyes - app.camera().position, axis=1) < TOO_NEAR * self._size(app, kind)
-            places, depths = np.where(near[:, None], np.nan, places), np.where(near, np.nan, depths)
-        return places, depths
+        return self._group(kind).marks(
+            app.camera(), app.view_rect, TOO_NEAR * SIZES[kind] * app.navigator.extent.radius
+        )
 
     def _draw_path(self, app: App, pen: imgui.ImDrawList, camera: Camera) -> None:
         if self._spline[0] != self.editor.revision:
             self._spline = (self.editor.revision, polyline(spline_points(self.editor.keys)))
-        _draw_lines(pen, screen_lines(self._spline[1], camera, app.view_rect), colour_u32(SHADE, 0.5), 4.0)
-        _draw_lines(pen, screen_lines(self._spline[1], camera, app.view_rect), colour_u32(ACCENT), 2.0)
-        cameras = self._key_cameras()
-        places, depths = self._marks(app, cameras, "key")
-        for i in np.argsort(-depths):  # the nearest last; NaN, which is not drawn, after all
-            if np.isfinite(depths[i]):
-                colour = SELECTED if i == self.editor.selected else ACCENT
-                self._draw_frustum(app, pen, camera, cameras[i], "key", colour)
-                _draw_number(app, pen, places[i], int(i) + 1, colour)
-        self._draw_playhead(app, pen)
-
-    def _draw_playhead(self, app: App, pen: imgui.ImDrawList) -> None:
-        if any(key.time == self.editor.time for key in self.editor.keys):
-            return  # its number is there
-        head = self.editor.camera_at(self.editor.time)
-        places, _ = self._marks(app, [head], "key")
-        if np.isfinite(places).all():
-            pen.add_circle_filled(ImVec2(*places[0]), 4.0 * app.window.scale, colour_u32(SELECTED))
+        lines = screen_lines(self._spline[1], camera, app.view_rect)
+        _draw_lines(pen, lines, colour_u32(SHADE, 0.5), 4.0 * app.window.scale)
+        _draw_lines(pen, lines, colour_u32(ACCENT), 2.0 * app.window.scale)
+        places = self._draw_frusta(app, pen, camera, "key", self.editor.selected)
+        for i, place in places:
+            _draw_number(app, pen, place, i + 1, SELECTED if i == self.editor.selected else ACCENT)
+        if all(key.time != self.editor.time for key in self.editor.keys):  # else its number is there
+            head = CameraGroup([self.editor.camera_at(self.editor.time)])
+            place = head.marks(camera, app.view_rect)[0][0]
+            if np.isfinite(place).all():
+                pen.add_circle_filled(ImVec2(*place), 4.0 * app.window.scale, colour_u32(SELECTED))
 
     def _draw_reel(self, app: App, pen: imgui.ImDrawList, camera: Camera) -> None:
-        places, depths = self._marks(app, self.reel.cameras, "reel")
-        order = np.argsort(depths)
-        seen = order[np.isfinite(depths[order])]
-        for rank, i in enumerate(seen):
-            colour = SELECTED if i == self.reel.index else REEL
-            if rank < MOST_FRUSTA:
-                self._draw_frustum(app, pen, camera, self.reel.cameras[i], "reel", colour)
-            pen.add_circle_filled(ImVec2(*places[i]), 2.5 * app.window.scale, colour_u32(colour))
+        for i, place in self._draw_frusta(app, pen, camera, "reel", self.reel.index):
+            colour = colour_u32(SELECTED if i == self.reel.index else REEL)
+            pen.add_circle_filled(ImVec2(*place), 2.5 * app.window.scale, colour)
 
-    def _draw_frustum(
-        self,
-        app: App,
-        pen: imgui.ImDrawList,
-        camera: Camera,
-        shown: Camera,
-        kind: str,
-        colour: tuple[float, float, float],
-    ) -> None:
-        lines = frustum_lines(shown, self._size(app, kind), app.aspect)
-        _draw_lines(pen, screen_lines(lines, camera, app.view_rect), colour_u32(colour), 1.3 * app.window.scale)
+    def _draw_frusta(
+        self, app: App, pen: imgui.ImDrawList, camera: Camera, kind: str, chosen: int | None
+    ) -> list[tuple[int, Points]]:
+        """The nearest of the frusta; the indices and places of all that are seen, the nearest last."""
+        places, depths = self._marks(app, kind)
+        order = np.argsort(depths)
+        order = order[np.isfinite(depths[order])]
+        size = SIZES[kind] * app.navigator.extent.radius
+        for colour, which in ((COLOURS[kind], order[order != chosen]), (SELECTED, order[order == chosen])):
+            lines = self._group(kind).frusta(which[:MOST_FRUSTA], size, app.aspect)
+            _draw_lines(pen, screen_lines(lines, camera, app.view_rect), colour_u32(colour), 1.3 * app.window.scale)
+        return [(int(i), places[i]) for i in order[::-1]]
 
 
 def _draw_lines(pen: imgui.ImDrawList, lines: Points, colour: int, thickness: float) -> None:

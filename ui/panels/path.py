@@ -81,6 +81,7 @@ def _edit_buttons(app: App, editor: PathEditor) -> None:
         ("Update", "the selected key takes this view", act.selected(act.update_key), chosen),
         ("Copy", "copy the selected key", act.selected(act.copy_key), chosen),
         ("Delete", "delete the selected key", act.selected(act.delete_key), chosen),
+        ("Close", "end the path where it begins", act.close_path, len(editor.keys) > 1),
         ("Undo", "undo", act.undo, editor.can_undo),
         ("Redo", "redo", act.redo, editor.can_redo),
     )
