@@ -5,6 +5,7 @@ Scenarios as in `window_scenarios.py`; the window opens `shell.ply` with `second
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -27,8 +28,9 @@ from renderer.metrics import psnr, ssim
 from scenes.json_entry import read_json
 from ui.app import App
 from ui.compare import CompareTool
-from ui.export_tool import ExportTool
+from ui.export_tool import EDITED, ExportTool
 from ui.measure import MeasureTool
+from ui.path_tool import PathTool
 
 SIZE = (1080, 480)  # room for the panels at both sides
 LABELS = 40  # px at the top, where the names are
@@ -97,6 +99,13 @@ def splits(app: App, folder: Path) -> Iterator[None]:
     tool.move_split(-3.0)
     yield
     assert_same(scene_part(app)[:, BAR:], both(app)[1][:, BAR:])
+    tool.move_split(0.3)
+    os.chdir(folder)
+    press(app, glfw.KEY_P)  # the picture without what is drawn over it
+    yield
+    saved, column = np.array(Image.open(folder / "shell-001.png")).astype(int), split_column(tool.split, width)
+    a, b = (to_8_bit(picture) for picture in both(app))
+    assert np.abs(saved - np.concatenate([a[:, :column], b[:, column:]], axis=1)).max() <= 1
 
 
 def splits_under_a_real_mouse(app: App, folder: Path) -> Iterator[None]:
@@ -238,6 +247,15 @@ def exports_a_path(app: App, folder: Path) -> Iterator[None]:
     for file, camera in zip(files, cameras, strict=True):
         wanted = to_8_bit(app.renderer.render(camera, 200, 120, app.settings())).astype(int)
         assert np.abs(np.array(Image.open(file)) - wanted).max() <= 1
+    path = app.tool(PathTool)
+    path.editor.add(cameras[0])
+    path.editor.add(cameras[1])
+    wishes.source, wishes.out, wishes.seconds = EDITED, str(folder / "edited"), 0.3
+    press(app, glfw.KEY_F9)
+    yield from until(lambda: tool.job is None)
+    for i, camera in enumerate(path.cameras(app, 3)):
+        wanted = to_8_bit(app.renderer.render(camera, 200, 120, app.settings())).astype(int)
+        assert np.abs(np.array(Image.open(folder / "edited" / f"frame-{i:05d}.png")) - wanted).max() <= 1
     wishes.out, wishes.seconds = str(folder / "stopped"), 60.0
     there = set(folder.iterdir())
     press(app, glfw.KEY_F9)

@@ -200,7 +200,7 @@ class CompareTool(Tool):
         assert self._difference is not None
         if self._difference.busy:
             self.score = self._difference.step(STEP_SECONDS) or self.score
-        elif self._painted > self._measured and (app.picture.whole or now - self._measured_at > MOVING_SECONDS):
+        elif self._painted > self._measured and (_resting(app) or now - self._measured_at > MOVING_SECONDS):
             self._difference.start(*self._screen.pictures)
             self._measured, self._measured_at = self._painted, now
         return self._difference.busy
@@ -249,6 +249,11 @@ class CompareTool(Tool):
         for slot, letter, right in zip(self.sides(app), "AB", (False, True), strict=True):
             if self.mode not in MODES[:2] or self.mode == letter.lower():
                 _draw_label(pen, rect, app.gui.scale, _label(letter, slot), right)
+
+
+def _resting(app: App) -> bool:
+    """The picture will stay as it is."""
+    return app.picture.whole and not app.switches.every_frame
 
 
 def _painter_of(slot: SceneSlot, camera: Camera, settings: RenderSettings) -> Paint:
