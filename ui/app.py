@@ -75,13 +75,14 @@ class App:
         self.messages, self.dialogs = Messages(), FileDialogs()
         self.look, self.switches = self.stored.look, Switches(vsync=self.stored.vsync)
         self.panels = PanelWindows(self.stored.panels)
-        self.docking = Docking(read_layout(), self.panels.first_tabs)
+        self.docking = Docking(read_layout(), self.gui.scale, self.panels.first_tabs)
         self.view_rect = Rect(0, 0, *self.window.size)
         self.side_by_side = False  # the picture is two, see `screen.halves`
         self.tools: list[Tool] = [tool() for tool in TOOLS]
         self.files = list(files)
         self.file_index = 0
         self._holder: Tool | None = None  # the tool that has the drag
+        self._rescaled = False  # the text has another size than in the frame before
         self._settling = SETTLE_FRAMES
         self._then = glfw.get_time()
         self.window.set_vsync(self.switches.vsync)
@@ -210,6 +211,7 @@ class App:
         """Panels, menus and all their text."""
         self.stored.text_size = times
         self.gui.set_text_size(times)
+        self._rescaled = True
 
     def set_look(self, **changes: Any) -> None:
         """Changes fields of `look`."""
@@ -395,6 +397,9 @@ class App:
         now = glfw.get_time()
         seconds, self._then = now - self._then, now
         self._take_loaded()
+        if self._rescaled:
+            self._rescaled = False
+            self.docking.rescale(self.gui.scale)
         self.gui.begin(seconds)
         if self.switches.panels:
             draw_menus(self)
@@ -456,7 +461,8 @@ class App:
 
     def _keep(self) -> None:
         """Settings and layout, for the next run."""
-        stored, layout = self.stored, self.gui.layout()
+        self.gui.layout_is_kept()
+        stored, layout = self.stored, self.docking.layout()
         stored.window, stored.vsync, stored.look = self.window.size_to_keep, self.switches.vsync, self.look
         stored.panels = sorted(self.panels.open)
         try:

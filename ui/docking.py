@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from imgui_bundle import ImVec2, imgui
@@ -20,15 +21,24 @@ _SPACE = imgui.DockNodeFlags_.passthru_central_node | imgui.DockNodeFlags_.no_do
 class Docking:
     """The dockspace of one window."""
 
-    def __init__(self, layout: str | None, on_build: Callable[[], None]) -> None:
+    def __init__(self, layout: str | None, scale: float, on_build: Callable[[], None]) -> None:
         """With a layout of an earlier run, which counts only if it knows every panel there is now.
 
-        `on_build` is called when the first layout is made.
+        `scale` is how much larger than at 96 dots an inch things are; `on_build` is called when the first layout is
+        made.
         """
-        self._on_build = on_build
+        self._scale, self._on_build = scale, on_build
         self._build = layout is None or not knows_all_panels(layout)
         if layout is not None and not self._build:
-            imgui.load_ini_settings_from_memory(layout)
+            imgui.load_ini_settings_from_memory(rescaled(layout, scale))
+
+    def layout(self) -> str:
+        """Where the panels are, to be kept."""
+        return f"; scale {self._scale:g}\n{imgui.save_ini_settings_to_memory()}"
+
+    def rescale(self, scale: float) -> None:
+        """Everything grows or shrinks with its text; between frames."""
+        imgui.load_ini_settings_from_memory(rescaled(self.layout(), scale))
 
     def reset(self) -> None:
         """Back to the first layout, in the next frame."""
@@ -37,6 +47,7 @@ class Docking:
     def update(self, scale: float, hidden: bool) -> Rect:
         """One frame of the dockspace, all panels out of the way if `hidden`; returns the scene's rectangle."""
         viewport = imgui.get_main_viewport()
+        self._scale = scale
         if self._build:
             _build(viewport.work_size, scale)
             self._build = False
@@ -47,6 +58,17 @@ class Docking:
         imgui.dock_space_over_viewport(ROOT, None, _SPACE)
         node = imgui.internal.dock_builder_get_central_node(ROOT)
         return Rect(node.pos.x, node.pos.y, max(node.size.x, 1.0), max(node.size.y, 1.0))
+
+
+def rescaled(layout: str, scale: float) -> str:
+    """A stored layout for another scale than the one it was made at."""
+    made = re.match(r"; scale (\d+\.?\d*)\n", layout)
+    ratio = scale / float(made[1]) if made and float(made[1]) > 0 else 1.0
+
+    def larger(match: re.Match[str]) -> str:
+        return f"{match[1]}={round(int(match[2]) * ratio)},{round(int(match[3]) * ratio)}"
+
+    return re.sub(r"\b(Pos|Size|SizeRef)=(-?\d+),(-?\d+)", larger, layout)
 
 
 def knows_all_panels(layout: str) -> bool:

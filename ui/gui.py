@@ -61,7 +61,7 @@ class Gui:
         self._context = imgui.create_context()
         self._plots = implot.create_context()
         self._io = imgui.get_io()
-        self._io.set_ini_filename("")  # nothing is remembered in the working folder: see `layout`
+        self._io.set_ini_filename("")  # nothing is remembered in the working folder: see `docking`
         self._io.config_flags |= imgui.ConfigFlags_.docking_enable
         self._io.config_windows_move_from_title_bar_only = True
         self._io.config_docking_always_tab_bar = True  # so that a panel can be dragged by its name
@@ -112,13 +112,12 @@ class Gui:
 
     @property
     def layout_changed(self) -> bool:
-        """Where the panels are has changed since `layout` was called; imgui waits some seconds before it says so."""
+        """Where the panels are has changed since it was kept; imgui waits some seconds before it says so."""
         return self._io.want_save_ini_settings
 
-    def layout(self) -> str:
-        """Where the panels are, in imgui's own format."""
+    def layout_is_kept(self) -> None:
+        """Somebody has written it down."""
         self._io.want_save_ini_settings = False
-        return imgui.save_ini_settings_to_memory()
 
     def mouse_moved(self, x: float, y: float) -> None:
         """The cursor is at x, y."""

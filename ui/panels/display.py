@@ -98,17 +98,7 @@ def _culling(app: App) -> None:
     tip("Gaussians less opaque than this are left out")
     if changed:
         app.set_look(min_opacity=opacity)
-    _near_plane(app)
     _crop(app)
-
-
-def _near_plane(app: App) -> None:
-    radius = app.navigator.extent.radius
-    name("Near plane")
-    changed, near = imgui.slider_float("##near", app.camera().near, 1e-4 * radius, 4 * radius, "%.3g", LOGARITHMIC)
-    tip("world units; Gaussians whose centre is nearer are left out")
-    if changed:
-        app.navigator.near = near
 
 
 def _crop(app: App) -> None:

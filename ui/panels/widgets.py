@@ -8,7 +8,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 
 from ui.theme import FONT_SIZE, QUIET
 
-LABELS = 110.0  # for names at the left, at 96 dots an inch
+LABELS = 116.0  # for names at the left, at 96 dots an inch
 
 
 def quiet(text: str) -> None:
