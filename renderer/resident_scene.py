@@ -27,6 +27,7 @@ from renderer.decode import decode_jobs
 from renderer.layouts import GROUP, RESIDENT_JOB
 from renderer.resident_lanes import RAW_BITS, Steps, Table, encode_lanes, fit_table, raw_steps
 from scenes.bank import BankShape, MlpBank
+from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
 from scenes.kilo_writer import columns_of_weights
 from scenes.neural_gaussians import AttributeLayout, NeuralGaussians
@@ -35,8 +36,7 @@ from scenes.octree import morton_codes
 LANE = 8  # Gaussians of a lane: more is smaller (2 to 3 bits a Gaussian at 8), less has more threads
 BATCH_JOBS = 256  # coded at once, which bounds the memory that takes
 FIRST_TABLE, NEXT_TABLE, CODE_TABLES = 0, 1, 2
-HALF_BITS = 16  # an axis, of positions without a grid
-MAX_LANE_WORDS = 255
+MAX_LANE_WORDS = 255  # of 16 bits; the length of a lane is a byte
 RADIUS_SLACK = 1.01  # what the shader decodes differs from numpy's in the last digits
 
 
@@ -67,7 +67,8 @@ def pack(scene: NeuralGaussians, lane: int = LANE) -> ResidentScene:
     """`scene` compressed, in lanes of up to `lane` Gaussians.
 
     Raises `ValueError` for a scene that a .kilo could not hold exactly either: positions off their grid, or not half
-    floats; weights that are not int8 times their steps, or not half floats.
+    floats; weights that are not int8 times their steps, or not half floats. Raises `KilofieldError` for codes of
+    hundreds of dimensions.
     """
     morton = morton_codes(_cells(scene))
     order = np.lexsort((morton, scene.clusters))
@@ -82,8 +83,8 @@ def pack(scene: NeuralGaussians, lane: int = LANE) -> ResidentScene:
             stream = _stream(scene, jobs, position, codes, lane)
         except LongLaneError:
             if lane == 1:
-                raise ValueError(
-                    f"codes: expected a code of some hundred dimensions, found {scene.codes.shape[1]}"
+                raise KilofieldError(
+                    f"codes: expected at most {MAX_LANE_WORDS * 2:,} bytes a Gaussian to stay compressed, found more"
                 ) from None
             lane //= 2
             continue

@@ -11,6 +11,7 @@ from gaussian_samples import camera_of_kind, random_neural
 from numpy.typing import NDArray
 from resident_scenes import shell, storable
 
+from renderer import resident
 from renderer.context import create_context
 from renderer.decode import decode
 from renderer.depth_order import depth_order
@@ -217,10 +218,10 @@ def test_tables_merge_rare_neighbours_and_stay_small() -> None:
 def test_a_quarter_more_than_the_file_at_most(context: moderngl.Context) -> None:
     for scene in (shell(12_000), shell(24_000, code=8, degree=0), shell(9_000, networks=5, degree=3)):
         size = len(pack_kilo(scene))
-        resident = Resident(context, scene)
+        kept = Resident(context, scene)
         assert size > 100_000
-        assert size < resident.bytes < 1.25 * size
-        resident.release()
+        assert size < kept.bytes < 1.25 * size
+        kept.release()
 
 
 def test_no_gaussians(context: moderngl.Context) -> None:
@@ -238,6 +239,10 @@ def test_what_a_file_cannot_hold_is_refused() -> None:
         pack(replace(scene, positions=scene.positions + np.float32(1e-5)))
     with pytest.raises(ValueError, match="positions: expected half floats"):
         pack(replace(scene, grid=None))
+    many = random_neural(BankShape((), 400, 4, 0, 10), 1, 70, 0, seed=4)
+    codes = np.random.default_rng(0).integers(-32768, 32768, many.codes.shape).astype(np.int16)
+    with pytest.raises(KilofieldError, match="codes: expected at most 510 bytes a Gaussian to stay compressed"):
+        pack(storable(replace(many, codes=codes), True, True))
     with pytest.raises(ValueError, match="weights: expected half floats"):
         pack(replace(scene, weight_steps=None))
     with pytest.raises(ValueError, match="weights: expected integers from -128 to 127 times the steps, in float32"):
@@ -327,6 +332,15 @@ def test_only_jobs_in_sight_are_decoded(context: moderngl.Context) -> None:
     assert ends.visible(outside, RenderSettings(crop=CropBox((5, 5, 5), (6, 6, 6)))) == 0
     for camera, how in ((inside, settings), (away, settings), (outside, corner)):
         assert_same_records(*ends.run(camera, how))
+
+
+def test_more_jobs_than_a_row_of_a_dispatch(context: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resident, "DISPATCH_ROW", 5)
+    ends = FrontEnds(context, shell(6500))
+    assert ends.resident.jobs == 14
+    camera = look_at(np.zeros(3), np.array([1.0, 0.1, 0.3]), np.array([0.0, -1.0, 0.0]), 0.5)
+    assert 5 < ends.visible(camera, RenderSettings()) < 14
+    assert_same_records(*ends.run(camera, RenderSettings()))
 
 
 @pytest.mark.parametrize("kind", PROJECTIONS)
