@@ -19,7 +19,7 @@ from scenes.cameras import PROJECTIONS, Camera, look_at
 from scenes.errors import KilofieldError, SceneFileError
 from ui.camera_reel import CameraReel
 from ui.path_editor import SHORTEST, SPACING, PathEditor
-from ui.path_preview import CameraGroup, frustum_lines, mark_at, polyline, screen_lines, spline_points
+from ui.path_preview import CameraGroup, frustum_lines, mark_at, polyline, screen_lines, spline_points, uncovered
 from ui.screen import Rect, project_points
 
 
@@ -393,6 +393,18 @@ def test_the_frusta_of_a_group_are_those_of_its_cameras() -> None:
         expected = [frustum_lines(group.cameras[i], size, 1.5) for i in (2, 1)]
         np.testing.assert_array_equal(group.frusta([2, 1], size, 1.5), np.concatenate(expected))
     assert group.frusta([], 0.5, 1.5).shape == (0, 2, 3)
+
+
+def test_numbers_do_not_cover_each_other() -> None:
+    places = list(np.random.default_rng(3).uniform(0, 100, (60, 2)))
+    free = uncovered(places, 12.0)
+    kept = np.array([place for place, keeps in zip(places, free, strict=True) if keeps])
+    apart = np.linalg.norm(kept[:, None] - kept, axis=2) + 1e9 * np.eye(len(kept))
+    assert apart.min() >= 12
+    assert free[-1]  # the last, which is the nearest, is always there
+    for place, keeps in zip(places, free, strict=True):
+        assert keeps or np.linalg.norm(kept - place, axis=1).min() < 12
+    assert uncovered([], 1.0) == []
 
 
 def moved(camera: Camera, by: np.ndarray) -> np.ndarray:

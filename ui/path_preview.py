@@ -132,3 +132,14 @@ def mark_at(places: Points, depths: NDArray[np.float64], x: float, y: float, rea
     distance = np.hypot(places[:, 0] - x, places[:, 1] - y) if len(places) else np.zeros(0)
     near = np.flatnonzero(distance <= reach)  # a NaN is never near
     return int(near[np.argmin(depths[near])]) if len(near) else None
+
+
+def uncovered(places: Sequence[Points], room: float) -> list[bool]:
+    """Of marks [2] drawn in this order, which keep a distance of `room` from all that are drawn after them and do."""
+    kept: list[Points] = []
+    free: list[bool] = []
+    for place in reversed(places):
+        free.append(not kept or float(np.hypot(*(np.array(kept) - place).T).min()) >= room)
+        if free[-1]:
+            kept.append(place)
+    return free[::-1]

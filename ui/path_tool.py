@@ -15,7 +15,7 @@ from scenes.cameras import Camera
 from ui.camera_reel import CameraReel
 from ui.gui import colour_u32
 from ui.path_editor import PathEditor
-from ui.path_preview import CameraGroup, mark_at, polyline, screen_lines, spline_points
+from ui.path_preview import CameraGroup, mark_at, polyline, screen_lines, spline_points, uncovered
 from ui.screen import Points
 from ui.theme import ACCENT
 from ui.timeline import Timeline
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 SIZES = {"key": 0.2, "reel": 0.12}  # of frusta, in scene radii
 TOO_NEAR = 1.5  # of a frustum's size: one this near to the eye would only be in the way
 NEAR = 0.01  # of the scene's radius: where lines are cut before the eye
-MOST_FRUSTA = 150  # of a file's cameras; the farther ones are dots
+MOST_FRUSTA = 100  # of a file's cameras; the farther ones are dots
 REACH = 11.0  # screen coordinates at 96 dots an inch, around a mark
+NUMBER_ROOM = 1.5  # text lines between the numbers of keys
 TREMBLE = 4.0  # of a hand that clicks
 REEL = (0.95, 0.72, 0.35)
 SELECTED = (1.0, 1.0, 1.0)
@@ -124,7 +125,7 @@ class PathTool(Tool):
         """Takes a click on a key or a camera."""
         if button != glfw.MOUSE_BUTTON_LEFT or modifiers or not self.shown or self.editor.playing:
             return False
-        reach = REACH * app.window.scale
+        reach = REACH * app.gui.scale
         for kind in ("key", "reel") if self.reel.shown else ("key",):
             index = mark_at(*self._marks(app, kind), x, y, reach)
             if index is not None:
@@ -135,13 +136,13 @@ class PathTool(Tool):
     def on_drag(self, app: App, x: float, y: float, dx: float, dy: float) -> None:
         """A drag that began on a mark turns the camera like any other."""
         before, self._moved = self._moved, self._moved + float(np.hypot(dx, dy))
-        if before > TREMBLE * app.window.scale:
+        if before > TREMBLE * app.gui.scale:
             app.dragged("turn", dx, dy)
 
     def on_release(self, app: App, x: float, y: float) -> None:
         """A click flies to what is there."""
         pressed, self._pressed = self._pressed, None
-        if pressed is None or self._moved > TREMBLE * app.window.scale:
+        if pressed is None or self._moved > TREMBLE * app.gui.scale:
             return
         kind, index = pressed
         if kind == "key" and index < len(self.editor.keys):
@@ -167,24 +168,31 @@ class PathTool(Tool):
         )
 
     def _draw_path(self, app: App, pen: imgui.ImDrawList, camera: Camera) -> None:
+        scale = app.gui.scale
         if self._spline[0] != self.editor.revision:
             self._spline = (self.editor.revision, polyline(spline_points(self.editor.keys)))
         lines = screen_lines(self._spline[1], camera, app.view_rect)
-        _draw_lines(pen, lines, colour_u32(SHADE, 0.5), 4.0 * app.window.scale)
-        _draw_lines(pen, lines, colour_u32(ACCENT), 2.0 * app.window.scale)
+        _draw_lines(pen, lines, colour_u32(SHADE, 0.5), 4.0 * scale)
+        _draw_lines(pen, lines, colour_u32(ACCENT), 2.0 * scale)
         places = self._draw_frusta(app, pen, camera, "key", self.editor.selected)
-        for i, place in places:
-            _draw_number(app, pen, place, i + 1, SELECTED if i == self.editor.selected else ACCENT)
+        free = uncovered([place for _, place in places], NUMBER_ROOM * imgui.get_text_line_height())
+        for (i, place), room in zip(places, free, strict=True):
+            colour = SELECTED if i == self.editor.selected else ACCENT
+            if room or i == self.editor.selected:
+                _draw_number(pen, place, i + 1, colour, scale)
+            else:
+                pen.add_circle_filled(ImVec2(*place), 2.5 * scale, colour_u32(colour))
         if all(key.time != self.editor.time for key in self.editor.keys):  # else its number is there
             head = CameraGroup([self.editor.camera_at(self.editor.time)])
             place = head.marks(camera, app.view_rect)[0][0]
             if np.isfinite(place).all():
-                pen.add_circle_filled(ImVec2(*place), 4.0 * app.window.scale, colour_u32(SELECTED))
+                pen.add_circle_filled(ImVec2(*place), 4.0 * scale, colour_u32(SELECTED))
 
     def _draw_reel(self, app: App, pen: imgui.ImDrawList, camera: Camera) -> None:
+        radius = 2.5 * app.gui.scale
         for i, place in self._draw_frusta(app, pen, camera, "reel", self.reel.index):
             colour = colour_u32(SELECTED if i == self.reel.index else REEL)
-            pen.add_circle_filled(ImVec2(*place), 2.5 * app.window.scale, colour)
+            pen.add_circle_filled(ImVec2(*place), radius, colour)
 
     def _draw_frusta(
         self, app: App, pen: imgui.ImDrawList, camera: Camera, kind: str, chosen: int | None
@@ -193,10 +201,10 @@ class PathTool(Tool):
         places, depths = self._marks(app, kind)
         order = np.argsort(depths)
         order = order[np.isfinite(depths[order])]
-        size = SIZES[kind] * app.navigator.extent.radius
+        size, scale = SIZES[kind] * app.navigator.extent.radius, app.gui.scale
         for colour, which in ((COLOURS[kind], order[order != chosen]), (SELECTED, order[order == chosen])):
             lines = self._group(kind).frusta(which[:MOST_FRUSTA], size, app.aspect)
-            _draw_lines(pen, screen_lines(lines, camera, app.view_rect), colour_u32(colour), 1.3 * app.window.scale)
+            _draw_lines(pen, screen_lines(lines, camera, app.view_rect), colour_u32(colour), 1.3 * scale)
         return [(int(i), places[i]) for i in order[::-1]]
 
 
@@ -206,12 +214,12 @@ def _draw_lines(pen: imgui.ImDrawList, lines: Points, colour: int, thickness: fl
 
 
 def _draw_number(
-    app: App, pen: imgui.ImDrawList, place: Points, number: int, colour: tuple[float, float, float]
+    pen: imgui.ImDrawList, place: Points, number: int, colour: tuple[float, float, float], scale: float
 ) -> None:
     text = str(number)
     size = imgui.calc_text_size(text)
     corner = ImVec2(float(place[0]) - 0.5 * size.x, float(place[1]) - 0.5 * size.y)
     radius = max(0.62 * size.y, 0.6 * size.x + 3.0)
     pen.add_circle_filled(ImVec2(*place), radius, colour_u32(SHADE, 0.75))
-    pen.add_circle(ImVec2(*place), radius, colour_u32(colour), 0, 1.3 * app.window.scale)
+    pen.add_circle(ImVec2(*place), radius, colour_u32(colour), 0, 1.3 * scale)
     pen.add_text(corner, colour_u32(SELECTED), text)
