@@ -78,6 +78,26 @@ def test_window(name: str, display: str, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+def test_settings_are_kept_from_run_to_run(display: str, tmp_path: Path) -> None:
+    write_ply(tmp_path / "shell.ply", shell())
+    write_kilo(tmp_path / "other.kilo", random_scene(count=200))
+    for _ in range(2):
+        done = python("tests/window_scenarios.py", "keeps_its_settings", str(tmp_path), display=display)
+        assert done.returncode == 0, done.stderr
+        assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_settings_that_are_broken_are_told_in_the_window(display: str, config: Path) -> None:
+    config.mkdir()
+    (config / "settings.json").write_text("{")
+    script = """
+import viewer
+viewer.run([], max_frames=1, on_frame=lambda app, i: print(*(m.text for m in app.messages.shown(0.0))))
+"""
+    done = python("-c", script, display=display)
+    assert done.stdout.startswith(f"{config / 'settings.json'}: settings are as at first: "), done.stderr
+
+
 def test_a_first_file_that_is_missing_is_told_and_the_next_is_opened(display: str, tmp_path: Path) -> None:
     write_ply(tmp_path / "shell.ply", shell())
     script = """

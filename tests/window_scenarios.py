@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from scenes.progress import Progress
 from ui import loading
 from ui.actions import ACTIONS
 from ui.app import App
+from ui.panels import PANELS
 from ui.stored import WINDOW
 
 MOST_FRAMES = 2000  # of one step; a window that has not come to rest by then never will
@@ -302,6 +304,56 @@ def stays_alive_while_loading(app: App, folder: Path) -> Iterator[None]:
     assert app.loaded.file.path == folder / "other.kilo"
 
 
+def cancels_loading(app: App, folder: Path) -> Iterator[None]:
+    yield
+    before = scene_part(app)
+    release = threading.Event()
+
+    def load(path: Path, progress: Progress) -> object:
+        progress(0.5)
+        assert release.wait(30)
+        progress(0.75)
+        raise AssertionError("the reader goes on though nobody wants the file")
+
+    loading.load_scene = load  # pyright: ignore[reportAttributeAccessIssue]
+    app.open(folder / "other.kilo")
+    while app.loader.status().share is None:
+        time.sleep(0.01)
+    for _ in range(3):
+        app.frame()
+        app.show()
+    app.frame()
+    assert np.abs(scene_part(app).astype(int) - before).max() > 50
+    press(app, glfw.KEY_ESCAPE)
+    yield
+    release.set()
+    assert app.files == [folder / "shell.ply"]
+    np.testing.assert_array_equal(scene_part(app), before)
+
+
+def keeps_its_settings(app: App, folder: Path) -> Iterator[None]:
+    """Run twice: what the first changes, the second finds."""
+    yield
+    first = app.stored.recent == [folder / "shell.ply"] and app.look.background == (0.0, 0.0, 0.0)
+    if first:
+        press(app, glfw.KEY_B)
+        press(app, glfw.KEY_V)
+        app.set_text_size(1.25)
+        app.show_panel("Timings", False)
+        app.open(folder / "other.kilo")
+        yield
+        glfw.set_window_size(app.window.handle, 900, 500)
+        yield
+        return
+    assert app.look.background == (0.5, 0.5, 0.5)
+    assert not app.switches.vsync
+    assert app.gui.scale == 1.25 * app.window.scale
+    assert app.panels.open == {panel.title for panel in PANELS if panel.shown} - {"Timings"}
+    assert app.stored.recent == [folder / "shell.ply", folder / "other.kilo"]
+    assert app.window.size == (900, 500)
+    assert_shows_the_scene(app)
+
+
 def draws_less_while_moving(app: App, folder: Path) -> Iterator[None]:
     yield
     app.picture.moving.value = 0.25
@@ -328,13 +380,15 @@ SCENARIOS: dict[str, Scenario] = {
         looks_different,
         answers_every_key,
         stays_alive_while_loading,
+        cancels_loading,
+        keeps_its_settings,
         draws_less_while_moving,
     )
 }
 
 if __name__ == "__main__":
     chosen, where = SCENARIOS[sys.argv[1]], Path(sys.argv[2])
-    size = WINDOW if chosen in (shows, helps) else SIZE
+    size = {shows: WINDOW, helps: WINDOW, keeps_its_settings: None}.get(chosen, SIZE)
     viewer.run([where / "shell.ply"], on_frame=Driver(chosen, where), size=size)
     heavy = {"torch", "taichi", "numba", "fitting"} & set(sys.modules)
     assert not heavy, heavy

@@ -142,15 +142,16 @@ def _texts(value: Any) -> list[str]:
 
 def _look(value: Any) -> RenderSettings:
     """The stored part of the settings of a frame; `RenderSettings` checks its own fields too."""
+    if not isinstance(value, dict):
+        raise TypeError
     look = {name: value[name] for name in LOOK if name in value}
     if look.get("sh_degree") is not None:
         look["sh_degree"] = int(_number(look["sh_degree"], 0, 3))
     if look.get("antialiased") is not None:
         _switch(look["antialiased"])
-    if "scale" in look:
-        _number(look["scale"], *SPLAT_SCALES)
-    if "overdraw_range" in look:
-        _number(look["overdraw_range"], 1, 1e6)
+    for name, limits in (("scale", SPLAT_SCALES), ("min_opacity", (0, 1)), ("overdraw_range", (1, 1e6))):
+        if name in look:
+            _number(look[name], *limits)
     if "background" in look:
         red, green, blue = (_number(part, 0, 1) for part in look["background"])
         look["background"] = (red, green, blue)
