@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import moderngl
+import numpy as np
+from numpy.typing import NDArray
 
 from renderer.accumulation import Accumulation
 from renderer.context import is_software
@@ -56,6 +59,24 @@ class Scene(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What a frame is asked to be."""
+
+    camera: Camera
+    size: tuple[int, int]  # width, height
+    settings: RenderSettings
+    pipeline: str  # "tiles" or "quads"
+    budget: float  # pixels all footprints may cover together
+
+    def order_by_numpy(self, scene: Scene) -> tuple[NDArray[np.uint32], int]:
+        """Records nearest first, and how many of them the budget is enough for."""
+        seen = self.camera, *self.size
+        scale = self.settings.scale
+        order = depth_order(scene.positions, scene.radii, *seen, scale, self.settings.crop)
+        return order, affordable(order, scene.positions, scene.areas, *seen, scale, self.budget)
+
+
 class ComputePaths:
     """Projection or resident decoding, one of two sorts, tiles or quads. Parts are made when they are first needed."""
 
@@ -99,71 +120,48 @@ class ComputePaths:
             return GpuGaussians.upload(self._context, scene.decode(), scene.clusters)
         return decode(self._context, scene)
 
-    def draw(
-        self,
-        scene: Scene,
-        camera: Camera,
-        size: tuple[int, int],
-        settings: RenderSettings,
-        pipeline: str,
-        budget: float,
-        target: Accumulation,
-        times: StageTimes,
-    ) -> None:
+    def draw(self, scene: Scene, frame: Frame, target: Accumulation, times: StageTimes) -> None:
         """One frame into `target`."""
-        self._project(scene, camera, size, settings, times)
-        order = self._order(scene, camera, size, settings, budget, times)
+        self._project(scene, frame, times)
+        order = self._order(scene, frame, times)
         with times.stage("blend"):
-            self._tiled = pipeline == "tiles"
+            self._tiled = frame.pipeline == "tiles"
             if self._tiled:
-                self._draw_tiles(scene, order, size, settings, target)
+                self._draw_tiles(scene, order, frame, target)
             else:
-                self._quads.draw(self._frame, order, target, size, settings)
+                self._quads.draw(self._frame, order, target, frame.size, frame.settings)
 
-    def _project(
-        self, scene: Scene, camera: Camera, size: tuple[int, int], settings: RenderSettings, times: StageTimes
-    ) -> None:
+    def _project(self, scene: Scene, frame: Frame, times: StageTimes) -> None:
         if isinstance(scene, GpuGaussians):
             with times.stage("project"):
-                self._projection.run(scene, self._frame, camera, *size, settings)
+                self._projection.run(scene, self._frame, frame.camera, *frame.size, frame.settings)
             return
         from renderer.resident import Resident
 
         assert isinstance(scene, Resident)
         with times.stage("decode"):
-            scene.run(self._frame, camera, *size, settings)
+            scene.run(self._frame, frame.camera, *frame.size, frame.settings)
 
-    def _order(
-        self,
-        scene: Scene,
-        camera: Camera,
-        size: tuple[int, int],
-        settings: RenderSettings,
-        budget: float,
-        times: StageTimes,
-    ) -> DrawOrder:
-        if self._sort_on_gpu:
-            with times.stage("sort"):
-                if self._sort.capacity < self._frame.count:
-                    self._sort.reserve(self._frame.count)
-                self._sort.sort_drawn(self._frame.keys, self._frame.count)
-                self._drawn_known = None
-                return self._guard.run(self._frame, DrawOrder(self._sort.values, self._sort.count), size, budget)
-        with times.stage("sort", on_gpu=False):  # of the CPU, while the device projects
-            order = depth_order(scene.positions, scene.radii, camera, *size, settings.scale, settings.crop)
-            drawn = affordable(order, scene.positions, scene.areas, camera, *size, settings.scale, budget)
-            self._drawn_known = drawn, len(order) - drawn
-            return self._uploaded.upload(order, drawn)
+    def _order(self, scene: Scene, frame: Frame, times: StageTimes) -> DrawOrder:
+        if not self._sort_on_gpu:
+            with times.stage("sort", on_gpu=False):  # of the CPU, while the device projects
+                order, drawn = frame.order_by_numpy(scene)
+                self._drawn_known = drawn, len(order) - drawn
+                return self._uploaded.upload(order, drawn)
+        with times.stage("sort"):
+            if self._sort.capacity < self._frame.count:
+                self._sort.reserve(self._frame.count)
+            self._sort.sort_drawn(self._frame.keys, self._frame.count)
+            self._drawn_known = None
+            order = DrawOrder(self._sort.values, self._sort.count)
+            return self._guard.run(self._frame, order, frame.size, frame.budget)
 
-    def _draw_tiles(
-        self, scene: Scene, order: DrawOrder, size: tuple[int, int], settings: RenderSettings, target: Accumulation
-    ) -> None:
+    def _draw_tiles(self, scene: Scene, order: DrawOrder, frame: Frame, target: Accumulation) -> None:
         if not self._tiles.capacity:
             wanted = INSTANCES_A_GAUSSIAN * len(scene)
             self._tiles.reserve(min(max(wanted, LEAST_INSTANCES), MOST_INSTANCES))
-        additive = settings.view == "overdraw"
-        profile = view_profile(settings)
-        self._tiles.draw(self._frame.records, order.order, order.count, target, size, profile, additive)
+        profile, additive = view_profile(frame.settings), frame.settings.view == "overdraw"
+        self._tiles.draw(self._frame.records, order.order, order.count, target, frame.size, profile, additive)
 
     def grow(self, wait: bool = True) -> bool:
         """Makes room for what the latest frame of tiles had none for; True when it did.
@@ -219,28 +217,17 @@ class FeedbackPath:
             return TextureGaussians(self._context, scene.decode(), scene.clusters)
         return TextureGaussians(self._context, scene)
 
-    def draw(
-        self,
-        scene: Scene,
-        camera: Camera,
-        size: tuple[int, int],
-        settings: RenderSettings,
-        pipeline: str,
-        budget: float,
-        target: Accumulation,
-        times: StageTimes,
-    ) -> None:
-        """One frame into `target`; `pipeline` is quads."""
+    def draw(self, scene: Scene, frame: Frame, target: Accumulation, times: StageTimes) -> None:
+        """One frame into `target`; the pipeline is quads."""
         assert isinstance(scene, TextureGaussians)
         with times.stage("sort", on_gpu=False):
-            order = depth_order(scene.positions, scene.radii, camera, *size, settings.scale, settings.crop)
-            drawn = affordable(order, scene.positions, scene.areas, camera, *size, settings.scale, budget)
+            order, drawn = frame.order_by_numpy(scene)
             self._counts = {"candidates": len(order), "capped": len(order) - drawn}
         with times.stage("project"):
-            target.begin_blending(*size)  # even drawing without pixels needs a whole framebuffer
-            self._quads.project(scene, order[:drawn], camera, size, settings)
+            target.begin_blending(*frame.size)  # even drawing without pixels needs a whole framebuffer
+            self._quads.project(scene, order[:drawn], frame.camera, frame.size, frame.settings)
         with times.stage("blend"):
-            self._quads.draw(drawn, target, size, settings)
+            self._quads.draw(drawn, target, frame.size, frame.settings)
 
     def grow(self, wait: bool = True) -> bool:
         """There is nothing to grow."""

@@ -12,7 +12,7 @@ import moderngl
 
 from renderer.accumulation import Accumulation, check_size, composed
 from renderer.context import has_compute, is_software
-from renderer.frame_paths import ComputePaths, FeedbackPath, Scene
+from renderer.frame_paths import ComputePaths, FeedbackPath, Frame, Scene
 from renderer.pipeline_trial import PipelineTrial
 from renderer.settings import RenderSettings
 from renderer.stage_times import StageTimes
@@ -123,11 +123,11 @@ class GaussianRenderer:
 
     def _accumulate(self, camera: Camera, width: int, height: int, settings: RenderSettings) -> None:
         check_size(self.context, width, height)
-        scene, size = self.scene, (width, height)
-        pipeline = self._pipeline()
-        with self._trial.timed(pipeline, self.pipeline == "auto"), self.times.frame():
-            self._paths.draw(scene, camera, size, settings, pipeline, self.overdraw_budget, self._target, self.times)
-        self.facts.pipeline = pipeline
+        scene = self.scene
+        frame = Frame(camera, (width, height), settings, self._pipeline(), self.overdraw_budget)
+        with self._trial.timed(frame.pipeline, self.pipeline == "auto"), self.times.frame():
+            self._paths.draw(scene, frame, self._target, self.times)
+        self.facts.pipeline = frame.pipeline
 
     def _note_facts(self, finished: bool) -> None:
         self.facts = FrameFacts(
