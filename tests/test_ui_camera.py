@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from ui_scenes import shell
 
 from scenes.cameras import PROJECTIONS, Camera, look_at
+from scenes.errors import SceneFileError
 from scenes.extent import Extent
 from ui import gamepad
+from ui.camera_text import camera_of_text, camera_text
 from ui.fly import Fly
 from ui.gamepad import DEAD_ZONE, Gamepad, PadState, pad_motion, stick
 from ui.heading import STEEPEST, UP_AXES, Heading, ground_axes
@@ -447,6 +449,74 @@ def test_a_field_of_view_beyond_the_limits_is_shown_but_not_kept() -> None:
     assert navigator.camera().fov_y == 0.01
     navigator.wheel(1.0)
     assert navigator.camera().fov_y == FOV_LIMITS[0]
+
+
+# By numbers
+
+
+@pytest.mark.parametrize("mode", ["orbit", "fly"])
+def test_a_camera_can_be_put_somewhere(mode: str) -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.set_mode(mode)
+    rotation, eye = pose(navigator)[:3, :3], np.array([3.0, 1.0, -2.0])
+    navigator.move_to(eye)
+    np.testing.assert_allclose(navigator.camera().position, eye, atol=1e-9)
+    np.testing.assert_allclose(pose(navigator)[:3, :3], rotation, atol=1e-9)
+
+
+@pytest.mark.parametrize("mode", ["orbit", "fly"])
+def test_a_camera_can_be_pointed_at_something(mode: str) -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    navigator.set_mode(mode)
+    navigator.step(["roll clockwise"], 0.3)
+    eye, target = navigator.camera().position, np.array([1.5, -1.0, 1.0])
+    navigator.look_at(target)
+    np.testing.assert_allclose(navigator.camera().position, eye, atol=1e-9)
+    x, y, z = (pose(navigator) @ [*target, 1.0])[:3]
+    np.testing.assert_allclose([x, y, z], [0, 0, float(np.linalg.norm(target - eye))], atol=1e-9)
+    assert pose(navigator)[0, :3] @ navigator.up == pytest.approx(0, abs=1e-9)  # level
+    navigator.look_at(navigator.camera().position)  # nowhere: nothing happens
+    assert (pose(navigator) @ [*target, 1.0])[2] == pytest.approx(z)
+
+
+@given(angle, pitch, angle)
+def test_a_camera_can_be_turned_to_angles(yaw: float, climb: float, roll: float) -> None:
+    navigator = Navigator(EXTENT, 1.5)
+    eye = navigator.camera().position
+    navigator.turn_to(yaw, climb, roll)
+    expected = Heading(EXTENT.up, yaw, climb, roll).rotation()
+    np.testing.assert_allclose(pose(navigator)[:3, :3], expected, atol=1e-9)
+    np.testing.assert_allclose(navigator.camera().position, eye, atol=1e-9)
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS)
+def test_a_camera_is_text_and_back(projection: str) -> None:
+    camera = replace(OTHER, projection=projection, view_height=2.5 if projection == "orthographic" else 1.0)
+    found = camera_of_text(camera_text(camera))
+    assert same_but_near(replace(found, near=camera.near), camera)
+    assert same_but_near(replace(camera_of_text(f"[{camera_text(camera)}, 3]"), near=camera.near), camera)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "clipboard: text: expected a camera in JSON, found nothing"),
+        ("two\nlines", "clipboard: text: expected a camera in JSON, found two lines"),
+        ("[]", "clipboard: camera: expected an object, found []"),
+        ('{"fov_y": 1}', "clipboard: camera: expected camera_from_world, or position and rotation, found fov_y"),
+    ],
+)
+def test_what_is_no_camera(text: str, message: str) -> None:
+    with pytest.raises(SceneFileError) as caught:
+        camera_of_text(text)
+    assert str(caught.value) == message
+
+
+def test_another_scene_has_a_near_plane_of_its_own() -> None:
+    navigator = Navigator(EXTENT)
+    navigator.near = 1.0
+    navigator.go_home(replace(EXTENT, radius=0.5))
+    assert navigator.camera().near == pytest.approx(0.01)
 
 
 # Touchpads and gamepads

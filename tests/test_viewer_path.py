@@ -10,6 +10,8 @@ from ui_scenes import shell
 from window_path_scenarios import SCENARIOS
 
 from scenes.ply import write_ply
+from ui.actions import all_actions
+from ui.inputs import HELD_KEYS
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -20,3 +22,14 @@ def test_window(name: str, display: str, tmp_path: Path) -> None:  # noqa: F811
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done\n"
     assert done.stderr == ""
+
+
+def test_no_key_does_two_things() -> None:
+    keys = [(action.key, action.modifier) for action in all_actions()]
+    assert len(keys) == len(set(keys)), sorted({key for key in keys if keys.count(key) > 1})
+    assert not {key for key, modifier in keys if not modifier} & set(HELD_KEYS)
+
+
+def test_every_action_has_words_of_its_own() -> None:
+    texts = [action.text for action in all_actions()]
+    assert len(texts) == len(set(texts))

@@ -29,7 +29,6 @@ from scenes.camera_files import write_cameras
 from scenes.cameras import Camera
 from scenes.extent import Extent
 from ui import gamepad, path_actions
-from ui.actions import ACTIONS, all_actions
 from ui.app import App
 from ui.messages import Messages
 from ui.pad_tool import PadTool
@@ -38,7 +37,6 @@ from ui.scene_memory import SceneMemory
 from ui.scene_notes import notes_path
 
 CONTROL, SHIFT = glfw.MOD_CONTROL, glfw.MOD_SHIFT
-TEAL = np.array([0.25, 0.64, 0.62])  # hue of what is drawn of a path
 
 
 def overlay(app: App) -> NDArray[np.bool_]:
@@ -364,13 +362,6 @@ def a_gamepad_moves_the_camera(app: App, folder: Path) -> Iterator[None]:
     assert app.tool(PadTool).pad.name is None
 
 
-def no_key_does_two_things(app: App, folder: Path) -> Iterator[None]:
-    yield from still(app)
-    keys = [(action.key, action.modifier) for action in all_actions()]
-    assert len(keys) == len(set(keys)), sorted(key for key in keys if keys.count(key) > 1)
-    assert all("?" not in path for path in ACTIONS)
-
-
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
@@ -386,7 +377,6 @@ SCENARIOS: dict[str, Scenario] = {
         f_focuses_under_the_cursor_or_frames_the_scene,
         touchpads_pan_with_control,
         a_gamepad_moves_the_camera,
-        no_key_does_two_things,
     )
 }
 

@@ -190,11 +190,14 @@ class Navigator:
         self._set(replace(orbit, pivot=orbit.pivot + eye - orbit.eye))
 
     def look_at(self, target: Vector) -> None:
-        """Turns to `target` [3] without roll, from the same place, and makes it the pivot; not to where it is."""
+        """Turns to `target` [3] without roll, from the same place, and makes it the pivot.
+
+        Nothing happens where that is nearer than zooming goes: too near for a direction to mean anything.
+        """
         self._take_over()
         orbit = self.orbit
         distance = float(np.linalg.norm(target - orbit.eye))
-        if distance > 0:
+        if distance >= self._zoom_limits()[0]:
             rotation = look_at(orbit.eye, target, self.up, self.fov_y).camera_from_world[:3, :3]
             self._set(replace(orbit, heading=Heading.of(rotation, self.up), pivot=target, distance=distance))
 
