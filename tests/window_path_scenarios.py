@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import glfw
 import numpy as np
+import xdotool
 from imgui_bundle import imgui
 from numpy.typing import NDArray
 from window_scenarios import (
@@ -28,7 +29,7 @@ from renderer.camera_paths import PRESETS, preset_keys, read_keys
 from scenes.camera_files import write_cameras
 from scenes.cameras import Camera
 from scenes.extent import Extent
-from ui import gamepad, path_actions
+from ui import file_dialogs, gamepad, path_actions
 from ui.app import App
 from ui.messages import Messages
 from ui.pad_tool import PadTool
@@ -362,6 +363,72 @@ def a_gamepad_moves_the_camera(app: App, folder: Path) -> Iterator[None]:
     assert app.tool(PadTool).pad.name is None
 
 
+def by_hand_a_path_is_made_and_saved(app: App, folder: Path) -> Iterator[None]:
+    """With a real mouse and keyboard, and the dialog that there is where the system has none."""
+    file_dialogs.has_native = path_actions.has_native = lambda: False
+    yield from still(app)
+    xdotool.focus("shell.ply")
+    editor = app.tool(PathTool).editor
+    for count in (1, 2, 3):
+        xdotool.type_keys("k")
+        yield from until(lambda count=count: len(editor.keys) == count)
+        eye = app.camera().position
+        xdotool.drag(app.view_rect.middle, (60, 20))
+        yield from until(lambda eye=eye: float(np.linalg.norm(app.camera().position - eye)) > 0.1)
+    xdotool.type_keys("ctrl+z", "ctrl+shift+z", "ctrl+backslash")
+    yield from until(lambda: path_actions.PANEL_TITLE in app.panels.open)
+    yield from still(app)
+    file = folder / "tour.json"
+    app.dialogs.folder = folder
+    for saved in range(2):
+        if saved:
+            editor.set_fov(0, 0.5)
+            editor.saved_to = None  # as after a start
+        xdotool.type_keys("ctrl+shift+s")
+        yield from until(lambda: app.dialogs.in_window)
+        yield from still(app)
+        yield from click_on("##name")
+        xdotool.type_keys("ctrl+a", *"tour", "Return")
+        if saved:
+            yield from until(lambda: app.tool(PathTool).replacing == file)
+            assert read_keys(file)[0].camera.fov_y != 0.5
+            yield from click_on("Replace it")
+        yield from until(lambda: editor.saved)
+        yield from still(app)
+    assert [key.time for key in read_keys(file)] == [0, 2, 4]
+    assert read_keys(file)[0].camera.fov_y == 0.5
+
+
+def click_on(label: str) -> Iterator[None]:
+    """A button or a field, where it is drawn."""
+    found: list[tuple[float, float]] = []
+    before = imgui.button, imgui.input_text_with_hint
+
+    def recording(function: Callable[..., object]) -> Callable[..., object]:
+        def recorded(name: str, *rest: object) -> object:
+            answer = function(name, *rest)
+            if name == label:
+                low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+                found.append((0.5 * (low.x + high.x), 0.5 * (low.y + high.y)))
+            return answer
+
+        return recorded
+
+    imgui.button, imgui.input_text_with_hint = map(recording, before)
+    yield from until(lambda: bool(found))
+    imgui.button, imgui.input_text_with_hint = before
+    xdotool.click(*found[-1])
+    yield
+
+
+def until(what: Callable[[], bool]) -> Iterator[None]:
+    for _ in range(300):
+        if what():
+            return
+        yield
+    raise AssertionError("it did not happen")
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
@@ -376,6 +443,7 @@ SCENARIOS: dict[str, Scenario] = {
         the_panel_holds_all_of_it,
         f_focuses_under_the_cursor_or_frames_the_scene,
         touchpads_pan_with_control,
+        by_hand_a_path_is_made_and_saved,
         a_gamepad_moves_the_camera,
     )
 }

@@ -30,6 +30,8 @@ TIME_SPEED = 0.02  # s a pixel of a drag
 def draw(app: App) -> None:
     """One frame of it."""
     path = app.tool(PathTool)
+    if path.replacing is not None:
+        _replace_question(app, path)
     wide = imgui.get_content_region_avail().x >= WIDE * imgui.get_font_size()
     columns = WIDE_COLUMNS if wide else WIDE_COLUMNS[:1]
     flags = imgui.TableFlags_.sizing_stretch_prop | imgui.TableFlags_.borders_inner_v
@@ -41,8 +43,6 @@ def draw(app: App) -> None:
     _edit_buttons(app, path.editor)
     _play_row(app, path)
     _timeline(app, path)
-    if path.replacing is not None:
-        _replace_question(app, path)
     imgui.table_next_column()
     _keys(app, path)
     imgui.table_next_column()
