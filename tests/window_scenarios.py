@@ -14,15 +14,19 @@ from pathlib import Path
 
 import glfw
 import numpy as np
+import pytest
+from imgui_bundle import imgui
 from numpy.typing import NDArray
 from PIL import Image
 
 import viewer
 from renderer.images import to_8_bit
 from renderer.window import read_window
+from scenes.errors import KilofieldError
 from scenes.load import load_scene
 from scenes.progress import Progress
-from ui import loading
+from ui import app as app_module
+from ui import loading, scene_slot
 from ui.actions import ACTIONS
 from ui.app import App
 from ui.panels import PANELS
@@ -354,6 +358,38 @@ def keeps_its_settings(app: App, folder: Path) -> Iterator[None]:
     assert_shows_the_scene(app)
 
 
+def has_too_little_memory(app: App, folder: Path) -> Iterator[None]:
+    """A scene that does not fit leaves the one before; a device that is lost ends the program, with the sizes."""
+    yield
+    before = scene_part(app)
+    load = app.renderer.load
+
+    def full(scene: object) -> None:
+        raise KilofieldError("video memory: expected 8.00 GB for positions, found too little on some device")
+
+    app.renderer.load = full
+    app.open(folder / "other.kilo")
+    yield
+    shown = app.messages.shown(0.0)[0]
+    assert shown.title == "other.kilo cannot be opened"
+    assert shown.text.startswith(f"{folder / 'other.kilo'}: 200 Gaussians: video memory: expected 8.00 GB for ")
+    press(app, glfw.KEY_ENTER)
+    yield
+    np.testing.assert_array_equal(scene_part(app), before)
+    app.renderer.load = load
+    app.open(folder / "other.kilo")
+    yield
+    assert app.loaded is not None
+    assert app.loaded.file.path.name == "other.kilo"
+    scene_slot.device_error = app_module.device_error = lambda context: "GL_OUT_OF_MEMORY"
+    app.set_look(scale=0.9)
+    message = r"other.kilo: 200 Gaussians, [\d.]+ [KM]B of video memory: OpenGL: expected a device that goes on"
+    with pytest.raises(KilofieldError, match=message):
+        app.frame()
+    imgui.end_frame()
+    app_module.device_error = lambda context: ""
+
+
 def draws_less_while_moving(app: App, folder: Path) -> Iterator[None]:
     yield
     app.picture.moving.value = 0.25
@@ -382,13 +418,15 @@ SCENARIOS: dict[str, Scenario] = {
         stays_alive_while_loading,
         cancels_loading,
         keeps_its_settings,
+        has_too_little_memory,
         draws_less_while_moving,
     )
 }
 
 if __name__ == "__main__":
     chosen, where = SCENARIOS[sys.argv[1]], Path(sys.argv[2])
-    size = {shows: WINDOW, helps: WINDOW, keeps_its_settings: None}.get(chosen, SIZE)
+    sizes = {"shows": WINDOW, "helps": WINDOW, "keeps_its_settings": None}
+    size = sizes.get(sys.argv[1], SIZE)
     viewer.run([where / "shell.ply"], on_frame=Driver(chosen, where), size=size)
     heavy = {"torch", "taichi", "numba", "fitting"} & set(sys.modules)
     assert not heavy, heavy

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import glfw
 
+from renderer.gaussian_renderer import PIPELINES, RESIDENCIES
 from renderer.settings import VIEWS
 from ui.action import Action
 from ui.camera_actions import CAMERA_ACTIONS
@@ -14,7 +15,7 @@ from ui.compare_actions import COMPARE_ACTIONS
 from ui.export_actions import EXPORT_ACTIONS
 from ui.measure_actions import MEASURE_ACTIONS
 from ui.path_actions import PATH_ACTIONS
-from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES
+from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES, TEXT_STEPS
 
 if TYPE_CHECKING:
     from ui.app import App
@@ -46,6 +47,14 @@ def _next_antialiased(app: App) -> None:
     app.set_look(antialiased=values[(values.index(app.look.antialiased) + 1) % len(values)])
 
 
+def _next_pipeline(app: App) -> None:
+    app.set_pipeline(PIPELINES[(PIPELINES.index(app.renderer.pipeline) + 1) % len(PIPELINES)])
+
+
+def _next_residency(app: App) -> None:
+    app.set_residency(RESIDENCIES[(RESIDENCIES.index(app.renderer.residency) + 1) % len(RESIDENCIES)])
+
+
 def _toggle_vsync(app: App) -> None:
     app.set_vsync(not app.switches.vsync)
 
@@ -57,7 +66,23 @@ def _toggle_every_frame(app: App) -> None:
 def _toggle_panels(app: App) -> None:
     app.switches.panels = not app.switches.panels
     if not app.switches.panels:
-        app.note(f"{key_of('panels')} brings the panels back")
+        app.note(f"{key_of('panels: all')} brings the panels back")
+
+
+def _panel(key: int, title: str) -> Action:
+    def shown(app: App) -> bool:
+        return title in app.panels.open
+
+    return Action(key, f"panels: {title.lower()}", lambda app: app.toggle_panel(title), on=shown)
+
+
+def _scale_text(step: int) -> Callable[[App], None]:
+    def scale(app: App) -> None:
+        nearest = min(TEXT_STEPS, key=lambda size: abs(size - app.stored.text_size))
+        index = TEXT_STEPS.index(nearest) + step
+        app.set_text_size(TEXT_STEPS[min(max(index, 0), len(TEXT_STEPS) - 1)])
+
+    return scale
 
 
 def _toggle_help(app: App) -> None:
@@ -82,7 +107,9 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         Action(glfw.KEY_BACKSPACE, "display as at first", lambda app: app.reset_display()),
         Action(glfw.KEY_B, "black, grey or white background", _next_background),
         Action(glfw.KEY_M, "antialiasing: as trained, on, off", _next_antialiased),
-        Action(glfw.KEY_G, "panels", _toggle_panels, on=lambda app: app.switches.panels),
+        Action(glfw.KEY_B, "crop box", lambda app: app.toggle_crop(), glfw.MOD_SHIFT, on=lambda a: bool(a.look.crop)),
+        Action(glfw.KEY_P, "next pipeline: auto, tiles, quads", _next_pipeline, glfw.MOD_CONTROL),
+        Action(glfw.KEY_R, "neural scenes decoded or resident", _next_residency, glfw.MOD_CONTROL),
         Action(glfw.KEY_V, "v-sync", _toggle_vsync, on=lambda app: app.switches.vsync),
         Action(glfw.KEY_L, "draw every frame, to measure", _toggle_every_frame, on=lambda a: a.switches.every_frame),
         Action(glfw.KEY_F11, "full screen", lambda app: app.window.toggle_fullscreen()),
@@ -92,6 +119,16 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
     "Compare": COMPARE_ACTIONS,
     "Measure": MEASURE_ACTIONS,
     "Export": EXPORT_ACTIONS,
+    "Panels": (
+        Action(glfw.KEY_G, "panels: all", _toggle_panels, on=lambda app: app.switches.panels),
+        _panel(glfw.KEY_F2, "Scene"),
+        _panel(glfw.KEY_F4, "Camera"),
+        _panel(glfw.KEY_F5, "Display"),
+        _panel(glfw.KEY_F6, "Timings"),
+        Action(glfw.KEY_G, "panels: where they were at first", lambda app: app.docking.reset(), glfw.MOD_SHIFT),
+        Action(glfw.KEY_MINUS, "panels: smaller text", _scale_text(-1), glfw.MOD_CONTROL),
+        Action(glfw.KEY_EQUAL, "panels: larger text", _scale_text(1), glfw.MOD_CONTROL),
+    ),
     "Help": (
         Action(glfw.KEY_F1, "all keys (also ?)", _toggle_help, on=lambda app: app.switches.help),
         Action(glfw.KEY_ESCAPE, "close a dialog or the help, stop loading", lambda app: app.escape()),

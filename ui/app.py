@@ -13,7 +13,7 @@ import numpy as np
 from imgui_bundle import ImVec2, imgui
 
 from renderer.gaussian_renderer import GaussianRenderer
-from renderer.settings import RenderSettings
+from renderer.settings import CropBox, RenderSettings
 from renderer.window import window_context
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
@@ -32,7 +32,7 @@ from ui.overlays import draw_overlays
 from ui.panel_windows import PanelWindows
 from ui.picking import pick
 from ui.scene_picture import Painter, ScenePicture
-from ui.scene_slot import SceneSlot
+from ui.scene_slot import SceneSlot, device_error
 from ui.screen import Points, Rect, halves, project_points
 from ui.screenshots import save_screenshot
 from ui.settings import Switches
@@ -202,6 +202,25 @@ class App:
         if not self.switches.auto_depth or self.look.view != "depth":
             return self.look
         return replace(self.look, depth_range=depth_range(self.camera(), self.navigator.extent))
+
+    def toggle_crop(self) -> None:
+        """A crop box around the scene, or none."""
+        extent = self.navigator.extent
+        low, high = (extent.centre + side * extent.radius for side in (-1, 1))
+        box = CropBox((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        self.set_look(crop=box if self.look.crop is None else None)
+
+    def set_pipeline(self, pipeline: str) -> None:
+        """How scenes are drawn: one of the renderer's `PIPELINES`."""
+        for slot in self.scenes:
+            slot.renderer.pipeline = pipeline
+        self.picture.forget()
+
+    def set_residency(self, residency: str) -> None:
+        """How neural scenes are in video memory: one of the renderer's `RESIDENCIES`."""
+        for slot in self.scenes:
+            slot.set_residency(residency)
+        self.picture.forget()
 
     def reset_display(self) -> None:
         """All that the Display panel sets is as at first."""
@@ -406,8 +425,7 @@ class App:
         self.view_rect = self.docking.update(self.gui.scale, not self.switches.panels)
         moving = self._step(min(seconds, LONGEST_STEP))
         if self.loaded is not None and not self.window.hidden:
-            every = self.switches.every_frame
-            moving |= self.picture.update(self.painter, self.camera(), self.view_size, self.settings(), now, every)
+            moving |= self._update_picture(now)
         self._draw(now)
         busy = self.dialogs.step() or moving or self.inputs.fresh
         self._settling = SETTLE_FRAMES if busy else self._settling - 1
@@ -433,6 +451,20 @@ class App:
         for tool in self.tools:
             moving |= tool.step(self, seconds)
         return moving
+
+    def _update_picture(self, now: float) -> bool:
+        """True while it may change by itself. An error here ends the program: the device cannot draw any more."""
+        every, before = self.switches.every_frame, self.renderer.facts.capped
+        try:
+            again = self.picture.update(self.painter, self.camera(), self.view_size, self.settings(), now, every)
+            if device_error(self.context):
+                raise KilofieldError("OpenGL: expected a device that goes on, found none: it was reset or is full")
+        except KilofieldError as error:
+            raise KilofieldError(f"{'; '.join(slot.words for slot in self.scenes if slot.loaded)}: {error}") from error
+        capped = self.renderer.facts.capped
+        if capped and not before:
+            self.note(f"{capped:,} Gaussians are left out, the farthest: all of them would take too long to draw")
+        return again
 
     def _draw(self, now: float) -> None:
         if self.loaded is not None and self.picture.picture.size != (0, 0):

@@ -1,4 +1,4 @@
-"""The menu bar: each group of `ui.actions.ACTIONS` is a menu; File has the recent files too. And one of the panels."""
+"""The menu bar: each group of `ui.actions.ACTIONS` is a menu; File has the recent files too, Panels every panel."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from ui.action import Action
 from ui.actions import ACTIONS, key_name
 from ui.panels import PANELS
 from ui.panels.widgets import shortened, tip
-from ui.settings import TEXT_SIZES
+from ui.settings import TEXT_STEPS
 
 if TYPE_CHECKING:
     from ui.app import App
-
-TEXT_STEPS = (0.75, 1.0, 1.25, 1.5, 2.0, 2.5)
-assert (TEXT_STEPS[0], TEXT_STEPS[-1]) == TEXT_SIZES
 
 
 def draw_menus(app: App) -> None:
@@ -24,13 +21,13 @@ def draw_menus(app: App) -> None:
     if not imgui.begin_main_menu_bar():
         return
     for group, actions in ACTIONS.items():
-        if group == "Help":  # always the last
-            _panels(app)
         if imgui.begin_menu(group):
             for action in actions:
                 if group == "File" and action.text == "quit":
                     _recent(app)
                 _entry(app, action, action.text_in(group))
+            if group == "Panels":
+                _panels(app)
             imgui.end_menu()
     imgui.end_main_menu_bar()
 
@@ -55,17 +52,12 @@ def _recent(app: App) -> None:
 
 
 def _panels(app: App) -> None:
-    if not imgui.begin_menu("Panels"):
-        return
-    for panel in PANELS:
-        if imgui.menu_item(f"{panel.title}##panel", "", panel.title in app.panels.open)[0]:
-            app.toggle_panel(panel.title)
-    imgui.separator()
-    if imgui.menu_item("Where they were at first", "", False)[0]:
-        app.docking.reset()
     if imgui.begin_menu("Text size"):
         for size in TEXT_STEPS:
             if imgui.menu_item(f"{100 * size:.0f} %", "", app.stored.text_size == size)[0]:
                 app.set_text_size(size)
         imgui.end_menu()
-    imgui.end_menu()
+    imgui.separator()
+    for panel in PANELS:
+        if imgui.menu_item(f"{panel.title}##panel", "", panel.title in app.panels.open)[0]:
+            app.toggle_panel(panel.title)

@@ -24,6 +24,7 @@ Painter = Callable[["moderngl.Framebuffer", Camera, RenderSettings], None]
 
 REST_SECONDS = 0.25  # without a change before the picture is drawn whole
 HISTORY = 120  # frame times kept
+LATE_FRAMES = 4  # after which a GPU's counts are known, and a picture that had too little room has been drawn again
 
 
 @dataclass
@@ -57,6 +58,8 @@ class ScenePicture:
         self.history = HISTORY
         self.frames_ms: deque[float] = deque(maxlen=HISTORY)
         self.stages_ms: deque[dict[str, float]] = deque(maxlen=HISTORY)
+        self._late = 0 if is_software(context) else LATE_FRAMES
+        self._again = 0  # frames still to be drawn though nothing changes
         self._drawn: _Drawn | None = None
         self._changed = -REST_SECONDS
 
@@ -91,9 +94,10 @@ class ScenePicture:
         resting = now - self._changed >= REST_SECONDS
         scale = 1.0 if always or resting else self.moving.value
         stale = not fresh or self._drawn is None or (resting and self._drawn.scale < scale)
-        if stale or always:
+        self._again = self._late if stale else max(self._again - 1, 0)
+        if stale or always or self._again:
             self.draw(painter, camera, size, look, scale)
-        return always or not self.whole
+        return always or not self.whole or self._again > 0
 
     def draw(
         self, painter: Painter, camera: Camera, size: tuple[int, int], look: RenderSettings, scale: float = 1.0

@@ -10,6 +10,8 @@ from glfw import post_empty_event
 from renderer.context import is_software
 from renderer.gaussian_renderer import GaussianRenderer
 from scenes.errors import KilofieldError
+from scenes.neural_gaussians import NeuralGaussians
+from scenes.sizes import readable_bytes
 from ui.loading import LoadedScene, SceneLoader
 
 if TYPE_CHECKING:
@@ -39,6 +41,15 @@ class SceneSlot:
         """Bytes the scene takes on the device."""
         return self.renderer.scene.bytes if self.loaded else 0
 
+    @property
+    def words(self) -> str:
+        """What is open and what it takes, for an error."""
+        if self.loaded is None:
+            return "no scene"
+        file = self.loaded.file
+        memory = readable_bytes(self.video_memory + self.renderer.working_bytes)
+        return f"{file.path}: {len(file.scene):,} Gaussians, {memory} of video memory"
+
     def open(self, path: Path) -> None:
         """Begins to load a file; what is open stays until the new scene is in video memory."""
         self.loader.start(path)
@@ -64,8 +75,14 @@ class SceneSlot:
         except KilofieldError as error:
             raise KilofieldError(f"{what}: {error}") from error
         if device_error(self._context):
-            size = f"{self.renderer.scene.bytes / 1e6:,.0f} MB"
+            size = readable_bytes(self.renderer.scene.bytes)
             raise KilofieldError(f"{what}: expected {size} of video memory for them, found none left")
+
+    def set_residency(self, residency: str) -> None:
+        """How a neural scene is in video memory, from now on: one of the renderer's `RESIDENCIES`."""
+        self.renderer.residency = residency
+        if self.loaded is not None and isinstance(self.loaded.file.scene, NeuralGaussians):
+            self._upload(self.loaded)
 
     def release(self) -> None:
         """Frees everything in video memory."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 SPLAT_SCALES = (0.05, 3.0)
 BACKGROUNDS = ((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
 ANTIALIASED = (("As trained", None), ("On", True), ("Off", False))
-TEXT_SIZES = (0.75, 2.5)  # times the first
+TEXT_STEPS = (0.75, 1.0, 1.25, 1.5, 2.0, 2.5)  # times the first
+TEXT_SIZES = (TEXT_STEPS[0], TEXT_STEPS[-1])
 
 
 @dataclass

@@ -104,11 +104,10 @@ def _culling(app: App) -> None:
 def _crop(app: App) -> None:
     crop, extent = app.look.crop, app.navigator.extent
     name("Crop box")
-    changed, on = imgui.checkbox("##crop", crop is not None)
+    changed, _ = imgui.checkbox("##crop", crop is not None)
+    tip(f"{key_of('crop box')}; Gaussians whose centre is outside are left out")
     if changed:
-        low, high = (extent.centre + side * extent.radius for side in (-1, 1))
-        crop = CropBox((low[0], low[1], low[2]), (high[0], high[1], high[2])) if on else None
-        app.set_look(crop=crop)
+        app.toggle_crop()
     if crop is None:
         return
     step = DRAG * extent.radius

@@ -29,7 +29,7 @@ def draw(app: App) -> None:
     gap()
     rows(scene_facts(app.loaded.file, app.scenes[0].video_memory))
     gap()
-    quiet(f"{key_of('all keys (also ?)')}  all keys      {key_of('panels')}  hide the panels")
+    quiet(f"{key_of('all keys (also ?)')}  all keys      {key_of('panels: all')}  hide the panels")
 
 
 def _file_choice(app: App) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui, implot
 from numpy.typing import NDArray
 
+from renderer.gaussian_renderer import PIPELINES, RESIDENCIES
 from ui.panels.panel import Panel
-from ui.panels.widgets import gap, name, rows, tip
+from ui.panels.widgets import choice, gap, name, rows, tip
 
 if TYPE_CHECKING:
     from ui.app import App
@@ -79,14 +80,24 @@ def _rows(app: App, names: Sequence[str], edges: NDArray[np.float64]) -> list[tu
     stages = np.diff(mean, prepend=0.0)
     width, height = app.picture.picture.size
     facts = app.renderer.facts
+    left_out = [("Left out", f"{facts.capped:,}: too much to draw in time")] if facts.capped else []
     return [
         *((stage.capitalize(), f"{time:.1f} ms") for stage, time in zip(names, stages, strict=True)),
         ("Drawn", f"{facts.candidates:,} Gaussians"),
-        ("Picture", f"{width} x {height}"),
+        *left_out,
+        ("Picture", f"{width} x {height} by {facts.pipeline}"),
     ]
 
 
 def _switches(app: App) -> None:
+    pipeline = choice("Pipeline", PIPELINES, app.renderer.pipeline)
+    tip("auto measures both on a scene's first frames and keeps the faster")
+    if pipeline != app.renderer.pipeline:
+        app.set_pipeline(pipeline)
+    residency = choice("Residency", RESIDENCIES, app.renderer.residency)
+    tip("of neural scenes: decoded once, or kept compressed and decoded as far as it is seen, every frame")
+    if residency != app.renderer.residency:
+        app.set_residency(residency)
     name("Frames")
     changed, on = imgui.checkbox("all, to measure", app.switches.every_frame)
     tip("otherwise the scene is drawn when something changes")
