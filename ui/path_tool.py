@@ -221,5 +221,5 @@ def _draw_number(
     corner = ImVec2(float(place[0]) - 0.5 * size.x, float(place[1]) - 0.5 * size.y)
     radius = max(0.62 * size.y, 0.6 * size.x + 3.0)
     pen.add_circle_filled(ImVec2(*place), radius, colour_u32(SHADE, 0.75))
-    pen.add_circle(ImVec2(*place), radius, colour_u32(colour), 0, 1.3 * scale)
+    pen.add_circle(ImVec2(*place), radius, colour_u32(colour), thickness=1.3 * scale)
     pen.add_text(corner, colour_u32(SELECTED), text)
