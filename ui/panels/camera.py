@@ -132,12 +132,13 @@ def _numbers(app: App) -> None:
     """Place, target and angles to drag or, with a double click, to type; the camera as text."""
     navigator, orbit = app.navigator, app.navigator.orbit
     speed = PLACE_SPEED * navigator.extent.radius
+    digits = f"%.{min(max(2 - math.floor(math.log10(navigator.extent.radius)), 0), 6)}f"  # a thousandth of the scene
     name("Position")
-    changed, eye = imgui.drag_float3("##eye", orbit.eye.tolist(), speed, 0, 0, "%.4g")
+    changed, eye = imgui.drag_float3("##eye", orbit.eye.tolist(), speed, 0, 0, digits)
     if changed and np.isfinite(eye).all():
         navigator.move_to(np.array(eye, np.float64))
     name("Looks at")
-    changed, target = imgui.drag_float3("##target", orbit.pivot.tolist(), speed, 0, 0, "%.4g")
+    changed, target = imgui.drag_float3("##target", orbit.pivot.tolist(), speed, 0, 0, digits)
     if changed and np.isfinite(target).all():
         navigator.look_at(np.array(target, np.float64))
     name("Angles")

@@ -85,21 +85,14 @@ def _edit_buttons(app: App, editor: PathEditor) -> None:
         ("Undo", "undo", act.undo, editor.can_undo),
         ("Redo", "redo", act.redo, editor.can_redo),
     )
-    _same_line_for("Presets")
-    if imgui.button("Presets"):
-        imgui.open_popup("presets")
-    tip("A path around the scene, to edit")
-    if imgui.begin_popup("presets"):
-        for name in PRESETS:
-            if imgui.menu_item(name.capitalize(), key_of(f"path: {name}"), False)[0]:
-                act.use_preset(name)(app)
-        imgui.end_popup()
 
 
 def _play_row(app: App, path: PathTool) -> None:
     editor = path.editor
     playable = editor.end > editor.start
     _buttons(app, ("Pause" if editor.playing else "Play", "play or pause", path.toggle_play, playable))
+    imgui.same_line()
+    _presets(app)
     imgui.same_line()
     changed, loop = imgui.checkbox("Loop", editor.loop)
     tip(key_of("loop"))
@@ -130,6 +123,17 @@ def _duration(editor: PathEditor) -> None:
     imgui.end_disabled()
 
 
+def _presets(app: App) -> None:
+    if imgui.button("Presets"):
+        imgui.open_popup("presets")
+    tip("A path around the scene, to edit")
+    if imgui.begin_popup("presets"):
+        for name in PRESETS:
+            if imgui.menu_item(name.capitalize(), key_of(f"path: {name}"), False)[0]:
+                act.use_preset(name)(app)
+        imgui.end_popup()
+
+
 def _timeline(app: App, path: PathTool) -> None:
     editor = path.editor
     event = path.timeline.draw([key.time for key in editor.keys], editor.selected, editor.time)
@@ -157,7 +161,7 @@ def _keys(app: App, path: PathTool) -> None:
     if not imgui.begin_table("keys", 3, flags, ImVec2(0, max(imgui.get_content_region_avail().y, 90.0))):
         return
     imgui.table_setup_scroll_freeze(0, 1)
-    for title, weight in (("Key", 0.7), ("Time", 1.0), ("Field of view", 1.0)):
+    for title, weight in (("Key", 0.7), ("Time", 1.0), ("FOV", 1.0)):
         imgui.table_setup_column(title, imgui.TableColumnFlags_.width_stretch, weight)
     imgui.table_headers_row()
     for index in range(len(editor.keys)):
