@@ -292,7 +292,7 @@ def test_the_sog_of_playbot_is_playbot(data: Path) -> None:
     trained = read_ply(data / "gaussians" / "playbot-125k.ply").gaussians
     ground = [0, 2]  # trained apart, the two agree about that
     spread = [np.quantile(scene.positions[:, ground], (0.05, 0.5, 0.95), axis=0) for scene in (found, trained)]
-    np.testing.assert_allclose(*spread, atol=0.1)
+    np.testing.assert_allclose(spread[0], spread[1], atol=0.1)
     np.testing.assert_allclose(found.sh[:, 0].mean(axis=0), trained.sh[:, 0].mean(axis=0), atol=0.35)
 
 
