@@ -7,6 +7,9 @@
                          orbit, fly       +--> scene_picture --> painter --> renderer: redrawn only when it changed
                                           +--> menus, docking, panels, tools, overlays, theme: imgui, every frame
 
+`app_state` has the parts of the window, `app_scenes` says what is open, `app_view` how it is seen, `app` takes what the
+user does and makes the frames; each builds on the one before, and `App` is all of them.
+
 `heading`, `orbit`, `fly`, `navigation`, `framing`, `picking`, `resolution`, `screen`, `facts`, `path_editor`,
 `path_preview`, `camera_reel`, `camera_text` and `scene_notes` are plain numpy and know of no window.
 

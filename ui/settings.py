@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SCENE_PATTERNS = ("*.ply", "*.kilo")  # of files that can be opened
 SPLAT_SCALES = (0.05, 3.0)
 BACKGROUNDS = ((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
 ANTIALIASED = (("As trained", None), ("On", True), ("Off", False))

@@ -49,7 +49,7 @@ def _choose(app: App, tool: CompareTool) -> None:
             tool.compare_with(app, file)
         tip(str(file))
     if imgui.button("Another file...", ImVec2(-1, 0)):
-        from ui.app import SCENE_PATTERNS
+        from ui.settings import SCENE_PATTERNS
 
         app.dialogs.open_file("Compare with", SCENE_PATTERNS, lambda path: tool.compare_with(app, path))
 

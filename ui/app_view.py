@@ -1,0 +1,140 @@
+"""How the scene is seen: settings, camera, where it is on the screen, panels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import glfw
+
+from renderer.settings import CropBox, RenderSettings
+from scenes.cameras import Camera
+from scenes.errors import KilofieldError
+from ui.app_scenes import AppScenes
+from ui.depth_range import depth_range
+from ui.picking import pick
+from ui.scene_picture import Painter
+from ui.screen import Points, Rect, halves, project_points
+from ui.screenshots import save_screenshot
+
+
+class AppView(AppScenes):
+    """What the panels and keys set, and what they ask."""
+
+    @property
+    def shown_sh_degree(self) -> int:
+        """At most the scene's."""
+        wanted, there = self.look.sh_degree, self.scenes[0].sh_degree
+        return there if wanted is None else min(wanted, there)
+
+    def settings(self) -> RenderSettings:
+        """`look` as the picture is drawn with: the depth view's range follows the camera unless it is fixed."""
+        if not self.switches.auto_depth or self.look.view != "depth":
+            return self.look
+        return replace(self.look, depth_range=depth_range(self.camera(), self.navigator.extent))
+
+    def toggle_crop(self) -> None:
+        """A crop box around the scene, or none."""
+        extent = self.navigator.extent
+        low, high = (extent.centre + side * extent.radius for side in (-1, 1))
+        box = CropBox((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        self.set_look(crop=box if self.look.crop is None else None)
+
+    def set_pipeline(self, pipeline: str) -> None:
+        """How scenes are drawn: one of the renderer's `PIPELINES`."""
+        for slot in self.scenes:
+            slot.renderer.pipeline = pipeline
+        self.picture.forget()
+
+    def set_residency(self, residency: str) -> None:
+        """How neural scenes are in video memory: one of the renderer's `RESIDENCIES`."""
+        for slot in self.scenes:
+            slot.set_residency(residency)
+        self.picture.forget()
+
+    def reset_display(self) -> None:
+        """All that the Display panel sets is as at first."""
+        self.look, self.switches.auto_depth, self.navigator.near = RenderSettings(), True, None
+
+    def set_text_size(self, times: float) -> None:
+        """Panels, menus and all their text."""
+        self.stored.text_size = times
+        self.gui.set_text_size(times)
+        self.rescaled = True
+
+    def set_look(self, **changes: Any) -> None:
+        """Changes fields of `look`."""
+        self.look = replace(self.look, **changes)
+
+    def set_vsync(self, wanted: bool) -> None:
+        """Whether frames wait for the display."""
+        self.switches.vsync = wanted
+        self.window.set_vsync(wanted)
+
+    def set_painter(self, painter: Painter | None) -> None:
+        """What paints the picture: `painter(framebuffer, camera, settings)`; None for the first scene alone."""
+        self.painter = painter or self.paint_scene
+        self.picture.invalidate()
+
+    def camera(self) -> Camera:
+        """The camera of the picture."""
+        return self.navigator.camera()
+
+    @property
+    def parts(self) -> list[tuple[Rect, Rect]]:
+        """Where the camera's picture is seen, and where all of it would be."""
+        return halves(self.view_rect) if self.side_by_side else [(self.view_rect, self.view_rect)]
+
+    @contextmanager
+    def seeing(self, rect: Rect) -> Iterator[None]:
+        """`view_rect` is this one for a while."""
+        whole, self.view_rect = self.view_rect, rect
+        try:
+            yield
+        finally:
+            self.view_rect = whole
+
+    def part_at(self, x: float) -> Rect:
+        """All of the picture that is seen at a column of the screen."""
+        return next((rect for seen, rect in self.parts if seen.x <= x < seen.right), self.view_rect)
+
+    def on_screen(self, points: Points) -> tuple[Points, Points]:
+        """Screen coordinates [N, 2] and depths [N] of world points [N, 3]; NaN for what is behind the camera."""
+        return project_points(points, self.camera(), self.view_rect)
+
+    def pick(self, x: float, y: float) -> Points | None:
+        """[3] the point of the first scene under a position on screen, or None over empty space."""
+        if self.loaded is None:
+            return None
+        density = self.window.density
+        pixel = (x - self.view_rect.x) * density, (y - self.view_rect.y) * density
+        return pick(self.loaded.gaussians, self.camera(), pixel, *self.view_size)
+
+    def take_screenshot(self) -> None:
+        """Saves the scene as it is seen, without panels, in the working folder."""
+        if self.loaded is None:
+            self.note("Nothing to save: no scene is open")
+            return
+        self.picture.draw(self.painter, self.camera(), self.view_size, self.settings())
+        try:
+            path = save_screenshot(self.picture.picture.read(), self.loaded.file.path, Path.cwd())
+        except KilofieldError as error:
+            self.messages.error(str(error))
+        else:
+            self.note(f"Saved {path}")
+
+    def show_panel(self, title: str, shown: bool = True) -> None:
+        """Opens a panel and brings it to the front, or closes it."""
+        self.panels.show(title, shown)
+        self.switches.panels |= shown
+
+    def toggle_panel(self, title: str) -> None:
+        """Opens or closes a panel."""
+        self.show_panel(title, not (title in self.panels.open and self.switches.panels))
+
+    def quit(self) -> None:
+        """Closes after this frame."""
+        glfw.set_window_should_close(self.window.handle, True)
