@@ -160,9 +160,14 @@ class Gui:
     def _connect_clipboard(self) -> None:
         """Copy and paste in text fields go to the system's clipboard."""
         handle = self._window.handle
-        platform = imgui.get_platform_io()
-        platform.platform_set_clipboard_text_fn = lambda context, text: glfw.set_clipboard_string(handle, text)
-        platform.platform_get_clipboard_text_fn = lambda context: _clipboard(handle)
+        platform: Any = imgui.get_platform_io()
+        if hasattr(platform, "platform_set_clipboard_text_fn"):
+            platform.platform_set_clipboard_text_fn = lambda context, text: glfw.set_clipboard_string(handle, text)
+            platform.platform_get_clipboard_text_fn = lambda context: _clipboard(handle)
+            return
+        io: Any = self._io  # before imgui 1.91.1
+        io.set_clipboard_text_fn_ = lambda data, text: glfw.set_clipboard_string(handle, text)
+        io.get_clipboard_text_fn_ = lambda data: _clipboard(handle)
 
     def close(self) -> None:
         """Frees everything."""

@@ -81,12 +81,19 @@ _SIZES: dict[str, float | tuple[float, float]] = {
 }
 
 
+_baked = FONT_SIZE  # pixels the font was made at, where imgui makes it once
+
+
 def add_font(scale: float, density: float) -> None:
     """The font, once. Since 1.92 imgui rasterises it at the size and density it is shown at; before, it is told."""
-    io, live = imgui.get_io(), hasattr(imgui.get_style(), "font_scale_main")
-    io.fonts.add_font_from_file_ttf(str(FONT), FONT_SIZE if live else round(FONT_SIZE * scale * density))
-    if not live and density != 1.0:
-        setattr(io, "font_global_scale", 1.0 / density)  # noqa: B010 - gone from newer stubs
+    global _baked
+    if not _is_live():
+        _baked = float(round(FONT_SIZE * scale * density))
+    imgui.get_io().fonts.add_font_from_file_ttf(str(FONT), _baked)
+
+
+def _is_live() -> bool:
+    return hasattr(imgui.get_style(), "font_scale_main")
 
 
 def apply_theme(scale: float) -> None:
@@ -104,5 +111,7 @@ def apply_theme(scale: float) -> None:
             setattr(style, name, ImVec2(*size) if isinstance(size, tuple) else size)
     style.scale_all_sizes(scale)
     style.window_menu_button_position = imgui.Dir.none
-    if hasattr(style, "font_scale_main"):
+    if _is_live():
         style.font_size_base, style.font_scale_main = FONT_SIZE, scale
+    else:
+        setattr(imgui.get_io(), "font_global_scale", FONT_SIZE * scale / _baked)  # noqa: B010 - gone from newer stubs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui, implot
@@ -15,6 +15,8 @@ from ui.panels.widgets import choice, gap, name, rows, tip
 
 if TYPE_CHECKING:
     from ui.app import App
+
+Edge = NDArray[np.float64]  # [frames], ms
 
 GRAPH_HEIGHT = 150.0  # at 96 dots an inch
 RECENT = 30  # frames, for the mean
@@ -68,11 +70,19 @@ def _graph(app: App, names: Sequence[str], edges: NDArray[np.float64]) -> None:
     below = np.zeros(frames)
     for number, (stage, edge) in enumerate(zip(names, edges, strict=True)):
         colour = ImVec4(*COLOURS[number % len(COLOURS)], 1.0)
-        implot.plot_shaded(
-            stage, at, below, np.ascontiguousarray(edge), implot.Spec(fill_color=colour, fill_alpha=0.85)
-        )
-        below = np.ascontiguousarray(edge)
+        above = np.ascontiguousarray(edge)
+        _band(stage, at, below, above, colour)
+        below = above
     implot.end_plot()
+
+
+def _band(stage: str, at: Edge, below: Edge, above: Edge, colour: ImVec4) -> None:
+    if hasattr(implot, "Spec"):
+        implot.plot_shaded(stage, at, below, above, implot.Spec(fill_color=colour, fill_alpha=0.85))
+        return
+    before: Any = implot  # before implot 0.18
+    before.set_next_fill_style(colour, 0.85)
+    before.plot_shaded(stage, at, below, above)
 
 
 def _rows(app: App, names: Sequence[str], edges: NDArray[np.float64]) -> list[tuple[str, str]]:
