@@ -23,7 +23,7 @@ from scenes.ply import write_ply
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREEN = "1400x900x24"
-SOON = 4.0  # s
+SOON = 3.0  # s
 
 
 @pytest.fixture(autouse=True)

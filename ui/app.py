@@ -85,12 +85,21 @@ class App(AppView):
 
     def pressed(self, key: int, modifiers: int) -> None:
         """A key of `actions.ACTIONS`, or another; in a dialog only what closes it."""
-        if self.asking and key not in (glfw.KEY_ESCAPE, glfw.KEY_ENTER, glfw.KEY_KP_ENTER):
+        if self.asking:
+            self._answer(key)
             return
-        action = action_for(glfw.KEY_ESCAPE if self.asking else key, modifiers)
+        action = action_for(key, modifiers)
         if action is not None:
             with self.seeing(self.part_at(self.inputs.cursor[0])):  # some act where the cursor is
                 action.run(self)
+
+    def _answer(self, key: int) -> None:
+        """What a key does to a dialog."""
+        enter = key in (glfw.KEY_ENTER, glfw.KEY_KP_ENTER)
+        if enter and self.dialogs.in_window and not any(message.error for message in self.messages.shown(0.0)):
+            self.dialogs.accept()
+        elif enter or key == glfw.KEY_ESCAPE:
+            self.escape()
 
     @property
     def asking(self) -> bool:
@@ -128,6 +137,7 @@ class App(AppView):
         self._wait_for_events()
         now = glfw.get_time()
         seconds, self._then = now - self._then, now
+        self.frame_seconds.append(seconds)
         self.take_loaded()
         if self.rescaled:
             self.rescaled = False

@@ -67,6 +67,7 @@ class AppScenes(AppState):
                 if not slot.take():
                     continue
             except KilofieldError as error:
+                self._forget_missing(path)
                 self.messages.error(str(error), f"{path.name if path else 'This file'} cannot be opened")
                 if slot is self.scenes[0]:
                     self._forget_failed(path)
@@ -75,6 +76,11 @@ class AppScenes(AppState):
             if slot is self.scenes[0]:
                 self._show(before)
             self._tell_dropped(slot)
+
+    def _forget_missing(self, path: Path | None) -> None:
+        """Files that are gone are no longer among the recent ones."""
+        if path is not None and not path.exists():
+            self.stored.recent = [other for other in self.stored.recent if other != path.absolute()]
 
     def _forget_failed(self, path: Path | None) -> None:
         shown = self.loaded.file.path if self.loaded else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import moderngl
 
 TITLE = "Kilofield"
+FRAMES = 60  # of the window, whose times are kept
 
 AnyTool = TypeVar("AnyTool", bound=Tool)
 
@@ -62,6 +64,7 @@ class AppState:
         self.tools: list[Tool] = [tool() for tool in TOOLS]
         self.files = list(files)
         self.file_index = 0
+        self.frame_seconds: deque[float] = deque(maxlen=FRAMES)  # from each frame of the window to the next
         self.rescaled = False  # the text has another size than in the frame before
         self.window.set_vsync(self.switches.vsync)
         if complaint:

@@ -10,6 +10,7 @@ from pathlib import Path
 from imgui_bundle import ImVec2, imgui
 
 SIZE = (520.0, 400.0)  # at 96 dots an inch
+BORDERED = imgui.ChildFlags_(1)  # called border or borders
 WORDS = {"open": "Open", "save": "Save", "folder": "Take this folder"}
 
 
@@ -52,7 +53,7 @@ class FileBrowser:
         self._asked = asked
         self._name = asked.name
         self._error = ""
-        self._opened = False
+        self._opened = self._accepted = False
         self._go(folder.absolute())
 
     def _go(self, folder: Path) -> None:
@@ -64,6 +65,10 @@ class FileBrowser:
                 self._folder, self._folders, self._files = folder, [], []
             return
         self._folder, self._error = folder, ""
+
+    def accept(self) -> None:
+        """As if the button was pressed."""
+        self._accepted = True
 
     def draw(self, scale: float) -> tuple[bool, Path | None]:
         """One frame; whether it is answered, and with what: None if the user wants nothing after all."""
@@ -92,7 +97,7 @@ class FileBrowser:
         imgui.text(_end_of(str(self._folder)))
         rows = 2 if self._error else 1
         room = ImVec2(0, -rows * imgui.get_frame_height_with_spacing())
-        imgui.begin_child("files", room, imgui.ChildFlags_.borders)
+        imgui.begin_child("files", room, BORDERED)
         picked = self._list()
         imgui.end_child()
         if self._error:
@@ -126,6 +131,7 @@ class FileBrowser:
             enter = imgui.InputTextFlags_.enter_returns_true
             entered, self._name = imgui.input_text_with_hint("##name", "name of the file", self._name, enter)
             picked = picked or entered
+        picked, self._accepted = picked or (self._accepted and bool(self._name)), False
         imgui.same_line()
         imgui.begin_disabled(self._asked.kind != "folder" and not self._name)
         picked = imgui.button(word) or picked

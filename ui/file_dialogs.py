@@ -64,6 +64,11 @@ class FileDialogs:
             self._native = None
         return was
 
+    def accept(self) -> None:
+        """Takes what is chosen in the dialog in the window."""
+        if self._browser is not None:
+            self._browser.accept()
+
     def step(self) -> bool:
         """Hands on what was chosen in the system's dialog; True while one is open."""
         if self._native is None:

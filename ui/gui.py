@@ -34,6 +34,10 @@ _KEYS = {
     glfw.KEY_C: imgui.Key.c,
     glfw.KEY_V: imgui.Key.v,
     glfw.KEY_X: imgui.Key.x,
+    glfw.KEY_Y: imgui.Key.y,
+    glfw.KEY_Z: imgui.Key.z,
+    glfw.KEY_UP: imgui.Key.up_arrow,
+    glfw.KEY_DOWN: imgui.Key.down_arrow,
 }
 _MODIFIERS = {
     glfw.MOD_CONTROL: "ctrl",

@@ -43,6 +43,10 @@ def draw(app: App) -> None:
         imgui.same_line()
         imgui.text_disabled(f"{mean:.1f} ms each")
         tip("of the latest frames that were drawn, without waiting for the display")
+        if app.switches.every_frame:
+            imgui.text_disabled(
+                f"{len(app.frame_seconds) / max(sum(app.frame_seconds), 1e-6):.1f} a second on the screen"
+            )
         names, values = stacked(history)
         _graph(app, names, values)
         rows(_rows(app, names, values))
