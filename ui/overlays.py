@@ -86,7 +86,7 @@ def _error(app: App, message: Message) -> None:
             app.messages.dismiss()
         return
     imgui.push_style_color(imgui.Col_.text, ImVec4(*ERROR, 1.0))
-    imgui.text_wrapped(message.text.replace("%", "%%"))
+    imgui.text_wrapped(message.text)
     imgui.pop_style_color()
     if app.loaded is not None:
         quiet(f"Still open: {app.loaded.file.path.name}")
@@ -108,7 +108,7 @@ def _loading(app: App) -> None:
     imgui.set_next_window_pos(ImVec2(rect.middle[0], rect.y + 0.3 * rect.height), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.set_next_window_size(ImVec2(_box_width(app), 0))
     imgui.begin("loading", None, BOX)
-    imgui.text_wrapped(f"Opening {path.name}".replace("%", "%%"))
+    imgui.text_wrapped(f"Opening {path.name}")
     if status.share is None:
         _sweep(status.seconds)
     else:
@@ -117,7 +117,7 @@ def _loading(app: App) -> None:
     cancel = "Cancel"
     room = imgui.calc_text_size(cancel).x + 2 * imgui.get_style().frame_padding.x
     imgui.align_text_to_frame_padding()
-    imgui.text_disabled(f"{status.stage}{percent}, {_size(app)}{status.seconds:.1f} s".replace("%", "%%"))
+    imgui.text_disabled(f"{status.stage}{percent}, {_size(app)}{status.seconds:.1f} s")
     imgui.same_line(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - room)
     if imgui.button(cancel):
         app.cancel_loading()

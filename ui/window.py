@@ -12,7 +12,7 @@ from scenes.errors import KilofieldError
 
 WITHOUT_WINDOW = "use `kilofield fly` or `kilofield render`"
 OPENGL = ((4, 3), (4, 1))  # compute shaders and storage buffers; or what a Mac has
-SMALLEST = (480, 320)  # that the panel and a message fit into
+SMALLEST = (640, 400)  # at 96 dots an inch, that the panels, the menus and a message fit into
 
 glfw.ERROR_REPORTING = False  # errors are asked for where they can happen; warnings on stderr help nobody
 
@@ -28,7 +28,8 @@ class Window:
             )
         self.handle = _created(title, size)
         glfw.make_context_current(self.handle)
-        glfw.set_window_size_limits(self.handle, *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
+        width, height = (round(side * self.scale) for side in SMALLEST)
+        glfw.set_window_size_limits(self.handle, width, height, glfw.DONT_CARE, glfw.DONT_CARE)
         self._windowed = (*glfw.get_window_pos(self.handle), *glfw.get_window_size(self.handle))
 
     @property

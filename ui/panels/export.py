@@ -46,7 +46,7 @@ def draw(app: App) -> None:
 def _question(tool: ExportTool) -> None:
     question = tool.question
     assert question is not None
-    imgui.text_wrapped(question.text.replace("%", "%%"))
+    imgui.text_wrapped(question.text)
     half = half_width()
     if imgui.button("Replace", half):
         question.yes()
@@ -58,7 +58,7 @@ def _question(tool: ExportTool) -> None:
 def _progress(app: App, tool: ExportTool) -> None:
     job = tool.job
     assert job is not None
-    imgui.text_wrapped(str(job.out).replace("%", "%%"))
+    imgui.text_wrapped(str(job.out))
     imgui.progress_bar(job.progress, ImVec2(-1, 0), job.text)
     left = job.seconds_left
     quiet("" if left is None else f"{_duration(left)} left")

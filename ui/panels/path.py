@@ -241,7 +241,7 @@ def _replace_question(app: App, path: PathTool) -> None:
     """Whether a file may be replaced."""
     assert path.replacing is not None
     file = path.replacing
-    imgui.text_wrapped(f"{file} is there already.".replace("%", "%%"))
+    imgui.text_wrapped(f"{file} is there already.")
     if imgui.button("Replace it"):
         path.replacing = None
         act.save_path(app, file)

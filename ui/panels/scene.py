@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def draw(app: App) -> None:
     """One frame of it."""
     if app.loaded is None:
-        imgui.text("No scene")
-        quiet("Drop a .ply, .compressed.ply or .kilo on the window.")
+        imgui.text("No scene" if app.loader.path is None else f"Opening {shortened(app.loader.path.name)}")
+        if app.loader.path is None:
+            quiet("Drop a .ply, .compressed.ply or .kilo on the window.")
         return
     if len(app.files) > 1:
         _file_choice(app)

@@ -14,7 +14,7 @@ LABELS = 116.0  # for names at the left, at 96 dots an inch
 def quiet(text: str) -> None:
     """Text that is second to the rest; wraps."""
     imgui.push_style_color(imgui.Col_.text, ImVec4(*QUIET, 1.0))
-    imgui.text_wrapped(text.replace("%", "%%"))
+    imgui.text_wrapped(text)
     imgui.pop_style_color()
 
 
@@ -33,7 +33,7 @@ def separated() -> None:
 def tip(text: str) -> None:
     """Shown while the cursor rests on what was drawn last."""
     if imgui.is_item_hovered():
-        imgui.set_tooltip(text.replace("%", "%%"))
+        imgui.set_tooltip(text)
 
 
 def section(title: str) -> bool:
@@ -61,7 +61,7 @@ def rows(pairs: Sequence[tuple[str, str]]) -> None:
         imgui.text(label)
         imgui.pop_style_color()
         imgui.same_line(label_width())
-        imgui.text_wrapped(value.replace("%", "%%"))
+        imgui.text_wrapped(value)
     imgui.pop_style_var()
 
 
