@@ -18,7 +18,7 @@ from scenes.extent import Extent
 from scenes.kilo import write_kilo
 from scenes.load import load_scene
 from scenes.ply import write_ply
-from ui import stored
+from ui import loading, stored
 from ui.actions import ACTIONS, action_for, all_actions
 from ui.depth_range import depth_range
 from ui.docking import knows_all_panels, rescaled
@@ -268,6 +268,20 @@ def test_reading_tells_how_far_it_is(tmp_path: Path, name: str) -> None:
     assert told == sorted(told)
     assert 0 < told[0] < 0.5
     assert told[-1] == pytest.approx(1, abs=0.02)
+
+
+def test_a_large_scene_says_where_it_goes_before_it_goes_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_ply(tmp_path / "shell.ply", shell())
+    monkeypatch.setattr(loading, "LARGE", 3000)
+    loader = SceneLoader()
+    loader.start(tmp_path / "shell.ply")
+    stages, loaded = [], None
+    while loaded is None:
+        stages.append(loader.status().stage)
+        loaded = loader.poll()
+    assert stages[-1] == loading.LAST_STAGE
+    assert stages.count(loading.LAST_STAGE) == 1
+    assert loader.path is None
 
 
 def test_a_cancelled_file_is_left_at_once(tmp_path: Path) -> None:

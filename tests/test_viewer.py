@@ -98,6 +98,14 @@ viewer.run([], max_frames=1, on_frame=lambda app, i: print(*(m.text for m in app
     assert done.stdout.startswith(f"{config / 'settings.json'}: settings are as at first: "), done.stderr
 
 
+def test_a_window_is_not_larger_than_the_display(display: str, config: Path) -> None:
+    config.mkdir()
+    (config / "settings.json").write_text('{"window": [3000, 2000]}')
+    script = "import viewer; viewer.run([], max_frames=1, on_frame=lambda app, i: print(app.window.size))"
+    done = python("-c", script, display=display)
+    assert done.stdout == "(1400, 900)\n", done.stderr
+
+
 def test_a_first_file_that_is_missing_is_told_and_the_next_is_opened(display: str, tmp_path: Path) -> None:
     write_ply(tmp_path / "shell.ply", shell())
     script = """

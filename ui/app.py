@@ -139,13 +139,12 @@ class App(AppView):
         seconds, self._then = now - self._then, now
         self.frame_seconds.append(seconds)
         self.take_loaded()
-        if self.rescaled:
-            self.rescaled = False
+        if self.gui.scale != self.docking.scale:  # another text size, or another display
             self.docking.rescale(self.gui.scale)
         self.gui.begin(seconds)
         if self.switches.panels:
             draw_menus(self)
-        self.view_rect = self.docking.update(self.gui.scale, not self.switches.panels)
+        self.view_rect = self.docking.update(not self.switches.panels)
         moving = self._step(min(seconds, LONGEST_STEP))
         if self.loaded is not None and not self.window.hidden:
             moving |= self._update_picture(now)

@@ -65,7 +65,6 @@ class AppState:
         self.files = list(files)
         self.file_index = 0
         self.frame_seconds: deque[float] = deque(maxlen=FRAMES)  # from each frame of the window to the next
-        self.rescaled = False  # the text has another size than in the frame before
         self.window.set_vsync(self.switches.vsync)
         if complaint:
             self.note(complaint)

@@ -63,7 +63,6 @@ class AppView(AppScenes):
         """Panels, menus and all their text."""
         self.stored.text_size = times
         self.gui.set_text_size(times)
-        self.rescaled = True
 
     def set_look(self, **changes: Any) -> None:
         """Changes fields of `look`."""

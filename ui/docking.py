@@ -27,29 +27,29 @@ class Docking:
         `scale` is how much larger than at 96 dots an inch things are; `on_build` is called when the first layout is
         made.
         """
-        self._scale, self._on_build = scale, on_build
+        self.scale, self._on_build = scale, on_build
         self._build = layout is None or not knows_all_panels(layout)
         if layout is not None and not self._build:
             imgui.load_ini_settings_from_memory(rescaled(layout, scale))
 
     def layout(self) -> str:
         """Where the panels are, to be kept."""
-        return f"; scale {self._scale:g}\n{imgui.save_ini_settings_to_memory()}"
+        return f"; scale {self.scale:g}\n{imgui.save_ini_settings_to_memory()}"
 
     def rescale(self, scale: float) -> None:
         """Everything grows or shrinks with its text; between frames."""
         imgui.load_ini_settings_from_memory(rescaled(self.layout(), scale))
+        self.scale = scale
 
     def reset(self) -> None:
         """Back to the first layout, in the next frame."""
         self._build = True
 
-    def update(self, scale: float, hidden: bool) -> Rect:
+    def update(self, hidden: bool) -> Rect:
         """One frame of the dockspace, all panels out of the way if `hidden`; returns the scene's rectangle."""
         viewport = imgui.get_main_viewport()
-        self._scale = scale
         if self._build:
-            _build(viewport.work_size, scale)
+            _build(viewport.work_size, self.scale)
             self._build = False
             self._on_build()
         if hidden:

@@ -14,6 +14,9 @@ from scenes.gaussians import Gaussians
 from scenes.load import SceneFile, load_scene
 from ui.framing import framing
 
+LAST_STAGE = "to video memory"
+LARGE = 500_000  # Gaussians, whose way into video memory takes longer than a frame
+
 
 @dataclass(frozen=True)
 class LoadedScene:
@@ -29,7 +32,7 @@ class LoadedScene:
 class Status:
     """How far loading is."""
 
-    stage: str  # "reading", "decoding" or "measuring"
+    stage: str  # "reading", "decoding", "measuring" or LAST_STAGE
     share: float | None  # of the stage, 0 to 1; None where that is not known
     seconds: float  # since the request
 
@@ -90,6 +93,9 @@ class SceneLoader:
         """The scene, once, when it is there. Raises what reading it raised: `KilofieldError` for a bad file."""
         if self._job is None or not self._job.done.done():
             return None
+        if self._job.stage != LAST_STAGE and _is_large(self._job.done):
+            self._job.stage, self._job.share = LAST_STAGE, None  # one frame says so, for the next may take a while
+            return None
         done, self._job = self._job.done, None
         return done.result()
 
@@ -99,6 +105,10 @@ class SceneLoader:
         except BaseException as error:  # handed on: `poll` raises it in the frame loop
             job.done.set_exception(error)
         self.wake()
+
+
+def _is_large(done: Future[LoadedScene]) -> bool:
+    return done.exception() is None and len(done.result().gaussians) >= LARGE
 
 
 def _nobody() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 # Sets where glfw finds its library: the one imgui-bundle carries (X11 on Linux), so that there is only one.
@@ -26,7 +27,7 @@ class Window:
                 f"no display: expected a window system ($DISPLAY; XWayland where $WAYLAND_DISPLAY is set), "
                 f"found none ({_reason()}); {WITHOUT_WINDOW}"
             )
-        self.handle = _created(title, size)
+        self.handle = _created(title, _fitting(size))
         glfw.make_context_current(self.handle)
         width, height = (round(side * self.scale) for side in SMALLEST)
         glfw.set_window_size_limits(self.handle, width, height, glfw.DONT_CARE, glfw.DONT_CARE)
@@ -82,6 +83,17 @@ class Window:
         """Destroys the window, and leaves glfw."""
         glfw.destroy_window(self.handle)
         glfw.terminate()
+
+
+def _fitting(size: tuple[int, int]) -> tuple[int, int]:
+    """`size`, or as much of it as the display has room for."""
+    monitor = glfw.get_primary_monitor()
+    if not monitor:
+        return size
+    room = glfw.get_monitor_workarea(monitor)[2:]
+    # Where windows are scaled to the monitor, the room is in pixels; a Mac's is in the units of `size`.
+    scale = 1.0 if sys.platform == "darwin" else max(glfw.get_monitor_content_scale(monitor)[0], 1.0)
+    return min(size[0], int(room[0] / scale)), min(size[1], int(room[1] / scale))
 
 
 def _created(title: str, size: tuple[int, int]) -> Any:
