@@ -1,9 +1,12 @@
 """Which records a camera may see, nearest first: culling and sorting in numpy, from positions kept on the CPU.
 
-This is the sort of software rasterisers and of OpenGL 4.1; elsewhere `radix_sort.py` sorts on the GPU.
+This is the sort of software rasterisers and of OpenGL 4.1; elsewhere `radix_sort.py` sorts on the GPU. No matrix
+product is used: BLAS keeps threads spinning after one, and takes cores from a software rasteriser.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,47 +17,101 @@ from scenes.cameras import Camera
 from scenes.gaussians import Floats
 
 REACH = 3.33  # deviations: sqrt(2 ln 255), where the most opaque Gaussian falls to 1/255
+Mask = NDArray[np.bool_]
 
 
-def depth_order(
-    positions: Floats,
-    radii: Floats,
-    camera: Camera,
-    width: int,
-    height: int,
-    scale: float = 1.0,
-    crop: CropBox | None = None,
-) -> NDArray[np.uint32]:
-    """[V] the records of Gaussians with positions [N, 3] that may touch the picture, nearest first.
+@dataclass(frozen=True)
+class DepthOrder:
+    """[V] records nearest first, and about how many pixels each footprint covers, at most the whole picture."""
 
-    `radii` [N] are the longest standard deviations in world units, `scale` multiplies them. Equal depths stay in the
-    order of the scene. What is dropped is behind the near plane, outside of `crop` or certainly not in the picture;
-    what is kept may be outside. Record i is Gaussian i; record N + i of an equirectangular picture is its copy one
-    picture width away, which shows at the other side of the seam.
-    """
-    pose = camera.camera_from_world.astype(np.float32)
-    view = positions @ pose[:3, :3].T + pose[:3, 3]  # [N, 3]
-    depth = np.linalg.norm(view, axis=1) if camera.projection == "equirectangular" else view[:, 2]
-    front = np.flatnonzero(depth > camera.near if crop is None else (depth > camera.near) & _inside(positions, crop))
-    view, depth, radii = view[front], depth[front], radii[front] * np.float32(scale)
-    if camera.projection == "equirectangular":
-        return _with_copies(view, depth, radii, front, len(positions), camera, width, height)
-    with np.errstate(over="ignore"):  # what overflows is larger than any picture, and is kept
-        seen = _may_touch(view, depth, radii, camera, width, height)
-    return _sorted_by_depth(depth[seen], front[seen])
+    records: NDArray[np.uint32]
+    footprints: Floats
+
+    def affordable(self, budget: float) -> int:
+        """How many of the nearest cover at most `budget` pixels together."""
+        if float(self.footprints.sum(dtype=np.float64)) <= budget:
+            return len(self.records)
+        return int(np.searchsorted(np.cumsum(self.footprints, dtype=np.float64), budget, side="right"))
 
 
-def _sorted_by_depth(depth: Floats, index: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """[V] `index` by `depth` > 0, then by itself. Depth and index share one integer: 7 times numpy's stable argsort."""
-    keys = depth.view(np.uint32).astype(np.uint64) << np.uint64(32)  # floats above 0 sort as their bits do
-    keys |= index.astype(np.uint64)
-    keys.sort()
-    return keys.astype(np.uint32)
+class DepthSorter:
+    """Sorts one scene: `positions` [N, 3], `radii` [N] and `areas` [N] as in `GpuGaussians`."""
+
+    def __init__(self, positions: Floats, radii: Floats, areas: Floats) -> None:
+        self._columns = np.ascontiguousarray(positions.T, np.float32)  # [3, N]
+        self._radii, self._areas = radii, areas
+        self._index = np.arange(len(positions), dtype=np.uint64)
+
+    def order(
+        self, camera: Camera, width: int, height: int, scale: float = 1.0, crop: CropBox | None = None
+    ) -> DepthOrder:
+        """The records of Gaussians that may touch the picture; `scale` multiplies their deviations.
+
+        Equal depths stay in the order of the scene. What is dropped is behind the near plane, outside of `crop` or
+        certainly not in the picture; what is kept may be outside. Record i is Gaussian i; record N + i of an
+        equirectangular picture is its copy one picture width away, which shows at the other side of the seam.
+        """
+        view = self._in_camera_frame(camera)
+        depth = np.sqrt(view[0] ** 2 + view[1] ** 2 + view[2] ** 2) if _is_panorama(camera) else view[2]
+        seen = depth > np.float32(camera.near)
+        if crop is not None:
+            seen &= self._inside(crop)
+        with np.errstate(
+            over="ignore", divide="ignore", invalid="ignore"
+        ):  # what is not seen, or larger than any picture
+            deviation = self._radii * np.float32(scale)
+            if _is_panorama(camera):
+                copied = seen & _near_seam(view, depth, deviation, camera, width, height)
+            else:
+                seen &= _may_touch(view, depth, deviation, camera, width, height)
+                copied = None
+            footprints = self._footprints(depth, camera, width, height, scale)
+        return self._sorted(depth, seen, copied, footprints)
+
+    def _in_camera_frame(self, camera: Camera) -> list[Floats]:
+        """x, y, z [N] each."""
+        x, y, z = self._columns
+        view = []
+        for row in camera.camera_from_world[:3].astype(np.float32):
+            value = x * row[0]
+            value += y * row[1]
+            value += z * row[2]
+            value += row[3]
+            view.append(value)
+        return view
+
+    def _inside(self, crop: CropBox) -> Mask:
+        inside = np.ones(len(self._radii), bool)
+        for column, lowest, highest in zip(self._columns, crop.lowest, crop.highest, strict=True):
+            inside &= (column >= np.float32(lowest)) & (column <= np.float32(highest))
+        return inside
+
+    def _footprints(self, depth: Floats, camera: Camera, width: int, height: int, scale: float) -> Floats:
+        """[N] pixels of the quad around the ellipse the two longest deviations make, seen from the front."""
+        fx, fy, _, _ = camera.intrinsics(width, height)
+        pixels = self._areas * np.float32(min(4 * REACH**2 * scale**2 * fx * fy, 1e30))
+        if camera.projection != "orthographic":
+            pixels /= depth * depth
+        pixels += np.float32(4 * REACH**2 * DILATION)
+        return np.minimum(pixels, np.float32(width * height), out=pixels)
+
+    def _sorted(self, depth: Floats, seen: Mask, copied: Mask | None, footprints: Floats) -> DepthOrder:
+        """Depth and index share one integer, which sorts 7 times as fast as numpy's stable argsort of depths."""
+        keys = depth.view(np.uint32).astype(np.uint64)  # floats above 0 sort as their bits do
+        keys <<= np.uint64(32)
+        keys |= self._index
+        if copied is not None:
+            keys = np.concatenate([keys[seen], keys[copied] + np.uint64(len(depth))])
+        elif not seen.all():
+            keys = keys[seen]
+        keys.sort()
+        records = keys.astype(np.uint32)
+        gaussians = records if copied is None else records % np.uint32(max(len(depth), 1))
+        return DepthOrder(records, footprints[gaussians])
 
 
-def _inside(positions: Floats, crop: CropBox) -> NDArray[np.bool_]:
-    lowest, highest = np.array(crop.lowest, np.float32), np.array(crop.highest, np.float32)
-    return np.all((positions >= lowest) & (positions <= highest), axis=1)
+def _is_panorama(camera: Camera) -> bool:
+    return camera.projection == "equirectangular"
 
 
 def slope_limits(camera: Camera, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -64,75 +121,37 @@ def slope_limits(camera: Camera, width: int, height: int) -> tuple[NDArray[np.fl
     return low - margin, high + margin
 
 
-def _may_touch(
-    view: Floats, depth: Floats, radii: Floats, camera: Camera, width: int, height: int
-) -> NDArray[np.bool_]:
-    """[V] whether the ellipse of a Gaussian at `view` [V, 3] in the camera's frame can touch the picture.
+def _may_touch(view: list[Floats], depth: Floats, deviation: Floats, camera: Camera, width: int, height: int) -> Mask:
+    """[N] whether the ellipse of a Gaussian at `view` in the camera's frame can touch the picture.
 
     The norm of the Jacobian's rows, with their slope clamped, bounds how far a deviation reaches in pixels.
     """
     focal, centre = np.reshape(camera.intrinsics(width, height), (2, 2)).astype(np.float32)
-    stretch = focal
-    if camera.projection == "pinhole":
-        limits = np.max(np.abs(slope_limits(camera, width, height)), axis=0)
-        stretch = focal * np.hypot(1.0, limits).astype(np.float32)
-        view, radii = view / depth[:, None], radii / depth
-    touches = np.ones(len(view), bool)
+    limits = np.max(np.abs(slope_limits(camera, width, height)), axis=0)
+    stretch = focal * np.hypot(1.0, limits).astype(np.float32) if camera.projection == "pinhole" else focal
+    closeness = np.float32(1.0) / depth if camera.projection == "pinhole" else np.float32(1.0)
+    angular = deviation * closeness
+    touches = np.ones(len(depth), bool)
     for axis, size in enumerate((width, height)):
-        bound = _bound(stretch[axis] * radii)
-        pixel = focal[axis] * view[:, axis] + centre[axis]
-        touches &= (pixel >= -bound) & (pixel <= size + bound)
+        reach = _reach(angular * stretch[axis])
+        pixel = view[axis] * (focal[axis] * closeness)
+        pixel += centre[axis]
+        touches &= (pixel >= -reach) & (pixel <= np.float32(size) + reach)
     return touches
 
 
-def _with_copies(
-    view: Floats,
-    depth: Floats,
-    radii: Floats,
-    front: NDArray[np.int64],
-    count: int,
-    camera: Camera,
-    width: int,
-    height: int,
-) -> NDArray[np.uint32]:
-    """All Gaussians, and the copies of those near the seam."""
+def _near_seam(view: list[Floats], depth: Floats, deviation: Floats, camera: Camera, width: int, height: int) -> Mask:
+    """[N] whether a footprint of an equirectangular picture reaches its left or right edge."""
     focal, centre = np.reshape(camera.intrinsics(width, height), (2, 2)).astype(np.float32)
-    pixel = focal[0] * np.arctan2(view[:, 0], view[:, 2]) + centre[0]
-    across = np.maximum(np.hypot(view[:, 0], view[:, 2]), np.float32(POLE_SLOPE) * depth)
-    with np.errstate(over="ignore"):
-        near_seam = np.minimum(pixel, width - pixel) <= _bound(focal[0] * radii / across)
-    copied = front[near_seam] + count
-    return _sorted_by_depth(np.concatenate([depth, depth[near_seam]]), np.concatenate([front, copied]))
+    pixel = focal[0] * np.arctan2(view[0], view[2]) + centre[0]
+    across = np.maximum(np.hypot(view[0], view[2]), np.float32(POLE_SLOPE) * depth)
+    return np.minimum(pixel, np.float32(width) - pixel) <= _reach(focal[0] * deviation / across)
 
 
-def _bound(deviation: Floats) -> Floats:
+def _reach(deviation: Floats) -> Floats:
     """How many pixels a footprint reaches from its centre, at most, for a deviation of so many pixels."""
-    reach = np.float32(REACH) * np.sqrt(deviation**2 + np.float32(DILATION))
-    return np.maximum(reach, np.float32(POINT_RADIUS))
-
-
-def affordable(
-    order: NDArray[np.uint32],
-    positions: Floats,
-    areas: Floats,
-    camera: Camera,
-    width: int,
-    height: int,
-    scale: float,
-    budget: float,
-) -> int:
-    """How many of the nearest records of `order` cover at most `budget` pixels together, each at most the picture.
-
-    `areas` [N] are the products of the two longest standard deviations: a footprint is not larger than the ellipse they
-    make seen from the front.
-    """
-    if len(order) * float(width) * height <= budget:
-        return len(order)
-    index = order % np.uint32(max(len(positions), 1))
-    fx, fy, _, _ = camera.intrinsics(width, height)
-    pixels = np.minimum(areas[index].astype(np.float64), 1e30) * (scale**2 * fx * fy)
-    if camera.projection != "orthographic":
-        offset = positions[index] - camera.position
-        pixels /= np.maximum(np.einsum("ni,ni->n", offset, offset), 1e-30)
-    footprints = np.minimum(4 * REACH**2 * (pixels + DILATION), float(width) * height)
-    return int(np.searchsorted(np.cumsum(footprints), budget, side="right"))
+    deviation *= deviation
+    deviation += np.float32(DILATION)
+    np.sqrt(deviation, out=deviation)
+    deviation *= np.float32(REACH)
+    return np.maximum(deviation, np.float32(POINT_RADIUS), out=deviation)

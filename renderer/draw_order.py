@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class DrawOrder:
-    """Records nearest first. The count is in video memory; `known` when the CPU has it too."""
+    """Records nearest first, and how many, in video memory."""
 
     order: moderngl.Buffer  # uint32, record indices
     count: moderngl.Buffer  # its first uint32: how many of `order` are drawn
-    known: int | None = None
 
 
 class UploadedOrder:
@@ -26,15 +25,15 @@ class UploadedOrder:
         self._order = context.buffer(reserve=4096)
         self._count = context.buffer(reserve=16)
 
-    def upload(self, order: NDArray[np.uint32], drawn: int) -> DrawOrder:
-        """The first `drawn` of `order` [V]."""
+    def upload(self, order: NDArray[np.uint32]) -> DrawOrder:
+        """All of `order` [V]."""
         if self._order.size < order.nbytes:
             self._order.release()
             self._order = self._context.buffer(reserve=order.nbytes + order.nbytes // 4)
         if len(order):
             self._order.write(order)
-        self._count.write(np.array([drawn, 0, 0, 0], np.uint32))
-        return DrawOrder(self._order, self._count, drawn)
+        self._count.write(np.array([len(order), 0, 0, 0], np.uint32))
+        return DrawOrder(self._order, self._count)
 
     def release(self) -> None:
         """Frees everything."""

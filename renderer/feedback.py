@@ -15,9 +15,9 @@ from renderer.gpu_gaussians import radii_and_areas, reserve_buffer
 from renderer.layouts import GEOMETRY
 from renderer.packed_geometry import HALF_MAX, pack_geometry
 from renderer.projection import frame_uniforms
-from renderer.quads import view_profile
+from renderer.quads import QuadPrograms
 from renderer.settings import RenderSettings
-from renderer.shader_library import compile_feedback, compile_program, set_uniforms
+from renderer.shader_library import compile_feedback, set_uniforms
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.gaussians import Gaussians, sh_count
@@ -83,7 +83,8 @@ class FeedbackQuads:
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
         self._project = compile_feedback(context, "gaussian_feedback.vert", VARYINGS, {"TEXTURE_WIDTH": TEXTURE_WIDTH})
-        self._draw = compile_program(context, "gaussian_instances.vert", "gaussian_quads.frag")
+        self._programs = QuadPrograms(context, "gaussian_instances.vert")
+        self._instances: dict[moderngl.Program, moderngl.VertexArray] = {}
         self._capacity = 0
 
     @property
@@ -118,11 +119,15 @@ class FeedbackQuads:
 
     def draw(self, count: int, target: Accumulation, size: tuple[int, int], settings: RenderSettings) -> None:
         """Blends the first `count` records into `target`."""
-        additive = settings.view == "overdraw"
-        target.begin_blending(*size, additive)
-        set_uniforms(self._draw, size=size, profile=view_profile(settings), additive=additive)
-        if count:
-            self._instances.render(moderngl.TRIANGLE_STRIP, vertices=4, instances=count)
+        program = self._programs.of(settings)
+        target.begin_blending(*size, additive=settings.view == "overdraw")
+        set_uniforms(program, size=size)
+        if not count:
+            return
+        if program not in self._instances:
+            layout = [(self._records, RECORD_FORMAT, *VARYINGS)]
+            self._instances[program] = self._context.vertex_array(program, layout)
+        self._instances[program].render(moderngl.TRIANGLE_STRIP, vertices=4, instances=count)
 
     def _reserve(self, count: int) -> None:
         if count <= self._capacity:
@@ -132,17 +137,17 @@ class FeedbackQuads:
         self._order = reserve_buffer(self._context, 4 * room, "the order of a frame")
         self._records = reserve_buffer(self._context, RECORD_BYTES * room, "the records of a frame")
         self._projection = self._context.vertex_array(self._project, [(self._order, "1u", "record")])
-        self._instances = self._context.vertex_array(self._draw, [(self._records, RECORD_FORMAT, *VARYINGS)])
         self._capacity = room
 
     def _release_buffers(self) -> None:
         if self._capacity:
-            for thing in (self._projection, self._instances, self._order, self._records):
+            for thing in (self._projection, *self._instances.values(), self._order, self._records):
                 thing.release()
+            self._instances.clear()
             self._capacity = 0
 
     def release(self) -> None:
         """Frees everything."""
         self._release_buffers()
         self._project.release()
-        self._draw.release()
+        self._programs.release()

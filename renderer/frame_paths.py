@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from renderer.accumulation import Accumulation
 from renderer.context import is_software
 from renderer.decode import decode
-from renderer.depth_order import affordable, depth_order
+from renderer.depth_order import DepthOrder, DepthSorter
 from renderer.draw_order import DrawOrder, UploadedOrder
 from renderer.feedback import FeedbackQuads, TextureGaussians
 from renderer.gpu_gaussians import GpuGaussians
 from renderer.overdraw_guard import OverdrawGuard
 from renderer.projection import FrameBuffers, Projection
-from renderer.quads import Quads, view_profile
+from renderer.quads import Quads, triangle_list, view_profile
 from renderer.radix_sort import RadixSort
 from renderer.settings import RenderSettings
 from renderer.stage_times import StageTimes
@@ -69,12 +69,24 @@ class Frame:
     pipeline: str  # "tiles" or "quads"
     budget: float  # pixels all footprints may cover together
 
-    def order_by_numpy(self, scene: Scene) -> tuple[NDArray[np.uint32], int]:
+    def order_by_numpy(self, sorter: DepthSorter) -> tuple[DepthOrder, int]:
         """Records nearest first, and how many of them the budget is enough for."""
-        seen = self.camera, *self.size
-        scale = self.settings.scale
-        order = depth_order(scene.positions, scene.radii, *seen, scale, self.settings.crop)
-        return order, affordable(order, scene.positions, scene.areas, *seen, scale, self.budget)
+        order = sorter.order(self.camera, *self.size, self.settings.scale, self.settings.crop)
+        return order, order.affordable(self.budget)
+
+
+class Sorters:
+    """numpy's sorter of the scene at hand, made when it is first needed."""
+
+    def __init__(self) -> None:
+        self._scene: Scene | None = None
+
+    def of(self, scene: Scene) -> DepthSorter:
+        """The sorter of `scene`."""
+        if self._scene is not scene:
+            self._sorter = DepthSorter(scene.positions, scene.radii, scene.areas)
+            self._scene = scene
+        return self._sorter
 
 
 class ComputePaths:
@@ -85,6 +97,7 @@ class ComputePaths:
         self._sort_on_gpu = sort == "gpu" or (sort == "auto" and not is_software(context))
         self._frame = FrameBuffers(context)
         self._uploaded = UploadedOrder(context)
+        self._sorters = Sorters()
         self._drawn_known: tuple[int, int] | None = None  # drawn and capped, when the CPU has sorted
         self._tiled = False
 
@@ -123,13 +136,22 @@ class ComputePaths:
     def draw(self, scene: Scene, frame: Frame, target: Accumulation, times: StageTimes) -> None:
         """One frame into `target`."""
         self._project(scene, frame, times)
-        order = self._order(scene, frame, times)
+        self._tiled = frame.pipeline == "tiles"
+        if self._sort_on_gpu:
+            order = self._order_by_gpu(frame, times)
+            with times.stage("blend"):
+                if self._tiled:
+                    self._draw_tiles(scene, order, frame, target)
+                else:
+                    self._quads.draw(self._frame, order, target, frame.size, frame.settings)
+            return
+        entries = self._order_by_numpy(scene, frame, times)
         with times.stage("blend"):
-            self._tiled = frame.pipeline == "tiles"
+            order = self._uploaded.upload(entries)
             if self._tiled:
                 self._draw_tiles(scene, order, frame, target)
             else:
-                self._quads.draw(self._frame, order, target, frame.size, frame.settings)
+                self._quads.draw_triangles(self._frame, order.order, len(entries), target, frame.size, frame.settings)
 
     def _project(self, scene: Scene, frame: Frame, times: StageTimes) -> None:
         if isinstance(scene, GpuGaussians):
@@ -142,12 +164,14 @@ class ComputePaths:
         with times.stage("decode"):
             scene.run(self._frame, frame.camera, *frame.size, frame.settings)
 
-    def _order(self, scene: Scene, frame: Frame, times: StageTimes) -> DrawOrder:
-        if not self._sort_on_gpu:
-            with times.stage("sort", on_gpu=False):  # of the CPU, while the device projects
-                order, drawn = frame.order_by_numpy(scene)
-                self._drawn_known = drawn, len(order) - drawn
-                return self._uploaded.upload(order, drawn)
+    def _order_by_numpy(self, scene: Scene, frame: Frame, times: StageTimes) -> NDArray[np.uint32]:
+        """Records for tiles, entries of a triangle list for quads."""
+        with times.stage("sort", on_gpu=False):  # of the CPU, while the device projects
+            order, drawn = frame.order_by_numpy(self._sorters.of(scene))
+            self._drawn_known = drawn, len(order.records) - drawn
+            return order.records[:drawn] if self._tiled else triangle_list(order, drawn)
+
+    def _order_by_gpu(self, frame: Frame, times: StageTimes) -> DrawOrder:
         with times.stage("sort"):
             if self._sort.capacity < self._frame.count:
                 self._sort.reserve(self._frame.count)
@@ -209,6 +233,7 @@ class FeedbackPath:
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
         self._quads = FeedbackQuads(context)
+        self._sorters = Sorters()
         self._counts = {"candidates": 0, "capped": 0}
 
     def load(self, scene: Gaussians | NeuralGaussians, residency: str) -> TextureGaussians:
@@ -221,11 +246,12 @@ class FeedbackPath:
         """One frame into `target`; the pipeline is quads."""
         assert isinstance(scene, TextureGaussians)
         with times.stage("sort", on_gpu=False):
-            order, drawn = frame.order_by_numpy(scene)
-            self._counts = {"candidates": len(order), "capped": len(order) - drawn}
+            order, drawn = frame.order_by_numpy(self._sorters.of(scene))
+            count = len(order.records)
+            self._counts = {"candidates": count, "capped": count - drawn}
         with times.stage("project"):
             target.begin_blending(*frame.size)  # even drawing without pixels needs a whole framebuffer
-            self._quads.project(scene, order[:drawn], frame.camera, frame.size, frame.settings)
+            self._quads.project(scene, order.records[:drawn], frame.camera, frame.size, frame.settings)
         with times.stage("blend"):
             self._quads.draw(drawn, target, frame.size, frame.settings)
 

@@ -156,6 +156,10 @@ PROFILES = {"PROFILE_GAUSSIAN": 0, "PROFILE_DISC": 1, "PROFILE_RING": 2}
 CAMERAS = {f"CAMERA_{name.upper()}": i for i, name in enumerate(PROJECTIONS)}
 VIEW_NUMBERS = {f"VIEW_{name.upper()}": i for i, name in enumerate(VIEWS)}
 
+# An order for gaussian_triangles.vert: the record in the low bits, which triangle of it above
+TRIANGLE_SHIFT = 30
+TRIANGLES = {"TRIANGLE_WHOLE": 0, "TRIANGLE_LOWER": 1, "TRIANGLE_UPPER": 2}
+
 NOT_DRAWN = 0xFFFFFFFF  # sort key of a record that is not drawn
 
 # Storage buffers. OpenGL 4.3 guarantees 8 binding points a compute shader and at least 8 in all (usually 16 and more),
@@ -190,6 +194,8 @@ def layouts_glsl() -> str:
     lines = [f"const float {name} = {float(np.float32(value))!r};" for name, value in FLOATS.items()]
     lines += [f"#define {name}_BINDING {binding}" for name, binding in BINDINGS.items()]
     lines += [f"#define {name} {value}" for names in (PROFILES, CAMERAS, VIEW_NUMBERS) for name, value in names.items()]
+    lines += [f"#define {name} {value}u" for name, value in TRIANGLES.items()]
+    lines += [f"#define TRIANGLE_SHIFT {TRIANGLE_SHIFT}", f"#define TRIANGLE_RECORD {2**TRIANGLE_SHIFT - 1}u"]
     lines += [f"#define NOT_DRAWN {NOT_DRAWN}u"]
     lines += [f"#define GROUP {GROUP}", *(struct.glsl() for struct in STRUCTS)]
     return "\n".join(lines)

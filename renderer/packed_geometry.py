@@ -42,7 +42,7 @@ def unpack_geometry(packed: NDArray[np.void], sh: Floats, antialiased: bool) -> 
     """Plain Gaussians again, with SH [N, K, 3]."""
     words = np.stack([packed["shape"][:, 2] & 0xFFFF, packed["shape"][:, 2] >> 16], axis=1)
     more = np.stack([packed["shape"][:, 3] & 0xFFFF, packed["shape"][:, 3] >> 16], axis=1)
-    rotations = (np.concatenate([words, more], axis=1).astype(np.float32) - np.float32(32768)) / np.float32(32767)
+    rotations = ((np.concatenate([words, more], axis=1).astype(np.float32) - 32768) / 32767).astype(np.float32)
     return Gaussians(
         positions=np.ascontiguousarray(packed["position_cluster"][:, :3]).view(np.float32),
         log_scales=unpack_log_scales(packed),

@@ -1,24 +1,31 @@
-"""The quads path: one rectangle a Gaussian, along its ellipse's axes, blended front to back.
+"""The quads path: triangles around each Gaussian's ellipse, along its axes, blended front to back.
 
-On llvmpipe most of a frame is rasterising and blending, little is the fragment's arithmetic. Measured there on
-playbot-125k and hamburger, and left out: closing finished pixels by the depth buffer between slices (0 to 5 % faster),
-one triangle in place of two (10 % faster on small splats, 10 % slower on large ones), half floats (5 % slower).
+On a GPU that is a rectangle each, from an order and a count only the GPU knows. Where numpy sorts, small Gaussians are
+one triangle: on llvmpipe most of a frame goes into rasterising triangles, whatever their size, and the pixels a
+triangle has more are few. Measured there and left out: closing finished pixels by the depth buffer between slices (0 to
+5 % faster), half floats or 16-bit integers as the target (0 to 10 % slower), point sprites (as fast as triangles on
+small Gaussians, 40 % slower on large ones).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import moderngl
 import numpy as np
+from numpy.typing import NDArray
 
 from renderer.accumulation import Accumulation
+from renderer.depth_order import DepthOrder
 from renderer.draw_order import DrawOrder
-from renderer.layouts import BINDINGS, PROFILES
+from renderer.layouts import BINDINGS, PROFILES, TRIANGLE_SHIFT, TRIANGLES
 from renderer.projection import FrameBuffers
 from renderer.settings import RenderSettings
-from renderer.shader_library import compile_compute, compile_program, set_uniforms
+from renderer.shader_library import Defines, compile_compute, compile_program, set_uniforms
 
 BATCH = 1024  # quads of one instance
 ARGUMENTS = 5  # numbers of an indirect draw
+SMALL_FOOTPRINT = 400.0  # pixels of a quad (about 20 x 20) up to which one triangle is cheaper on llvmpipe
 
 
 def view_profile(settings: RenderSettings) -> int:
@@ -26,18 +33,52 @@ def view_profile(settings: RenderSettings) -> int:
     return PROFILES[{"points": "PROFILE_DISC", "rings": "PROFILE_RING"}.get(settings.view, "PROFILE_GAUSSIAN")]
 
 
+def triangle_list(order: DepthOrder, drawn: int) -> NDArray[np.uint32]:
+    """The entries of `gaussian_triangles.vert` for the `drawn` nearest: one for a small footprint, two for a large."""
+    records = order.records[:drawn]
+    large = order.footprints[:drawn] > SMALL_FOOTPRINT
+    entries = np.repeat(records, 1 + large.view(np.uint8))
+    upper = (np.cumsum(1 + large.view(np.uint8), dtype=np.int64) - 1)[large]
+    entries[upper] |= np.uint32(TRIANGLES["TRIANGLE_UPPER"] << TRIANGLE_SHIFT)
+    entries[upper - 1] |= np.uint32(TRIANGLES["TRIANGLE_LOWER"] << TRIANGLE_SHIFT)
+    return entries
+
+
+class QuadPrograms:
+    """Programs of a vertex shader and `gaussian_quads.frag`, one for each way a view blends, made when needed."""
+
+    def __init__(self, context: moderngl.Context, vertex: str, vertex_defines: Mapping[str, int] | None = None) -> None:
+        self._context, self._vertex, self._vertex_defines = context, vertex, vertex_defines
+        self._programs: dict[tuple[int, bool], moderngl.Program] = {}
+
+    def of(self, settings: RenderSettings) -> moderngl.Program:
+        """The program of a view."""
+        key = view_profile(settings), settings.view == "overdraw"
+        if key not in self._programs:
+            defines: Defines = {"PROFILE": key[0], "ADDITIVE": int(key[1])}
+            self._programs[key] = compile_program(
+                self._context, self._vertex, "gaussian_quads.frag", self._vertex_defines, defines
+            )
+        return self._programs[key]
+
+    def release(self) -> None:
+        """Frees them."""
+        for program in self._programs.values():
+            program.release()
+        self._programs.clear()
+
+
 class Quads:
     """Draws records in a given order."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
-        self._program = compile_program(
-            context, "gaussian_quads.vert", "gaussian_quads.frag", vertex_defines={"BATCH": BATCH}
-        )
+        self._quads = QuadPrograms(context, "gaussian_quads.vert", {"BATCH": BATCH})
+        self._triangles = QuadPrograms(context, "gaussian_triangles.vert", {"BATCH": BATCH})
+        self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
         self._arguments_shader: moderngl.ComputeShader | None = None
         corners = np.arange(BATCH, dtype=np.uint32)[:, None] * 4 + np.array([0, 1, 2, 2, 1, 3], np.uint32)
         self._indices = context.buffer(corners)
-        self._array = context.vertex_array(self._program, [], index_buffer=self._indices)
         self._arguments = context.buffer(reserve=4 * ARGUMENTS)
 
     def draw(
@@ -48,23 +89,50 @@ class Quads:
         size: tuple[int, int],
         settings: RenderSettings,
     ) -> None:
-        """Blends the records of `frame` into `target`, nearest first; by an indirect draw where only the GPU counts."""
-        additive = settings.view == "overdraw"
+        """Blends the records of `frame` into `target`, nearest first, by an indirect draw: only the GPU counts them."""
+        self._write_arguments(frame, order)
+        array = self._begin(self._quads, frame, order.order, target, size, settings)
         order.count.bind_to_storage_buffer(BINDINGS["COUNT"])
-        if order.known is None:
-            self._write_arguments(frame)
-        target.begin_blending(*size, additive)
-        frame.records.bind_to_storage_buffer(BINDINGS["RECORDS"])
-        order.order.bind_to_storage_buffer(BINDINGS["ORDER"])
-        set_uniforms(self._program, size=size, profile=view_profile(settings), additive=additive)
-        if order.known is None:
-            self._array.render_indirect(self._arguments, moderngl.TRIANGLES, 1)
-        elif order.known:
-            self._array.render(moderngl.TRIANGLES, instances=-(-order.known // BATCH))
+        array.render_indirect(self._arguments, moderngl.TRIANGLES, 1)
 
-    def _write_arguments(self, frame: FrameBuffers) -> None:
+    def draw_triangles(
+        self,
+        frame: FrameBuffers,
+        entries: moderngl.Buffer,
+        count: int,
+        target: Accumulation,
+        size: tuple[int, int],
+        settings: RenderSettings,
+    ) -> None:
+        """The same for an order made by `triangle_list`, of `count` entries."""
+        array = self._begin(self._triangles, frame, entries, target, size, settings)
+        set_uniforms(array.program, count=count)
+        if count:
+            array.render(moderngl.TRIANGLES, vertices=3 * BATCH, instances=-(-count // BATCH))
+
+    def _begin(
+        self,
+        programs: QuadPrograms,
+        frame: FrameBuffers,
+        order: moderngl.Buffer,
+        target: Accumulation,
+        size: tuple[int, int],
+        settings: RenderSettings,
+    ) -> moderngl.VertexArray:
+        program = programs.of(settings)
+        target.begin_blending(*size, additive=settings.view == "overdraw")
+        frame.records.bind_to_storage_buffer(BINDINGS["RECORDS"])
+        order.bind_to_storage_buffer(BINDINGS["ORDER"])
+        set_uniforms(program, size=size)
+        if program not in self._arrays:
+            indices = self._indices if programs is self._quads else None
+            self._arrays[program] = self._context.vertex_array(program, [], index_buffer=indices)
+        return self._arrays[program]
+
+    def _write_arguments(self, frame: FrameBuffers, order: DrawOrder) -> None:
         if self._arguments_shader is None:
             self._arguments_shader = compile_compute(self._context, "gaussian_draw.comp", {"BATCH": BATCH})
+        order.count.bind_to_storage_buffer(BINDINGS["COUNT"])
         self._arguments.bind_to_storage_buffer(BINDINGS["ARGUMENTS"])
         frame.counts.bind_to_storage_buffer(BINDINGS["COUNTS"])
         self._arguments_shader.run(1)
@@ -72,6 +140,7 @@ class Quads:
 
     def release(self) -> None:
         """Frees everything."""
-        for thing in (self._array, self._indices, self._arguments, self._arguments_shader, self._program):
+        own = (self._indices, self._arguments, self._arguments_shader, self._quads, self._triangles)
+        for thing in (*self._arrays.values(), *own):
             if thing is not None:
                 thing.release()

@@ -1,6 +1,6 @@
 """Which boxes of Gaussians a frame can show, as planes; the test itself is `shaders/resident_culling.glsl`.
 
-It keeps whatever `depth_order.depth_order` keeps: a Gaussian's footprint reaches at most REACH deviations from its
+It keeps whatever `depth_order.DepthSorter` keeps: a Gaussian's footprint reaches at most REACH deviations from its
 centre, stretched by the projection at the edge of the picture, and a little for the dilation. Times depth, that is
 linear in the position, so a box is outside when all of it is on the wrong side of one plane.
 """

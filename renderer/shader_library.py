@@ -107,10 +107,14 @@ def compile_compute(
 
 
 def compile_program(
-    context: moderngl.Context, vertex: str, fragment: str, vertex_defines: Defines | None = None
+    context: moderngl.Context,
+    vertex: str,
+    fragment: str,
+    vertex_defines: Defines | None = None,
+    fragment_defines: Defines | None = None,
 ) -> moderngl.Program:
     """The program of a vertex and a fragment shader; raises `ShaderError` with file and line."""
-    sources = [assemble(vertex, vertex_defines), assemble(fragment)]
+    sources = [assemble(vertex, vertex_defines), assemble(fragment, fragment_defines)]
     try:
         return context.program(vertex_shader=sources[0].text, fragment_shader=sources[1].text)
     except moderngl.Error as error:

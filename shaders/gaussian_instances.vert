@@ -10,5 +10,5 @@ in vec3 colour;
 
 void main() {
     no_corner();
-    put_corner(gl_VertexID, centre_axis.xy, centre_axis.zw, minor_opacity.x, colour, minor_opacity.y);
+    put_corner(square_corner(gl_VertexID), centre_axis.xy, centre_axis.zw, minor_opacity.x, colour, minor_opacity.y);
 }

@@ -1,8 +1,12 @@
 // Alpha across a Gaussian's footprint, for both blend paths; the twin is in renderer/reference_views.py.
 //
-// Reads: layouts.glsl. Defines: uniform int profile (one of PROFILE_*), profile_alpha().
+// Reads: layouts.glsl; PROFILE when it is known at compile time, else a uniform. Defines: profile_alpha().
 
-uniform int profile;
+#ifdef PROFILE
+const int profile = PROFILE;
+#else
+uniform int profile; // PROFILE_*
+#endif
 
 // `square`: the squared distance from the centre, 1 at the edge of the footprint; nothing is drawn beyond.
 float profile_alpha(float square, float log_opacity) {

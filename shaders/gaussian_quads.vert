@@ -19,5 +19,5 @@ void main() {
     if (quad >= drawn) return;
     Record r = records[order[quad]];
     vec3 colour = vec3(unpackHalf2x16(r.red_green), unpackHalf2x16(r.blue).x);
-    put_corner(gl_VertexID & 3, r.centre, r.axis, r.minor, colour, r.log_opacity);
+    put_corner(square_corner(gl_VertexID), r.centre, r.axis, r.minor, colour, r.log_opacity);
 }

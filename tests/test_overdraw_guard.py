@@ -10,7 +10,7 @@ import pytest
 from gaussian_samples import cameras, random_gaussians
 
 from renderer.context import create_context
-from renderer.depth_order import affordable, depth_order
+from renderer.depth_order import DepthSorter
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.gpu_gaussians import radii_and_areas
 from renderer.layouts import COST_PIXELS
@@ -102,13 +102,13 @@ def test_the_cpu_never_underestimates() -> None:
     scene = random_gaussians(2000, 4, 0)
     radii, areas = radii_and_areas(scene.log_scales)
     camera = cameras()[0]
-    order = depth_order(scene.positions, radii, camera, *SIZE)
+    order = DepthSorter(scene.positions, radii, areas).order(camera, *SIZE)
     splats = project_reference(scene, camera, *SIZE)
     reach = np.sqrt(2 * np.log(np.maximum(255 * splats.opacities, 1)))
     quads = dict(zip(splats.index.tolist(), 4 * reach**2 * np.sqrt(np.linalg.det(splats.covariances)), strict=True))
     for budget in (1e4, 1e5, 1e6):
-        count = affordable(order, scene.positions, areas, camera, *SIZE, 1.0, budget)
-        assert sum(min(quads[int(i)], PICTURE) for i in order[:count]) <= 1.1 * budget
+        count = order.affordable(budget)
+        assert sum(min(quads[int(i)], PICTURE) for i in order.records[:count]) <= 1.1 * budget
 
 
 def test_the_faster_pipeline_is_kept(context: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> None:

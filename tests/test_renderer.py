@@ -15,7 +15,7 @@ from oracles import HEIGHT, NAMES, WIDTH, read_oracle
 
 from renderer import gpu_gaussians
 from renderer.context import create_context, device_facts
-from renderer.depth_order import depth_order
+from renderer.depth_order import DepthSorter
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.reference import project_reference, render_reference
 from renderer.settings import RenderSettings
@@ -270,7 +270,7 @@ def test_culling_drops_nothing_that_touches_the_picture(camera: Camera) -> None:
     """Against the exact projection: every ellipse whose box reaches the picture is kept, nearest first."""
     gaussians = random_gaussians(3000, 11)
     radii = np.exp(gaussians.log_scales.max(axis=1))
-    order = depth_order(gaussians.positions, radii, camera, *SIZE)
+    order = DepthSorter(gaussians.positions, radii, radii**2).order(camera, *SIZE).records
     splats = project_reference(gaussians, camera, *SIZE)
     reach = np.sqrt(2 * np.log(np.maximum(255 * splats.opacities, 1)))
     extent = reach[:, None] * np.sqrt(np.diagonal(splats.covariances, axis1=1, axis2=2))
@@ -284,8 +284,9 @@ def test_culling_drops_nothing_that_touches_the_picture(camera: Camera) -> None:
 def test_equal_depths_stay_in_file_order() -> None:
     positions = np.zeros((50, 3), np.float32)
     positions[:, 2] = np.repeat([3.0, 2.0], 25)
-    order = depth_order(positions, np.full(50, 0.1, np.float32), Camera(np.eye(4), 1.0), 10, 10)
-    np.testing.assert_array_equal(order, [*range(25, 50), *range(25)])
+    radii = np.full(50, 0.1, np.float32)
+    order = DepthSorter(positions, radii, radii**2).order(Camera(np.eye(4), 1.0), 10, 10)
+    np.testing.assert_array_equal(order.records, [*range(25, 50), *range(25)])
 
 
 def test_two_scenes_on_one_device(context: moderngl.Context, renderer: GaussianRenderer) -> None:

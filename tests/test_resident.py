@@ -14,7 +14,7 @@ from resident_scenes import shell, storable
 from renderer import resident
 from renderer.context import create_context
 from renderer.decode import decode
-from renderer.depth_order import depth_order
+from renderer.depth_order import DepthSorter
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.images import to_8_bit
 from renderer.layouts import BINDINGS, NOT_DRAWN, RECORD
@@ -357,7 +357,7 @@ def test_planes_keep_what_the_exact_order_keeps(kind: str) -> None:
         planes = cull_planes(camera, 100, 80)
         inside = positions @ planes[:, :3].T + planes[:, 3] + radii[:, None] * planes[:, 4] >= 0  # [N, P]
         kept = np.flatnonzero(inside.all(axis=1))
-        order = depth_order(positions, radii, camera, 100, 80) % len(positions)
+        order = DepthSorter(positions, radii, radii**2).order(camera, 100, 80).records % len(positions)
         assert np.isin(order, kept).all()
         if kind != "equirectangular":
             assert len(kept) < 1.3 * len(order) + 40
