@@ -43,6 +43,7 @@ class Accumulation:
         self._context = context
         self._composite = compile_program(context, "screen_triangle.vert", "screen_composite.frag")
         self._composite_array = context.vertex_array(self._composite, [])
+        self._nothing = context.simple_framebuffer((1, 1))
         self.size = (0, 0)
 
     def begin(self, width: int, height: int) -> None:
@@ -54,12 +55,20 @@ class Accumulation:
     def begin_blending(self, width: int, height: int, additive: bool = False) -> None:
         """Clears the target and sets blending for drawing front to back, or for adding up."""
         self.begin(width, height)
-        self.framebuffer.use()
         self.framebuffer.clear()
+        self.continue_blending(additive)
+
+    def continue_blending(self, additive: bool = False) -> None:
+        """Goes on drawing into the target as it is."""
+        self.framebuffer.use()
         self._context.enable_only(moderngl.BLEND)
         front_to_back = moderngl.ONE_MINUS_DST_ALPHA, moderngl.ONE
         self._context.blend_func = (moderngl.ONE, moderngl.ONE) if additive else front_to_back
         self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
+
+    def hand_over(self) -> None:
+        """Lets a software rasteriser begin with what has been drawn: it does when another target is drawn to."""
+        self._nothing.clear()
 
     def read(self) -> Floats:
         """[H, W, 4] premultiplied colour and alpha."""
@@ -96,5 +105,5 @@ class Accumulation:
         """Frees everything."""
         if self.size != (0, 0):
             self._release_target()
-        self._composite_array.release()
-        self._composite.release()
+        for thing in (self._composite_array, self._composite, self._nothing):
+            thing.release()

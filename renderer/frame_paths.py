@@ -103,7 +103,7 @@ class ComputePaths:
 
     @cached_property
     def _projection(self) -> Projection:
-        return Projection(self._context)
+        return Projection(self._context, costs=self._sort_on_gpu)
 
     @cached_property
     def _quads(self) -> Quads:

@@ -114,9 +114,10 @@ class FrameBuffers:
 class Projection:
     """The front end of scenes that lie decoded in video memory."""
 
-    def __init__(self, context: moderngl.Context) -> None:
+    def __init__(self, context: moderngl.Context, costs: bool) -> None:
+        """`costs` says whether what footprints cost is added up."""
         self._context = context
-        self._shader = compile_compute(context, "gaussian_project.comp")
+        self._shader = compile_compute(context, "gaussian_project.comp", {"COSTS": int(costs)})
 
     def run(
         self,

@@ -35,5 +35,7 @@ void main() {
         drawn = drawn_of(unpack_geometry(geometries[i].position_cluster, geometries[i].shape), second);
         write_record(first_record + i, drawn);
     }
+#if COSTS // numpy, where it sorts, adds them up itself
     add_cost(drawn_pixels(drawn), gl_WorkGroupID.x);
+#endif
 }

@@ -9,7 +9,8 @@
 layout(std430, binding = RECORDS_BINDING) readonly buffer Records { Record records[]; };
 layout(std430, binding = ORDER_BINDING) readonly buffer Order { uint order[]; };
 
-uniform uint count; // triangles; an instance is a batch of BATCH, for which drivers are quicker than for one long draw
+uniform uint first;
+uniform uint count; // triangles up to here; an instance is a batch of BATCH, for which drivers are quicker than for one long draw
 
 #include "gaussian_corner.glsl"
 
@@ -22,7 +23,7 @@ vec2 corner_of(uint kind, int vertex) {
 
 void main() {
     no_corner();
-    uint triangle = uint(gl_InstanceID) * BATCH + uint(gl_VertexID / 3);
+    uint triangle = first + uint(gl_InstanceID) * BATCH + uint(gl_VertexID / 3);
     if (triangle >= count) return;
     uint entry = order[triangle];
     Record r = records[entry & TRIANGLE_RECORD];

@@ -263,7 +263,7 @@ class FrontEnds:
 
     def __init__(self, context: moderngl.Context, scene: NeuralGaussians) -> None:
         self.decoded, self.resident = decode(context, scene), Resident(context, scene)
-        self.projection, self.frames = Projection(context), (FrameBuffers(context), FrameBuffers(context))
+        self.projection, self.frames = Projection(context, costs=True), (FrameBuffers(context), FrameBuffers(context))
 
     def run(self, camera: Camera, settings: RenderSettings) -> tuple[Frame, Frame]:
         """What each front end writes, the resident one into buffers full of garbage."""

