@@ -85,7 +85,7 @@ def test_the_picture_is_that_of_compute_shaders(
 def main() -> None:
     context = create_context()
     assert context.version_code == 410, context.version_code
-    np.savez(sys.argv[1], **pictures(GaussianRenderer(context)))
+    np.savez(sys.argv[1], allow_pickle=False, **pictures(GaussianRenderer(context)))
 
 
 if __name__ == "__main__":

@@ -137,6 +137,7 @@ def test_a_neural_scene_looks_like_what_it_decodes_to(renderer: GaussianRenderer
 def test_chunks_do_not_show(renderer: GaussianRenderer) -> None:
     renderer.load(random_gaussians(700, 2))
     whole = renderer.render_rgba(cameras()[1], *SIZE)
+    assert isinstance(renderer.scene, gpu_gaussians.GpuGaussians)
     renderer.scene.chunk = 256
     np.testing.assert_array_equal(renderer.render_rgba(cameras()[1], *SIZE), whole)
 

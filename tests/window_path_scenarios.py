@@ -31,6 +31,7 @@ from scenes.cameras import Camera
 from scenes.extent import Extent
 from ui import file_dialogs, gamepad, path_actions
 from ui.app import App
+from ui.inputs import DOUBLE_CLICK
 from ui.messages import Messages
 from ui.pad_tool import PadTool
 from ui.path_tool import PathTool
@@ -373,6 +374,8 @@ def by_hand_a_path_is_made_and_saved(app: App, folder: Path) -> Iterator[None]:
         xdotool.type_keys("k")
         yield from until(lambda count=count: len(editor.keys) == count)
         eye = app.camera().position
+        ready = glfw.get_time() + 1.5 * DOUBLE_CLICK[0]  # two presses at one place in a row are a double click
+        yield from until(lambda ready=ready: glfw.get_time() > ready)
         xdotool.drag(app.view_rect.middle, (60, 20))
         yield from until(lambda eye=eye: float(np.linalg.norm(app.camera().position - eye)) > 0.1)
     xdotool.type_keys("ctrl+z", "ctrl+shift+z", "ctrl+backslash")
@@ -422,7 +425,8 @@ def click_on(label: str) -> Iterator[None]:
 
 
 def until(what: Callable[[], bool]) -> Iterator[None]:
-    for _ in range(300):
+    end = glfw.get_time() + 20
+    while glfw.get_time() < end:
         if what():
             return
         yield
