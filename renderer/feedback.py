@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.accumulation import Accumulation
-from renderer.gpu_gaussians import radii_and_areas, reserve_buffer
+from renderer.gpu_gaussians import reserve_buffer
 from renderer.layouts import GEOMETRY
-from renderer.packed_geometry import HALF_MAX, pack_geometry
+from renderer.packed_geometry import PackedGaussians
 from renderer.projection import frame_uniforms
 from renderer.quads import QuadPrograms
 from renderer.settings import RenderSettings
 from renderer.shader_library import compile_feedback, set_uniforms
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
-from scenes.gaussians import Gaussians, sh_count
+from scenes.gaussians import sh_count
 
 TEXTURE_WIDTH = 4096  # texels a row; a power of 2
 VARYINGS = ("centre_axis", "minor_opacity", "colour")
@@ -32,16 +32,13 @@ class TextureGaussians:
 
     residency = "decoded"
 
-    def __init__(
-        self, context: moderngl.Context, gaussians: Gaussians, clusters: NDArray[np.integer] | None = None
-    ) -> None:
-        self.positions = np.ascontiguousarray(gaussians.positions)
-        self.radii, self.areas = radii_and_areas(gaussians.log_scales)
-        self.sh_degree, self.antialiased = gaussians.sh_degree, gaussians.antialiased
-        words = pack_geometry(gaussians, clusters).view(np.uint32).reshape(-1, 4)
-        halves = np.clip(gaussians.sh, -HALF_MAX, HALF_MAX).astype(np.float16).reshape(-1, 1)
-        self.geometries = _texture(context, words, "u4", len(gaussians))
-        self.harmonics = _texture(context, halves, "f2", len(gaussians))
+    def __init__(self, context: moderngl.Context, packed: PackedGaussians) -> None:
+        self.positions, self.radii, self.areas = packed.positions, packed.radii, packed.areas
+        self.sh_degree, self.antialiased = packed.sh_degree, packed.antialiased
+        words = packed.geometry.view(np.uint32).reshape(-1, 4)
+        halves = packed.harmonics.view(np.float16)[:, : 3 * sh_count(packed.sh_degree)]  # without padding
+        self.geometries = _texture(context, words, "u4", len(packed))
+        self.harmonics = _texture(context, halves.reshape(-1, 1), "f2", len(packed))
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import moderngl
 import numpy as np
@@ -18,6 +18,7 @@ from renderer.draw_order import DrawOrder, UploadedOrder
 from renderer.feedback import FeedbackQuads, TextureGaussians
 from renderer.gpu_gaussians import GpuGaussians
 from renderer.overdraw_guard import OverdrawGuard
+from renderer.packed_geometry import PackedGaussians
 from renderer.projection import FrameBuffers, Projection
 from renderer.quads import Quads, triangle_list, view_profile
 from renderer.radix_sort import RadixSort
@@ -28,9 +29,16 @@ from scenes.cameras import Camera
 from scenes.gaussians import Floats, Gaussians
 from scenes.neural_gaussians import NeuralGaussians
 
+if TYPE_CHECKING:
+    from renderer.resident_scene import ResidentScene
+
 LEAST_INSTANCES = 2**18  # room for pairs of Gaussian and tile at first
 MOST_INSTANCES = 2**27  # 3 GB of them; beyond, the farthest are left out
 INSTANCES_A_GAUSSIAN = 4  # the first guess
+
+
+AnyScene: TypeAlias = "Gaussians | NeuralGaussians"
+Prepared: TypeAlias = "PackedGaussians | NeuralGaussians | ResidentScene"  # all that is left is to upload, or to decode
 
 
 class Scene(Protocol):
@@ -121,17 +129,25 @@ class ComputePaths:
     def _tiles(self) -> Tiles:
         return Tiles(self._context)
 
-    def load(self, scene: Gaussians | NeuralGaussians, residency: str) -> Scene:
-        """Into video memory. A software rasteriser's shaders are slower than numpy at decoding."""
+    def prepare(self, scene: AnyScene, residency: str, plain: Gaussians | None) -> Prepared:
+        """The CPU's part of loading. A software rasteriser's shaders are slower than numpy at decoding."""
         if not isinstance(scene, NeuralGaussians):
-            return GpuGaussians.upload(self._context, scene)
+            return PackedGaussians.of(scene)
         if residency == "resident":
-            from renderer.resident import Resident
+            from renderer.resident import pack_for
 
-            return Resident(self._context, scene)
-        if is_software(self._context):
-            return GpuGaussians.upload(self._context, scene.decode(), scene.clusters)
-        return decode(self._context, scene)
+            return pack_for(self._context, scene)
+        return PackedGaussians.of(plain or scene.decode(), scene.clusters) if is_software(self._context) else scene
+
+    def load(self, prepared: Prepared) -> Scene:
+        """Into video memory."""
+        if isinstance(prepared, PackedGaussians):
+            return GpuGaussians.upload(self._context, prepared)
+        if isinstance(prepared, NeuralGaussians):
+            return decode(self._context, prepared)
+        from renderer.resident import Resident
+
+        return Resident(self._context, prepared)
 
     def draw(self, scene: Scene, frame: Frame, target: Accumulation, times: StageTimes) -> None:
         """One frame into `target`."""
@@ -236,11 +252,16 @@ class FeedbackPath:
         self._sorters = Sorters()
         self._counts = {"candidates": 0, "capped": 0}
 
-    def load(self, scene: Gaussians | NeuralGaussians, residency: str) -> TextureGaussians:
-        """Into textures; a neural scene is decoded by numpy, whatever `residency` asks for."""
+    def prepare(self, scene: AnyScene, residency: str, plain: Gaussians | None) -> Prepared:
+        """The CPU's part of loading: a neural scene is decoded by numpy, whatever `residency` asks for."""
         if isinstance(scene, NeuralGaussians):
-            return TextureGaussians(self._context, scene.decode(), scene.clusters)
-        return TextureGaussians(self._context, scene)
+            return PackedGaussians.of(plain or scene.decode(), scene.clusters)
+        return PackedGaussians.of(scene)
+
+    def load(self, prepared: Prepared) -> TextureGaussians:
+        """Into textures."""
+        assert isinstance(prepared, PackedGaussians)
+        return TextureGaussians(self._context, prepared)
 
     def draw(self, scene: Scene, frame: Frame, target: Accumulation, times: StageTimes) -> None:
         """One frame into `target`; the pipeline is quads."""

@@ -12,7 +12,7 @@ import moderngl
 
 from renderer.accumulation import Accumulation, check_size, composed
 from renderer.context import has_compute, is_software
-from renderer.frame_paths import ComputePaths, FeedbackPath, Frame, Scene
+from renderer.frame_paths import ComputePaths, FeedbackPath, Frame, Prepared, Scene
 from renderer.pipeline_trial import PipelineTrial
 from renderer.settings import RenderSettings
 from renderer.stage_times import StageTimes
@@ -75,13 +75,24 @@ class GaussianRenderer:
         self._trial = PipelineTrial(context)
         self._scene: Scene | None = None
 
+    def prepare(self, scene: Gaussians | NeuralGaussians, plain: Gaussians | None = None) -> Prepared:
+        """All of loading that needs no OpenGL, so that it can be done on another thread.
+
+        `plain` is what `scene` decodes to, where that is known already.
+        """
+        return self._paths.prepare(scene, self.residency, plain)
+
     def load(self, scene: Gaussians | NeuralGaussians) -> None:
         """Puts a scene into video memory, in place of the one before; a neural one is decoded there once, or kept as it
         is where `residency` says so.
 
         Raises `KilofieldError` when it has more Gaussians than the device can bind, or does not fit.
         """
-        loaded = self._paths.load(scene, self.residency)
+        self.load_prepared(self.prepare(scene))
+
+    def load_prepared(self, prepared: Prepared) -> None:
+        """`load` of what `prepare` has made, with the residency of that time."""
+        loaded = self._paths.load(prepared)
         if self._scene is not None:
             self._scene.release()
         self._scene = loaded

@@ -11,13 +11,12 @@ from collections.abc import Iterator
 
 import moderngl
 import numpy as np
-from numpy.typing import NDArray
 
 from renderer.layouts import BINDINGS, GEOMETRY, GROUP, RECORD
 from renderer.packed_geometry import (
+    PackedGaussians,
     harmonic_words,
-    pack_geometry,
-    pack_harmonics,
+    radii_and_areas,
     unpack_geometry,
     unpack_harmonics,
 )
@@ -57,15 +56,13 @@ class GpuGaussians:
         self.chunk = min(largest, 2**20) // (4 * GROUP) * (4 * GROUP)
 
     @classmethod
-    def upload(
-        cls, context: moderngl.Context, gaussians: Gaussians, clusters: NDArray[np.integer] | None = None
-    ) -> GpuGaussians:
-        """Plain Gaussians; `clusters` [N] only serve to tell clusters apart in a picture."""
-        gpu = cls(context, gaussians.positions, gaussians.sh_degree, gaussians.antialiased)
-        if len(gaussians):
-            gpu.geometry.write(pack_geometry(gaussians, clusters))
-            gpu.harmonics.write(pack_harmonics(gaussians.sh))
-            gpu.set_log_scales(gaussians.log_scales)
+    def upload(cls, context: moderngl.Context, packed: PackedGaussians) -> GpuGaussians:
+        """Plain Gaussians."""
+        gpu = cls(context, packed.positions, packed.sh_degree, packed.antialiased)
+        if len(packed):
+            gpu.geometry.write(packed.geometry)
+            gpu.harmonics.write(packed.harmonics)
+            gpu.radii, gpu.areas = packed.radii, packed.areas
         return gpu
 
     def __len__(self) -> int:
@@ -106,15 +103,6 @@ class GpuGaussians:
         """Frees the buffers."""
         self.geometry.release()
         self.harmonics.release()
-
-
-def radii_and_areas(log_scales: Floats) -> tuple[Floats, Floats]:
-    """[N] the longest standard deviation, and the product of the two longest; at most the largest float32."""
-    ordered = np.sort(log_scales, axis=1)
-    with np.errstate(over="ignore"):
-        values = np.exp(ordered[:, 2]), np.exp(ordered[:, 2] + ordered[:, 1])
-    radii, areas = (np.minimum(value, np.finfo(np.float32).max).astype(np.float32) for value in values)
-    return radii, areas
 
 
 def reserve_buffer(context: moderngl.Context, size: int, what: str) -> moderngl.Buffer:

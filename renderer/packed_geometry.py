@@ -6,6 +6,8 @@ ranges in `layouts.py`, rounded to the nearest.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,36 @@ from renderer.layouts import GEOMETRY, LOG_SCALE_LIMIT, LOGIT_LIMIT
 from scenes.gaussians import Floats, Gaussians
 
 Words = NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class PackedGaussians:
+    """N Gaussians as they go into video memory, made by the CPU, and what the CPU keeps of them for its own sort."""
+
+    positions: Floats  # [N, 3]
+    radii: Floats  # [N] longest standard deviation, world units
+    areas: Floats  # [N] product of the two longest
+    geometry: NDArray[np.void]  # [N] of GEOMETRY
+    harmonics: Words  # [N, words] half floats
+    sh_degree: int
+    antialiased: bool
+
+    @classmethod
+    def of(cls, gaussians: Gaussians, clusters: NDArray[np.integer] | None = None) -> PackedGaussians:
+        """Packs; `clusters` [N] only serve to tell clusters apart in a picture."""
+        return cls(
+            np.ascontiguousarray(gaussians.positions),
+            *radii_and_areas(gaussians.log_scales),
+            pack_geometry(gaussians, clusters),
+            pack_harmonics(gaussians.sh),
+            gaussians.sh_degree,
+            gaussians.antialiased,
+        )
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
 HALF_MAX = 65504.0
 
 
@@ -62,7 +94,7 @@ def pack_harmonics(sh: Floats) -> Words:
     """[N, words] SH [N, K, 3] as half floats, two a word, the first in the low bits."""
     count, coefficients, _ = sh.shape
     halves = np.zeros((count, 2 * harmonic_words(coefficients)), np.float16)
-    halves[:, : 3 * coefficients] = np.clip(sh, -HALF_MAX, HALF_MAX).reshape(count, -1)
+    halves[:, : 3 * coefficients] = np.clip(sh, -HALF_MAX, HALF_MAX).reshape(count, 3 * coefficients)
     return halves.view(np.uint32)
 
 
@@ -70,6 +102,15 @@ def unpack_harmonics(words: Words, coefficients: int) -> Floats:
     """[N, K, 3] from words [N, words]."""
     halves = np.ascontiguousarray(words).view(np.float16)[:, : 3 * coefficients]
     return halves.astype(np.float32).reshape(len(words), coefficients, 3)
+
+
+def radii_and_areas(log_scales: Floats) -> tuple[Floats, Floats]:
+    """[N] the longest standard deviation, and the product of the two longest; at most the largest float32."""
+    ordered = np.sort(log_scales, axis=1)
+    with np.errstate(over="ignore"):
+        values = np.exp(ordered[:, 2]), np.exp(ordered[:, 2] + ordered[:, 1])
+    radii, areas = (np.minimum(value, np.finfo(np.float32).max).astype(np.float32) for value in values)
+    return radii, areas
 
 
 def _shares(values: Floats, limit: float) -> Words:

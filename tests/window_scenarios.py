@@ -362,12 +362,12 @@ def has_too_little_memory(app: App, folder: Path) -> Iterator[None]:
     """A scene that does not fit leaves the one before; a device that is lost ends the program, with the sizes."""
     yield
     before = scene_part(app)
-    load = app.renderer.load
+    load = app.renderer.load_prepared
 
     def full(scene: object) -> None:
         raise KilofieldError("video memory: expected 8.00 GB for positions, found too little on some device")
 
-    app.renderer.load = full
+    app.renderer.load_prepared = full
     app.open(folder / "other.kilo")
     yield
     shown = app.messages.shown(0.0)[0]
@@ -376,7 +376,7 @@ def has_too_little_memory(app: App, folder: Path) -> Iterator[None]:
     press(app, glfw.KEY_ENTER)
     yield
     np.testing.assert_array_equal(scene_part(app), before)
-    app.renderer.load = load
+    app.renderer.load_prepared = load
     app.open(folder / "other.kilo")
     yield
     assert app.loaded is not None

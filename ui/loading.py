@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Gaussians
 from scenes.load import SceneFile, load_scene
 from ui.framing import framing
+
+if TYPE_CHECKING:
+    from renderer.frame_paths import Prepared
 
 LAST_STAGE = "to video memory"
 LARGE = 500_000  # Gaussians, whose way into video memory takes longer than a frame
@@ -26,13 +30,17 @@ class LoadedScene:
     gaussians: Gaussians  # plain, for picking
     extent: Extent  # for the first view
     seconds: float  # it took
+    prepared: Prepared | None = None  # for the renderer
+
+
+Prepare = Callable[[SceneFile, Gaussians], "Prepared"]
 
 
 @dataclass(frozen=True)
 class Status:
     """How far loading is."""
 
-    stage: str  # "reading", "decoding", "measuring" or LAST_STAGE
+    stage: str  # "reading", "decoding", "measuring", "packing" or LAST_STAGE
     share: float | None  # of the stage, 0 to 1; None where that is not known
     seconds: float  # since the request
 
@@ -62,6 +70,7 @@ class SceneLoader:
 
     def __init__(self) -> None:
         self.wake: Callable[[], None] = _nobody  # called on the thread that loads, when it is done
+        self.prepare: Prepare | None = None  # called on that thread too: what takes long and needs no OpenGL
         self._job: _Job | None = None
 
     def start(self, path: Path) -> None:
@@ -101,10 +110,17 @@ class SceneLoader:
 
     def _work(self, job: _Job) -> None:
         try:
-            job.done.set_result(_load(job))
+            job.done.set_result(self._prepared(job, _load(job)))
         except BaseException as error:  # handed on: `poll` raises it in the frame loop
             job.done.set_exception(error)
         self.wake()
+
+    def _prepared(self, job: _Job, loaded: LoadedScene) -> LoadedScene:
+        """Ready for the renderer, if there is one already: the first file is read before there is a window."""
+        if self.prepare is None:
+            return loaded
+        job.stage = "packing"
+        return replace(loaded, prepared=self.prepare(loaded.file, loaded.gaussians))
 
 
 def _is_large(done: Future[LoadedScene]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ from ui.loading import LoadedScene, SceneLoader
 if TYPE_CHECKING:
     import moderngl
 
+    from renderer.frame_paths import Prepared
+    from scenes.gaussians import Gaussians
+    from scenes.load import SceneFile
+
 FATAL = ("GL_OUT_OF_MEMORY", "GL_UNKNOWN_ERROR")  # the latter is moderngl's word for a lost context
 
 
@@ -29,6 +34,7 @@ class SceneSlot:
         self.renderer.times.synchronised = is_software(context)  # waiting costs a GPU time, and a CPU none
         self.loader = loader or SceneLoader()
         self.loader.wake = post_empty_event
+        self.loader.prepare = self._prepare
         self.loaded: LoadedScene | None = None
 
     @property
@@ -62,16 +68,24 @@ class SceneSlot:
             if loaded is None:
                 return False
             self._upload(loaded)
+            loaded = replace(loaded, prepared=None)  # which is in video memory now
         except (OSError, MemoryError) as error:
             raise KilofieldError(f"{path}: {error or 'not enough memory'}") from error
         self.loaded = loaded
         return True
 
+    def _prepare(self, file: SceneFile, gaussians: Gaussians) -> Prepared:
+        """On the loader's thread."""
+        return self.renderer.prepare(file.scene, gaussians)
+
     def _upload(self, loaded: LoadedScene) -> None:
         """Into video memory; an error names what was to go there."""
         what = f"{loaded.file.path}: {len(loaded.file.scene):,} Gaussians"
         try:
-            self.renderer.load(loaded.file.scene)
+            if loaded.prepared is None:
+                self.renderer.load(loaded.file.scene)
+            else:
+                self.renderer.load_prepared(loaded.prepared)
         except KilofieldError as error:
             raise KilofieldError(f"{what}: {error}") from error
         if device_error(self._context):
@@ -82,7 +96,7 @@ class SceneSlot:
         """How a neural scene is in video memory, from now on: one of the renderer's `RESIDENCIES`."""
         self.renderer.residency = residency
         if self.loaded is not None and isinstance(self.loaded.file.scene, NeuralGaussians):
-            self._upload(self.loaded)
+            self._upload(replace(self.loaded, prepared=None))
 
     def release(self) -> None:
         """Frees everything in video memory."""
