@@ -274,15 +274,18 @@ def fly(
 
 @app.command()
 def view(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes: .ply, .compressed.ply or .kilo.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="Scenes: .ply, .compressed.ply or .kilo; none to open one there."),
+    ] = None,
 ) -> None:
-    """Open scenes in a window: orbit or fly through them. Two are compared.
+    """Open scenes in a window: orbit or fly through them. Two are compared. ? lists every key.
 
     Example: `kilofield view garden.ply garden.kilo`
     """
     from commands.view import run
 
-    run(files)
+    run(files or [])
 
 
 @app.command()

@@ -364,7 +364,7 @@ def has_too_little_memory(app: App, folder: Path) -> Iterator[None]:
     before = scene_part(app)
     load = app.renderer.load_prepared
 
-    def full(scene: object) -> None:
+    def full(prepared: object) -> None:
         raise KilofieldError("video memory: expected 8.00 GB for positions, found too little on some device")
 
     app.renderer.load_prepared = full

@@ -18,6 +18,7 @@ class Action:
     text: str  # for the help and the menu
     run: Callable[[App], None]
     modifier: int = 0  # that must be down: 0, or one of glfw's MOD_CONTROL and MOD_SHIFT, or both
+    repeats: bool = False  # while the key is held down
     on: Callable[[App], bool] | None = None  # of a switch: whether it is on, for the menu's check mark
 
     def text_in(self, group: str) -> str:

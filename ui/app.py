@@ -83,13 +83,13 @@ class App(AppView):
         else:
             self.navigator.focus(point)
 
-    def pressed(self, key: int, modifiers: int) -> None:
+    def pressed(self, key: int, modifiers: int, again: bool = False) -> None:
         """A key of `actions.ACTIONS`, or another; in a dialog only what closes it."""
         if self.asking:
             self._answer(key)
             return
         action = action_for(key, modifiers)
-        if action is not None:
+        if action is not None and (action.repeats or not again):
             with self.seeing(self.part_at(self.inputs.cursor[0])):  # some act where the cursor is
                 action.run(self)
 

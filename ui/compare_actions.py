@@ -40,8 +40,8 @@ def _move(step: float) -> Callable[[App], None]:
 COMPARE_ACTIONS = (
     Action(glfw.KEY_J, "compare: next way to show both", _compared(lambda tool, app: tool.next_mode(app, 1))),
     Action(glfw.KEY_J, "compare: previous way", _compared(lambda tool, app: tool.next_mode(app, -1)), glfw.MOD_SHIFT),
-    Action(glfw.KEY_SEMICOLON, "compare: split further left", _move(-SPLIT_STEP)),
-    Action(glfw.KEY_APOSTROPHE, "compare: split further right", _move(SPLIT_STEP)),
+    Action(glfw.KEY_SEMICOLON, "compare: split further left", _move(-SPLIT_STEP), repeats=True),
+    Action(glfw.KEY_APOSTROPHE, "compare: split further right", _move(SPLIT_STEP), repeats=True),
     Action(glfw.KEY_T, "compare: A or B alone, in turn", _compared(lambda tool, app: tool.flick(app))),
     Action(
         glfw.KEY_T,

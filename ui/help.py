@@ -16,7 +16,6 @@ from ui.theme import ACCENT
 if TYPE_CHECKING:
     from ui.app import App
 
-COLUMN = 330.0  # at 96 dots an inch
 MOST_COLUMNS = 4
 SHARE = 0.94  # of the window's width and height it may take
 
@@ -46,9 +45,20 @@ def draw_help(app: App) -> None:
     imgui.set_next_window_size_constraints(ImVec2(0, 0), ImVec2(width, height))
     shown, stays = imgui.begin("All keys###help", True, _FLAGS)
     if shown:
-        _columns(arranged(_blocks(app), max(1, min(MOST_COLUMNS, int(width / (COLUMN * app.gui.scale))))))
+        _columns(_fitting(_blocks(app), width))
     imgui.end()
     app.switches.help = bool(stays)
+
+
+def _fitting(blocks: Sequence[tuple[str, Rows]], width: float) -> list[list[tuple[str, Rows]]]:
+    """The blocks in as many columns as `width` has room for."""
+    line = imgui.get_text_line_height()
+    room = width - 2 * imgui.get_style().window_padding.x - imgui.get_style().scrollbar_size
+    for columns in range(MOST_COLUMNS, 1, -1):
+        parts = arranged(blocks, columns)
+        if sum(_keys_width(part) + line + _texts_width(part) for part in parts) + 2 * line * (columns - 1) <= room:
+            return parts
+    return arranged(blocks, 1)
 
 
 def arranged(blocks: Sequence[tuple[str, Rows]], columns: int) -> list[list[tuple[str, Rows]]]:
@@ -94,10 +104,17 @@ def _columns(parts: list[list[tuple[str, Rows]]]) -> None:
         if number:
             imgui.same_line(0, 2 * imgui.get_text_line_height())
         imgui.begin_group()
-        keys = max(imgui.calc_text_size(text).x for _, rows in part for text, _ in rows)
         for title, rows in part:
-            _block(title, rows, keys + imgui.get_text_line_height())
+            _block(title, rows, _keys_width(part) + imgui.get_text_line_height())
         imgui.end_group()
+
+
+def _keys_width(part: list[tuple[str, Rows]]) -> float:
+    return max(imgui.calc_text_size(keys).x for _, rows in part for keys, _ in rows)
+
+
+def _texts_width(part: list[tuple[str, Rows]]) -> float:
+    return max(imgui.calc_text_size(text).x for _, rows in part for _, text in rows)
 
 
 def _block(title: str, rows: Rows, width: float) -> None:

@@ -60,8 +60,8 @@ class Listener(Protocol):
     def double_clicked(self, x: float, y: float) -> None:
         """In screen coordinates."""
 
-    def pressed(self, key: int, modifiers: int) -> None:
-        """A key, or its repetition."""
+    def pressed(self, key: int, modifiers: int, again: bool = False) -> None:
+        """A key; `again` while it is held down."""
 
     def typed(self, character: str) -> None:
         """A character, whatever keys it took."""
@@ -125,7 +125,7 @@ class Inputs:
             self._down.discard(key)
         elif not self._gui.takes_keys:
             self._down.add(key)
-            self._listener.pressed(key, modifiers)
+            self._listener.pressed(key, modifiers, action == glfw.REPEAT)
 
     def on_character(self, handle: Any, code: int) -> None:
         """A character typed."""
