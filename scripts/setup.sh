@@ -84,14 +84,17 @@ ensure_opengl() {
     say "OpenGL: $found"
 }
 
-# The window's tests draw on a virtual display. Without it they skip, except in CI, where they fail.
+# The window's tests draw on a virtual display, some with a hand for mouse and keys. Without, they skip; in CI they fail.
 ensure_display() {
-    command -v Xvfb >/dev/null && return
+    local missing=()
+    command -v Xvfb >/dev/null || missing+=(xvfb)
+    command -v xdotool >/dev/null || missing+=(xdotool)
+    ((${#missing[@]})) || return 0
     if command -v apt-get >/dev/null && [[ $(id -u) -eq 0 ]]; then
-        apt_install 'no Xvfb found' xvfb
+        apt_install "no ${missing[*]} found" "${missing[@]}"
     else
-        say 'no Xvfb found, so the tests of the window will skip; on Debian or Ubuntu:'
-        say '  sudo apt-get update && sudo apt-get install -y xvfb'
+        say "no ${missing[*]} found, so tests of the window will skip; on Debian or Ubuntu:"
+        say "  sudo apt-get update && sudo apt-get install -y ${missing[*]}"
     fi
 }
 
