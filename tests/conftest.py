@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+
+if importlib.util.find_spec("triton"):
+    # torch's builds with CUDA bring it, and load it when an optimiser is made. Its LLVM does not survive being loaded
+    # after that of Mesa's software rasteriser; before it, it does.
+    import triton  # noqa: F401  # pyright: ignore[reportMissingImports]
 
 
 @pytest.fixture(scope="session")
