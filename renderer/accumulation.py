@@ -10,6 +10,7 @@ from renderer.settings import RenderSettings
 from renderer.shader_library import compile_program, set_uniforms
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
+from scenes.sizes import readable_bytes
 
 
 def check_size(context: moderngl.Context, width: int, height: int) -> None:
@@ -34,6 +35,18 @@ def composed(rgba: Floats, settings: RenderSettings) -> Floats:
         grey = np.divide(grey, alpha, out=np.zeros_like(alpha), where=alpha > 0)
         return np.where(alpha > 0, np.clip(grey, 0, 1), background).astype(np.float32)
     return (colour + (1 - alpha) * background).astype(np.float32)
+
+
+def picture_texture(context: moderngl.Context, size: tuple[int, int], dtype: str) -> moderngl.Texture:
+    """An RGBA texture of `size` = (width, height); `KilofieldError` with what it takes where there is no room."""
+    try:
+        return context.texture(size, 4, dtype=dtype)
+    except moderngl.Error as error:
+        needed = readable_bytes(4 * int(dtype[-1]) * size[0] * size[1])
+        raise KilofieldError(
+            f"video memory: expected {needed} for a picture of {size[0]}x{size[1]}, found too little on "
+            f"{context.info['GL_RENDERER']}"
+        ) from error
 
 
 class Accumulation:
@@ -92,7 +105,7 @@ class Accumulation:
     def _allocate(self, width: int, height: int) -> None:
         if self.size != (0, 0):
             self._release_target()
-        self.colour = self._context.texture((width, height), 4, dtype="f4")
+        self.colour = picture_texture(self._context, (width, height), "f4")
         self.framebuffer = self._context.framebuffer([self.colour])
         self.size = (width, height)
 

@@ -12,7 +12,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.accumulation import check_size
+from renderer.accumulation import check_size, picture_texture
 
 
 def window_context() -> moderngl.Context:
@@ -37,7 +37,7 @@ class WindowPicture:
         check_size(self._context, width, height)
         if self.size != (width, height):
             self.release()
-            self._colour = self._context.texture((width, height), 4)
+            self._colour = picture_texture(self._context, (width, height), "f1")
             self._colour.filter = moderngl.LINEAR, moderngl.LINEAR
             self._colour.repeat_x = self._colour.repeat_y = False
             self._framebuffer = self._context.framebuffer([self._colour])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import moderngl
 import numpy as np
@@ -14,6 +15,7 @@ from gaussian_samples import cameras, one_gaussian, random_gaussians, random_neu
 from oracles import HEIGHT, NAMES, WIDTH, read_oracle
 
 from renderer import gpu_gaussians
+from renderer.accumulation import picture_texture
 from renderer.context import create_context, device_facts
 from renderer.depth_order import DepthSorter
 from renderer.gaussian_renderer import GaussianRenderer
@@ -233,6 +235,17 @@ def test_impossible_sizes_are_refused(renderer: GaussianRenderer, size: tuple[in
         KilofieldError, match=rf"^resolution: expected 1 to \d+ pixels each way, found {size[0]}x{size[1]}$"
     ):
         renderer.render(cameras()[0], *size)
+
+
+def test_no_room_for_a_picture_is_told(context: moderngl.Context) -> None:
+    class Full:
+        info = context.info
+
+        def texture(self, *_: object, **__: object) -> None:
+            raise moderngl.Error("cannot create texture")
+
+    with pytest.raises(KilofieldError, match=r"^video memory: expected 33.2 MB for a picture of 1920x1080, found too "):
+        picture_texture(cast(moderngl.Context, Full()), (1920, 1080), "f4")
 
 
 def test_rendering_before_loading_is_refused(renderer: GaussianRenderer) -> None:
