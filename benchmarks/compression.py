@@ -4,6 +4,9 @@
 
 The cameras are those of the data folder, 480x320, black background, drawn by OpenGL, and no fit ever sees them. One
 JSON a run lands in the results folder. Example: `make bench ARGS="--scenes donut --presets draft"`.
+
+`--peer SPLAT_TRANSFORM` does the same with splat-transform (`benchmarks.peer_sog`) for what `peers.json` does not hold
+yet, and `--presets` without a name measures it alone. Afterwards `benchmarks.rate_distortion` draws both.
 """
 
 from __future__ import annotations
@@ -15,19 +18,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import peer_sog, rate_distortion
 from benchmarks.machine import add_folders, machine_facts
+from benchmarks.peer_sog import PeerPoint, PeerScene, Variant
 from renderer.context import create_context, device_facts
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.metrics import MeanScore, ViewScore, json_number, mean_score, mean_squared_error, ssim
 from scenes.atomic import replacing
 from scenes.camera_files import read_cameras
 from scenes.cameras import Camera
+from scenes.errors import KilofieldError
 from scenes.extent import scene_extent
 from scenes.gaussians import Floats, Gaussians
 from scenes.load import load_scene
@@ -69,29 +76,59 @@ class Usage:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure every wanted combination and write one JSON each."""
+    """Measure every wanted combination, the peer first, and write one JSON each; then the curves."""
     wanted = _parser().parse_args(arguments)
+    if strangers := {name for name, _ in wanted.budgets if name} - {*wanted.scenes}:
+        raise KilofieldError(f"--budgets: expected scenes of --scenes, found {', '.join(sorted(strangers))}")
     wanted.out.mkdir(parents=True, exist_ok=True)
     for scene in wanted.scenes:
-        for preset in wanted.presets:
-            run = Run(scene, preset, wanted.quality, wanted.max_mb, wanted.seed)
-            figures = measure(run, wanted.data)
-            with replacing(wanted.out / f"{run.name}.json") as path:
-                path.write_text(json.dumps(figures, indent=2) + "\n")
-            print(f"{run.name}: {figures['bytes']:,} bytes, {figures['psnr']:.2f} dB, {figures['seconds']:.0f} s")
+        cameras = read_cameras(wanted.data / "cameras" / f"{scene}.json")
+        with readable_source(scene, wanted.data, wanted.peer) as source:
+            if wanted.peer:
+                update_peer(scene, source, cameras, wanted)
+            for run in runs(scene, wanted):
+                figures = measure(run, source, cameras)
+                with replacing(wanted.out / f"{run.name}.json") as path:
+                    path.write_text(json.dumps(figures, indent=2) + "\n")
+                print(f"{run.name}: {figures['bytes']:,} bytes, {figures['psnr']:.2f} dB, {figures['seconds']:.0f} s")
+    if wanted.peer:
+        rate_distortion.main(["--out", str(wanted.out), "--peers", str(wanted.peers)])
 
 
-def measure(run: Run, data: Path) -> dict[str, object]:
-    """All figures of one run."""
-    source = next(p for p in sorted((data / "gaussians").iterdir()) if p.name.partition(".")[0] == run.scene)
-    cameras = read_cameras(data / "cameras" / f"{run.scene}.json")
+def runs(scene: str, wanted: argparse.Namespace) -> list[Run]:
+    """The compressions asked for: by presets and by budgets, those without a scene's name and its own."""
+    mine = [mb for name, mb in wanted.budgets if name in (None, scene)]
+    sizes = mine or ([] if wanted.budgets else [wanted.max_mb])
+    return [Run(scene, preset, wanted.quality, mb, wanted.seed) for preset in wanted.presets for mb in sizes]
+
+
+@contextmanager
+def readable_source(scene: str, data: Path, peer: Path | None) -> Iterator[Path]:
+    """The scene's file; where only splat-transform reads it (.sog), the .ply that it makes of it."""
+    folder = (data / "gaussians").absolute()
+    found = [path for path in sorted(folder.iterdir()) if path.name.partition(".")[0] == scene]
+    if not found:
+        raise KilofieldError(f"{folder}: expected a file of the scene {scene}, found none")
+    if found[0].suffix != ".sog":
+        yield found[0]
+        return
+    if not peer:
+        raise KilofieldError(f"{found[0]}: expected --peer, since splat-transform alone reads .sog; found none")
+    with tempfile.TemporaryDirectory() as temporary:
+        source = Path(temporary) / f"{scene}.ply"
+        timed(peer_sog.decode_command(peer, found[0], source))
+        yield source
+
+
+def measure(run: Run, source: Path, cameras: Sequence[Camera]) -> dict[str, object]:
+    """All figures of one run on the scene in `source`."""
     with tempfile.TemporaryDirectory() as folder:
         kilo, back = Path(folder) / "scene.kilo", Path(folder) / "back.ply"
         encode = timed([*_kilofield(), "compress", str(source), str(kilo), "--quiet", *run.arguments()])
         decode = timed([*_kilofield(), "convert", str(kilo), str(back), "--quiet"])
         files = [load_scene(path) for path in (source, back, kilo)]
     original, ours, neural = (render(file.scene, cameras) for file in files)
-    score, agreement = judge(original, ours), judge(ours, neural)
+    views, agreement = view_scores(original, ours), judge(ours, neural)
     near = scene_extent(files[0].gaussians).near
     whole = [render(file.scene, [replace(camera, near=near) for camera in cameras]) for file in files[:2]]
     return {
@@ -105,8 +142,9 @@ def measure(run: Run, data: Path) -> dict[str, object]:
         "source_bytes": files[0].bytes,
         "gaussians": len(files[2].scene),
         "source_gaussians": len(files[0].scene),
-        "psnr": json_number(score.psnr),
-        "ssim": score.ssim,
+        "psnr": json_number(mean_score(views).psnr),
+        "psnr_views": [json_number(view.psnr) for view in views],
+        "ssim": mean_score(views).ssim,
         "psnr_whole": json_number(judge(*whole).psnr),  # with a near plane that does not cut a small scene open
         "render_agreement_psnr": json_number(agreement.psnr),  # of the .kilo and of back.ply; null: identical
         "seconds": encode.seconds,
@@ -116,6 +154,50 @@ def measure(run: Run, data: Path) -> dict[str, object]:
         "size": list(SIZE),
         "machine": machine_facts(str(device_facts(create_context())["renderer"])),
     }
+
+
+def update_peer(scene: str, source: Path, cameras: Sequence[Camera], wanted: argparse.Namespace) -> None:
+    """Measure the variants that the cache lacks, and write it after each, since with SH one can take an hour.
+
+    Figures of another version of the tool, of another file or without its size are dropped.
+    """
+    fresh = PeerScene(peer_sog.tool_version(wanted.peer), source.stat().st_size)
+    known = peer_sog.read_peers(wanted.peers)
+    entry = known.get(scene, fresh)
+    if wanted.again or (entry.tool, entry.source_bytes) != (fresh.tool, fresh.source_bytes):
+        entry = fresh
+    missing = entry.without(peer_sog.variants(wanted.codecs, wanted.percents))
+    original = render(load_scene(source).scene, cameras) if missing else []
+    machine = machine_facts(str(device_facts(create_context())["renderer"]))
+    for variant in missing:
+        point = measure_peer(variant, source, cameras, original, wanted.peer)
+        entry = entry.with_point(point, machine)
+        peer_sog.write_peers({**known, scene: entry}, wanted.peers)
+        print(f"{scene}, {variant.name}: {point.bytes:,} bytes, {point.psnr or np.inf:.2f} dB", flush=True)
+
+
+def measure_peer(
+    variant: Variant, source: Path, cameras: Sequence[Camera], original: Sequence[Floats], tool: Path
+) -> PeerPoint:
+    """The figures of one of splat-transform's files; `original` holds the source's pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        packed, back = Path(folder) / f"scene.{variant.codec}", Path(folder) / "back.ply"
+        encode = timed(peer_sog.encode_command(tool, source, packed, variant.percent))
+        decode = timed(peer_sog.decode_command(tool, packed, back))
+        views = view_scores(original, render(load_scene(back).scene, cameras))
+        size = packed.stat().st_size
+    score = mean_score(views)
+    return PeerPoint(
+        codec=variant.codec,
+        percent=variant.percent,
+        bytes=size,
+        psnr=json_number(score.psnr),
+        ssim=score.ssim,
+        psnr_views=tuple(json_number(view.psnr) for view in views),
+        encode_seconds=encode.seconds,
+        decode_seconds=decode.seconds,
+        encode_peak_bytes=encode.peak_bytes,
+    )
 
 
 def render(scene: Gaussians | NeuralGaussians, cameras: Sequence[Camera]) -> list[Floats]:
@@ -129,9 +211,13 @@ def render(scene: Gaussians | NeuralGaussians, cameras: Sequence[Camera]) -> lis
 
 def judge(a: Sequence[Floats], b: Sequence[Floats]) -> MeanScore:
     """The mean figures of pairs of pictures."""
-    return mean_score(
-        ViewScore(str(i), mean_squared_error(x, y), ssim(x, y)) for i, (x, y) in enumerate(zip(a, b, strict=True))
-    )
+    return mean_score(view_scores(a, b))
+
+
+def view_scores(a: Sequence[Floats], b: Sequence[Floats]) -> list[ViewScore]:
+    """The figures of each pair of pictures."""
+    pairs = enumerate(zip(a, b, strict=True))
+    return [ViewScore(str(i), mean_squared_error(x, y), ssim(x, y)) for i, (x, y) in pairs]
 
 
 def timed(command: Sequence[str]) -> Usage:
@@ -149,16 +235,35 @@ def _kilofield() -> list[str]:
     return [sys.executable, "-m", "cli"]
 
 
+def _budget(text: str) -> tuple[str | None, float]:
+    """Of `0.045`, for every scene, or `hamburger=0.045`."""
+    scene, _, size = text.rpartition("=")
+    return scene or None, float(size)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.compression", description=__doc__)
     parser.add_argument("--scenes", nargs="+", default=DEFAULT_SCENES, help="names of files in the data folder")
-    parser.add_argument("--presets", nargs="+", default=["balanced"])
+    parser.add_argument("--presets", nargs="*", default=["balanced"], help="none: the peer alone")
     parser.add_argument("--quality", default="medium")
     parser.add_argument("--max-mb", type=float, help="a size instead of a quality")
+    parser.add_argument(
+        "--budgets", nargs="+", type=_budget, default=[], metavar="MB", help="several sizes; SCENE=MB: of that scene"
+    )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--peer", type=peer_sog.program, metavar="SPLAT_TRANSFORM", help="measure this program beside ours"
+    )
+    parser.add_argument("--peers", type=Path, default=peer_sog.PEERS, help="the cache of its figures")
+    parser.add_argument("--again", action="store_true", help="measure it even where the cache has its figures")
+    parser.add_argument("--codecs", nargs="+", choices=peer_sog.CODECS, default=peer_sog.CODECS, help="of the peer")
+    parser.add_argument("--percents", nargs="+", type=int, default=peer_sog.PERCENTS, help="of Gaussians in its SOG")
     add_folders(parser)
     return parser
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KilofieldError as error:
+        sys.exit(str(error))

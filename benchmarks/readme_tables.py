@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gpu import gpu_rows
+from benchmarks.peer_sog import Curve, read_peers
+from benchmarks.rate_distortion import rate_table
 from benchmarks.rendering import STAGES, medians
 from scenes.atomic import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-PEERS = ROOT / "benchmarks" / "peers.json"
 MARKERS = re.compile(r"(<!-- figures: (?P<name>[\w-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 HEADER = (
     "scene",
@@ -32,20 +33,19 @@ HEADER = (
 )
 NOTHING_YET = "No figures yet.\n"
 
-Curve = Sequence[tuple[float, float]]  # bytes, dB
-
 
 def main() -> None:
     """Rewrite README.md."""
     readme = ROOT / "README.md"
     results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("compression-*.json"))]
-    curves = json.loads(PEERS.read_text())["curves"]
+    peers = read_peers()
     fit_speed = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("rasterizer-*.json"))]
     flights = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("fly-*.json"))]
     rendering = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("rendering*.json"))]
     gpus = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("gpu-*.json"))]
     tables = {
-        "compression": compression_table(results, curves),
+        "compression": compression_table(results, {name: scene.curve for name, scene in peers.items()}),
+        "rate-distortion": rate_table(results, peers) or NOTHING_YET,
         "speed": speed_table(fit_speed, flights),
         "rendering": rendering_table(rendering),
         "gpu": gpu_tables(gpus),

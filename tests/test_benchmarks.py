@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from types import ModuleType
@@ -12,8 +11,9 @@ import pytest
 import torch
 
 from benchmarks.compression import Run, judge, timed
+from benchmarks.peer_sog import PEERS, read_peers
 from benchmarks.rasterizer import measure as measure_backends
-from benchmarks.readme_tables import NOTHING_YET, PEERS, compression_table, filled, peer_bytes
+from benchmarks.readme_tables import NOTHING_YET, compression_table, filled, peer_bytes
 from fitting.raster_view import RasterView
 from fitting.tensors import GaussianTensors
 
@@ -43,10 +43,15 @@ def test_peer_bytes_goes_through_its_points_and_never_beyond() -> None:
 
 
 def test_peer_curves_fall_with_the_bytes() -> None:
-    for scene, curve in json.loads(PEERS.read_text())["curves"].items():
-        sizes, decibels = np.array(curve).T
-        assert (np.diff(sizes) < 0).all(), scene
-        assert (np.diff(decibels) < 0).all(), scene
+    peers = read_peers(PEERS)
+    assert len(peers) >= 6
+    for scene, peer in peers.items():
+        sizes, decibels = np.array(peer.curve).T
+        assert len(sizes) >= 3, scene
+        assert (np.diff(sizes) > 0).all(), scene
+        assert (np.diff(decibels) > 0).all(), scene
+        percents = [point.percent for point in peer.sog]
+        assert percents == sorted(percents), scene
 
 
 def test_a_row_says_what_was_measured() -> None:
