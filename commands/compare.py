@@ -12,7 +12,17 @@ import numpy as np
 from commands.arguments import output_file, parse_background, parse_size
 from commands.console import Screen, note_dropped, progress
 from commands.views import default_cameras, picture_names, seen_from
-from renderer.metrics import MeanScore, ViewScore, decibels, json_number, mean_score, mean_squared_error, ssim
+from renderer.metrics import (
+    MeanScore,
+    ViewScore,
+    decibels,
+    json_number,
+    mean_score,
+    mean_squared_error,
+    object_error,
+    objectless,
+    ssim,
+)
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
@@ -54,8 +64,8 @@ def run(
     scores: list[ViewScore] = []
     pictures: list[ReportView] = []
     with progress("compare", screen.quiet) as step:
-        for name, picture_a, picture_b in _pictures(files, views, pixels, colour):
-            scores.append(_score(name, picture_a, picture_b, lpips))
+        for name, picture_a, picture_b, alpha in _pictures(files, views, pixels, colour):
+            scores.append(_score(name, picture_a, picture_b, alpha, lpips))
             if report is not None:
                 pictures.append(_report_view(scores[-1], picture_a, picture_b))
             step(len(scores) / len(views), name)
@@ -72,7 +82,10 @@ def figures(
     size: tuple[int, int],
     background: tuple[float, float, float],
 ) -> dict[str, object]:
-    """What --json writes; PSNR is null for identical pictures, LPIPS is null without its weights."""
+    """What --json writes; PSNR is null for identical pictures, LPIPS is null without its weights.
+
+    `object_psnr` is null for an identical object too, and where `shows_object` is false or `object_views` 0.
+    """
     mean = asdict(mean_score(scores))
     return {
         "a": _side(files[0]),
@@ -80,7 +93,18 @@ def figures(
         "size": size,
         "background": background,
         "mean": {name: json_number(value) for name, value in mean.items()},
-        "cameras": [{"name": s.name, "psnr": json_number(s.psnr), "ssim": s.ssim, "lpips": s.lpips} for s in scores],
+        "cameras": [_view_figures(score) for score in scores],
+    }
+
+
+def _view_figures(score: ViewScore) -> dict[str, object]:
+    return {
+        "name": score.name,
+        "psnr": json_number(score.psnr),
+        "object_psnr": json_number(score.object_psnr),
+        "shows_object": score.object_error is not None,
+        "ssim": score.ssim,
+        "lpips": score.lpips,
     }
 
 
@@ -89,8 +113,9 @@ def _pictures(
     cameras: list[Camera],
     size: tuple[int, int],
     background: tuple[float, float, float],
-) -> Iterator[tuple[str, Floats, Floats]]:
-    """For each camera its name and the two pictures [H, W, 3], clipped to [0, 1] as a screen would."""
+) -> Iterator[tuple[str, Floats, Floats, Floats]]:
+    """For each camera its name, the two pictures [H, W, 3] clipped to [0, 1] as a screen would, A's alpha [H, W]."""
+    from renderer.accumulation import composed
     from renderer.context import create_context
     from renderer.gaussian_renderer import GaussianRenderer
     from renderer.settings import RenderSettings
@@ -102,12 +127,14 @@ def _pictures(
         renderers.append(GaussianRenderer(context))
         renderers[-1].load(file.scene)
     for name, camera in zip(picture_names(cameras), cameras, strict=True):
-        picture_a, picture_b = (np.clip(r.render(camera, *size, settings), 0, 1) for r in renderers)
-        yield name, picture_a, picture_b
+        layers_a, layers_b = (r.render_rgba(camera, *size, settings) for r in renderers)
+        picture_a, picture_b = (np.clip(composed(layers, settings), 0, 1) for layers in (layers_a, layers_b))
+        yield name, picture_a, picture_b, layers_a[..., 3]
 
 
-def _score(name: str, a: Floats, b: Floats, lpips: Metric | None) -> ViewScore:
-    return ViewScore(name, mean_squared_error(a, b), ssim(a, b), lpips(a, b) if lpips else None)
+def _score(name: str, a: Floats, b: Floats, alpha: Floats, lpips: Metric | None) -> ViewScore:
+    distance = lpips(a, b) if lpips else None
+    return ViewScore(name, mean_squared_error(a, b), ssim(a, b), distance, object_error(a, b, alpha))
 
 
 def _lpips(screen: Screen) -> Metric | None:
@@ -136,24 +163,30 @@ def _write_report(
     from renderer.report import Comparison, Side, write_report
 
     a, b = (Side(f.path.name, f.format, len(f.scene), f.bytes) for f in files)
-    note = "Made by kilofield compare. PSNR against a peak of 1; SSIM with Gaussian weights, sigma 1.5 pixels."
+    note = (
+        "Made by kilofield compare. PSNR against a peak of 1, object PSNR over the pixels where A's alpha is at least "
+        "1/255; SSIM with Gaussian weights, sigma 1.5 pixels."
+    )
     write_report(path, Comparison(a, b, size, background, views, note))
 
 
 def _print(files: tuple[SceneFile, SceneFile], scores: list[ViewScore], screen: Screen) -> None:
     mean = mean_score(scores)
-    columns = ["camera", "PSNR dB", "SSIM", "LPIPS"]
+    columns = ["camera", "PSNR dB", "object PSNR dB", "SSIM", "LPIPS"]
     rows = [[s.name, *_cells(s)] for s in scores]
     shown = len(columns) if mean.lpips is not None else len(columns) - 1
     title = f"{files[0].path.name} against {files[1].path.name}"
     screen.table(title, columns[:shown], [row[:shown] for row in rows], ["mean", *_cells(mean)][:shown])
     screen.line(f"PSNR of the mean error {decibels(mean.psnr_of_mean_error)} dB")
+    if missing := objectless(mean, len(scores)):
+        screen.line(missing)
     a, b = files
     screen.line(f"{readable_bytes(a.bytes)} against {readable_bytes(b.bytes)}: {a.bytes / b.bytes:.3g}x")
 
 
 def _cells(score: ViewScore | MeanScore) -> list[str]:
-    return [decibels(score.psnr), f"{score.ssim:.4f}", "" if score.lpips is None else f"{score.lpips:.4f}"]
+    lpips = "" if score.lpips is None else f"{score.lpips:.4f}"
+    return [decibels(score.psnr), decibels(score.object_psnr), f"{score.ssim:.4f}", lpips]
 
 
 def _side(file: SceneFile) -> dict[str, object]:

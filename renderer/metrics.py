@@ -19,6 +19,7 @@ Image = NDArray[np.floating]  # [H, W, 3] RGB in [0, 1]
 
 SSIM_SIGMA = 1.5  # pixels; with the window cut at 3.5 sigma this is the 11 x 11 window of Wang et al. 2004
 SSIM_WINDOW = 11  # pixels; smaller pictures have no SSIM
+OBJECT_ALPHA = 1 / 255  # from this alpha on a pixel shows the object: the least an 8-bit picture can hold
 
 
 def mean_squared_error(a: Image, b: Image) -> float:
@@ -26,6 +27,15 @@ def mean_squared_error(a: Image, b: Image) -> float:
     if a.shape != b.shape:
         raise ValueError(f"images: expected two of one shape, found {a.shape} and {b.shape}")
     return float(np.mean(np.square(a.astype(np.float64) - b.astype(np.float64))))
+
+
+def object_error(a: Image, b: Image, alpha: NDArray[np.floating]) -> float | None:
+    """The mean squared error over the object's own pixels: where the reference's `alpha` [H, W] is at least 1/255.
+
+    Empty surroundings are equal in both pictures and flatter the error over all pixels. None where there is no object.
+    """
+    shown = alpha >= OBJECT_ALPHA
+    return mean_squared_error(a[shown], b[shown]) if shown.any() else None
 
 
 def psnr_of_error(error: float) -> float:
@@ -72,11 +82,17 @@ class ViewScore:
     error: float  # mean squared
     ssim: float
     lpips: float | None = None  # None: its weights are not on this machine
+    object_error: float | None = None  # mean squared, over the object's own pixels; None: it has none here
 
     @property
     def psnr(self) -> float:
         """In dB; infinite for equal pictures."""
         return psnr_of_error(self.error)
+
+    @property
+    def object_psnr(self) -> float | None:
+        """Over the object's own pixels, in dB; None where it has none."""
+        return None if self.object_error is None else psnr_of_error(self.object_error)
 
 
 @dataclass(frozen=True)
@@ -87,23 +103,37 @@ class MeanScore:
     psnr_of_mean_error: float  # dB, all views taken as one large picture; never above the mean PSNR
     ssim: float
     lpips: float | None
+    object_psnr: float | None = None  # dB, the mean over the views that show the object; None: none does
+    object_views: int = 0  # views that show the object
 
 
 def mean_score(views: Iterable[ViewScore]) -> MeanScore:
     """The means over `views`, of which there is at least one."""
     views = list(views)
     distances = [view.lpips for view in views if view.lpips is not None]
+    object_psnrs = [view.object_psnr for view in views if view.object_psnr is not None]
     return MeanScore(
         psnr=float(np.mean([view.psnr for view in views])),
         psnr_of_mean_error=psnr_of_error(float(np.mean([view.error for view in views]))),
         ssim=float(np.mean([view.ssim for view in views])),
         lpips=float(np.mean(distances)) if len(distances) == len(views) else None,
+        object_psnr=float(np.mean(object_psnrs)) if object_psnrs else None,
+        object_views=len(object_psnrs),
     )
 
 
-def decibels(value: float) -> str:
-    """A PSNR as it is printed: two decimals, `inf` for identical pictures."""
-    return f"{value:.2f}"
+def decibels(value: float | None) -> str:
+    """A PSNR as it is printed: two decimals, `inf` for identical pictures, a dash for none."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def objectless(mean: MeanScore, views: int) -> str:
+    """A word on the views, of `views`, that the mean PSNR of the object leaves out; empty when it leaves out none."""
+    left_out = views - mean.object_views
+    if not left_out:
+        return ""
+    shows, is_not = ("shows", "is not") if left_out == 1 else ("show", "are not")
+    return f"{left_out} of {views} cameras {shows} nothing of A and {is_not} in its object PSNR"
 
 
 def json_number(value: float | None) -> float | None:

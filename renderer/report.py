@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from renderer.metrics import Image, MeanScore, ViewScore, decibels, mean_score
+from renderer.metrics import Image, MeanScore, ViewScore, decibels, mean_score, objectless
 from scenes.atomic import replacing
 
 MOST_PICTURES = 24  # rows of pictures in one page; beyond, the worst cameras are shown
@@ -98,6 +98,7 @@ def render_page(comparison: Comparison) -> str:
         sides=_sides(comparison),
         plots="".join(f'<div class="card">{plot}</div>' for plot in plots),
         table=_table(scores, mean),
+        table_note=_note(objectless(mean, len(scores))),
         pictures_note=_pictures_note(len(shown), len(scores)),
         gradient=_gradient(),
         scale=f"{scale:.2g}",
@@ -153,12 +154,13 @@ def _tiles(comparison: Comparison, mean: MeanScore) -> str:
     ratio = comparison.a.bytes / comparison.b.bytes
     tiles = [
         (decibels(mean.psnr), _db(mean.psnr), "mean PSNR"),
+        (decibels(mean.object_psnr), _db(mean.object_psnr), "mean PSNR over the object's own pixels"),
         (decibels(mean.psnr_of_mean_error), _db(mean.psnr_of_mean_error), "PSNR of the mean error"),
         (f"{mean.ssim:.4f}", "", "mean SSIM"),
         (f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2g}", "x", "bytes of A over bytes of B"),
     ]
     if mean.lpips is not None:
-        tiles.insert(3, (f"{mean.lpips:.4f}", "", "mean LPIPS (AlexNet)"))
+        tiles.insert(4, (f"{mean.lpips:.4f}", "", "mean LPIPS (AlexNet)"))
     return "".join(
         f'<div class="tile"><div class="value">{value} <span class="unit">{unit}</span></div>'
         f'<div class="what">{what}</div></div>'
@@ -166,8 +168,8 @@ def _tiles(comparison: Comparison, mean: MeanScore) -> str:
     )
 
 
-def _db(value: float) -> str:
-    return "dB" if np.isfinite(value) else ""
+def _db(value: float | None) -> str:
+    return "dB" if value is not None and np.isfinite(value) else ""
 
 
 def _sides(comparison: Comparison) -> str:
@@ -189,14 +191,15 @@ def _sides(comparison: Comparison) -> str:
 
 
 def _table(scores: Sequence[ViewScore], mean: MeanScore) -> str:
-    columns = ["camera", "PSNR, dB", "SSIM", "LPIPS"]
+    columns = ["camera", "PSNR, dB", "object PSNR, dB", "SSIM", "LPIPS"]
     rows = [[html.escape(s.name), *_cells(s)] for s in scores]
     shown = len(columns) if mean.lpips is not None else len(columns) - 1
     return _html_table(columns[:shown], [row[:shown] for row in rows], ["mean", *_cells(mean)][:shown])
 
 
 def _cells(score: ViewScore | MeanScore) -> list[str]:
-    return [decibels(score.psnr), f"{score.ssim:.4f}", "" if score.lpips is None else f"{score.lpips:.4f}"]
+    lpips = "" if score.lpips is None else f"{score.lpips:.4f}"
+    return [decibels(score.psnr), decibels(score.object_psnr), f"{score.ssim:.4f}", lpips]
 
 
 def _html_table(columns: Sequence[str], rows: Sequence[Sequence[str]], footer: Sequence[str] = ()) -> str:
@@ -204,6 +207,10 @@ def _html_table(columns: Sequence[str], rows: Sequence[Sequence[str]], footer: S
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     foot = f"<tfoot><tr>{''.join(f'<td>{cell}</td>' for cell in footer)}</tr></tfoot>" if footer else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>{foot}</table>"
+
+
+def _note(text: str) -> str:
+    return f'<p class="soft">{html.escape(text)}</p>' if text else ""
 
 
 def _pictures_note(shown: int, count: int) -> str:
@@ -214,6 +221,7 @@ def _row(view: ReportView, scale: float) -> str:
     score, name = view.score, html.escape(view.score.name)
     lpips = f'<span class="soft">LPIPS {score.lpips:.4f}</span>' if score.lpips is not None else ""
     psnr = f"PSNR {decibels(score.psnr)} {_db(score.psnr)}".strip()
+    object_psnr = f"object PSNR {decibels(score.object_psnr)} {_db(score.object_psnr)}".strip()
     pictures = (
         ("A", view.a, ' class="pick"'),
         ("B", view.b, ' class="pick"'),
@@ -223,6 +231,8 @@ def _row(view: ReportView, scale: float) -> str:
         f'<figure><img{pick} src="{uri}" alt="{what}, {name}"><figcaption>{what}</figcaption></figure>'
         for what, uri, pick in pictures
     )
-    head = f"<strong>{name}</strong><span>{psnr}</span><span>SSIM {score.ssim:.4f}</span>{lpips}"
+    head = (
+        f"<strong>{name}</strong><span>{psnr}</span><span>{object_psnr}</span><span>SSIM {score.ssim:.4f}</span>{lpips}"
+    )
     body = f'<div class="head">{head}</div><div class="row">{figures}</div>'
     return f'<section class="card view" data-name="{name}">{body}</section>'

@@ -14,7 +14,9 @@ from PIL import Image
 from renderer.metrics import psnr, ssim
 from renderer.reference import render_reference
 from scenes.camera_files import write_cameras
+from scenes.cameras import look_at
 from scenes.kilo import write_kilo
+from scenes.load import load_scene
 from scenes.ply import read_ply, write_ply
 
 SIZE = (48, 32)
@@ -72,11 +74,48 @@ def test_compare_measures_the_pictures_of_render(folder: Path) -> None:
 def test_a_scene_compared_with_itself_is_identical(folder: Path) -> None:
     result = kilofield("compare", folder / "a.ply", folder / "a.ply", "--size", "48x32")
     rows = [line.split() for line in result.stdout.splitlines() if line.strip().startswith("orbit_")]
-    assert [row[1:] for row in rows] == [["inf", "1.0000"]] * 8
+    assert [row[1:] for row in rows] == [["inf", "inf", "1.0000"]] * 8
     found = json.loads(
         kilofield("compare", folder / "a.ply", folder / "a.ply", "--size", "48x32", "--json", "-").stdout
     )
-    assert found["mean"] == {"psnr": None, "psnr_of_mean_error": None, "ssim": pytest.approx(1), "lpips": None}
+    assert found["mean"] == {
+        "psnr": None,
+        "psnr_of_mean_error": None,
+        "ssim": pytest.approx(1),
+        "lpips": None,
+        "object_psnr": None,
+        "object_views": 8,
+    }
+
+
+def test_the_object_psnr_is_that_of_the_pixels_a_draws_on(folder: Path) -> None:
+    """Against the slow twin, whose alpha is what a white background adds to a black one."""
+    cameras = sample_cameras(["front", ""])
+    options = ("--cameras", folder / "cameras.json", "--size", "48x32", "--json", "-")
+    found = json.loads(kilofield("compare", folder / "a.ply", folder / "b.kilo", *options).stdout)
+    a, b = (load_scene(folder / name).gaussians for name in ("a.ply", "b.kilo"))
+    for view, camera in zip(found["cameras"], cameras, strict=True):
+        black, white = (render_reference(a, camera, *SIZE, (level, level, level)) for level in (0.0, 1.0))
+        shown = (1 - (white - black)).mean(axis=2) >= 1 / 255
+        other = np.clip(render_reference(b, camera, *SIZE, (0.0, 0.0, 0.0)), 0, 1)
+        assert 0.1 < shown.mean() < 0.9
+        assert view["object_psnr"] == pytest.approx(psnr(np.clip(black, 0, 1)[shown], other[shown]), abs=0.02)
+        assert view["object_psnr"] < view["psnr"]
+    assert found["mean"]["object_psnr"] == pytest.approx(np.mean([view["object_psnr"] for view in found["cameras"]]))
+
+
+def test_a_camera_that_sees_nothing_of_a_is_left_out_of_its_object_psnr(folder: Path) -> None:
+    away = look_at(np.array([3.0, 0, 0]), np.array([6.0, 0, 0]), np.array([0.0, -1, 0]), 0.8, "away")
+    write_cameras(folder / "some.json", [*sample_cameras(["front"]), away])
+    arguments = ("compare", folder / "a.ply", folder / "b.kilo", "--cameras", folder / "some.json", "--size", "48x32")
+    printed = kilofield(*arguments).stdout
+    assert "1 of 2 cameras shows nothing of A and is not in its object PSNR" in printed
+    (row,) = [line.split() for line in printed.splitlines() if line.strip().startswith("away")]
+    assert row[1:3] == ["inf", "-"]
+    found = json.loads(kilofield(*arguments, "--json", "-").stdout)
+    front, unseen = found["cameras"]
+    assert (front["shows_object"], unseen["shows_object"], unseen["object_psnr"]) == (True, False, None)
+    assert (found["mean"]["object_psnr"], found["mean"]["object_views"]) == (front["object_psnr"], 1)
 
 
 def test_the_report_is_written_and_kept(folder: Path) -> None:

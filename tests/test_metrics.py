@@ -16,6 +16,8 @@ from renderer.metrics import (
     json_number,
     mean_score,
     mean_squared_error,
+    object_error,
+    objectless,
     psnr,
     psnr_of_error,
     ssim,
@@ -120,6 +122,37 @@ def test_one_identical_view_makes_the_mean_psnr_infinite_but_not_the_psnr_of_the
     mean = mean_score([ViewScore("a", 0.0, 1.0), ViewScore("b", 1e-4, 0.9)])
     assert mean.psnr == math.inf
     assert mean.psnr_of_mean_error == pytest.approx(10 * math.log10(2e4))
+
+
+def test_black_surroundings_flatter_the_psnr_of_all_pixels_and_not_the_objects() -> None:
+    a, b, alpha = np.zeros((20, 30, 3)), np.zeros((20, 30, 3)), np.zeros((20, 30))
+    a[5:10, 10:16], b[5:10, 10:16], alpha[5:10, 10:16] = 0.5, 0.6, 1.0  # 30 of 600 pixels
+    score = ViewScore("a", mean_squared_error(a, b), 0.9, object_error=object_error(a, b, alpha))
+    assert score.object_psnr == pytest.approx(20.0)
+    assert score.psnr == pytest.approx(20.0 + 10 * math.log10(20))
+
+
+def test_the_object_is_where_the_alpha_of_a_reaches_one_of_255() -> None:
+    a = picture(1)
+    b = a.copy()
+    alpha = np.zeros(a.shape[:2], np.float32)
+    alpha[3, 4], alpha[5, 6] = np.float32(1 / 255), np.float32(0.99 / 255)
+    b[5, 6] += 0.5  # too faint to count
+    assert object_error(a, b, alpha) == 0
+    b[3, 4] += 0.5
+    assert object_error(a, b, alpha) == pytest.approx(0.25)
+    assert object_error(a, b, np.zeros_like(alpha)) is None
+
+
+def test_views_without_the_object_are_left_out_of_its_mean_with_a_word() -> None:
+    views = [ViewScore("a", 1e-2, 0.8, object_error=1e-2), ViewScore("b", 1e-4, 0.9, object_error=1e-4)]
+    assert mean_score(views).object_psnr == pytest.approx(30.0)
+    assert objectless(mean_score(views), 2) == ""
+    more = mean_score([*views, ViewScore("c", 0.0, 1.0)])
+    assert (more.object_psnr, more.object_views) == (pytest.approx(30.0), 2)
+    assert objectless(more, 3) == "1 of 3 cameras shows nothing of A and is not in its object PSNR"
+    assert objectless(mean_score([ViewScore("c", 0.0, 1.0)] * 4), 4).startswith("4 of 4 cameras show nothing of A")
+    assert decibels(mean_score([ViewScore("c", 0.0, 1.0)]).object_psnr) == "-"
 
 
 def test_lpips_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from renderer.metrics import ViewScore, mean_squared_error, ssim
+from renderer.metrics import ViewScore, mean_score, mean_squared_error, ssim
 from renderer.report import (
     MOST_PICTURES,
     Comparison,
@@ -37,7 +38,8 @@ def levels(seed: int) -> np.ndarray:
 
 def view(name: str, seed_a: int, seed_b: int) -> ReportView:
     a, b = (levels(seed) / np.float32(255) for seed in (seed_a, seed_b))
-    return report_view(ViewScore(name, mean_squared_error(a, b), ssim(a, b)), a, b)
+    object_error = mean_squared_error(a[4:12], b[4:12])
+    return report_view(ViewScore(name, mean_squared_error(a, b), ssim(a, b), object_error=object_error), a, b)
 
 
 def comparison(views: list[ReportView]) -> Comparison:
@@ -107,8 +109,25 @@ def test_the_figures_are_those_of_the_views() -> None:
     text = Page(render_page(comparison([front, back]))).text
     for score in (front.score, back.score):
         row = text.index(score.name, text.index("camera"))
-        assert [t for t in text[row:] if t][1:3] == [f"{score.psnr:.2f}", f"{score.ssim:.4f}"]
+        assert [t for t in text[row:] if t][1:4] == [
+            f"{score.psnr:.2f}",
+            f"{score.object_psnr:.2f}",
+            f"{score.ssim:.4f}",
+        ]
+        assert f"object PSNR {score.object_psnr:.2f} dB" in text
+    tile = text.index("mean PSNR over the object's own pixels")
+    assert f"{mean_score([front.score, back.score]).object_psnr:.2f}" in text[tile - 8 : tile]
     assert "124.0" in text  # 248,000 bytes over 2,000
+
+
+def test_cameras_that_show_nothing_of_the_object_are_counted() -> None:
+    seen, unseen = view("front", 1, 2), view("back", 3, 3)
+    unseen = replace(unseen, score=replace(unseen.score, object_error=None))
+    text = Page(render_page(comparison([seen, unseen]))).text
+    row = text.index("back", text.index("camera"))
+    assert [t for t in text[row:] if t][1:4] == ["inf", "-", "1.0000"]
+    assert "1 of 2 cameras shows nothing of A and is not in its object PSNR" in text
+    assert not [t for t in Page(render_page(comparison([seen]))).text if "nothing of A" in t]
 
 
 def test_the_same_comparison_gives_the_same_bytes() -> None:
