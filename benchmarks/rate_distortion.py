@@ -121,7 +121,10 @@ def points_table(results: Sequence[Mapping[str, Any]], peers: Mapping[str, PeerS
 
 
 def plot(path: Path, results: Sequence[Mapping[str, Any]], peers: Mapping[str, PeerScene]) -> None:
-    """A PNG with one panel a scene: bytes, on a logarithmic axis, against PSNR; `KilofieldError` without figures."""
+    """A PNG with one panel a scene: bytes, on a logarithmic axis, against PSNR; `KilofieldError` without figures.
+
+    Solid lines are the mean of the views, dotted ones each file's worst view.
+    """
     from matplotlib.figure import Figure
 
     ours = our_curves(results)
@@ -157,20 +160,26 @@ def _draw(
             place = {"textcoords": "offset points", "xytext": (5, -9)}
             axes.annotate(f"{point.percent} %", (point.bytes / 1000, point.psnr or 0), fontsize=7, color=SOG, **place)
     axes.set_xscale("log")
+    axes.margins(x=0.1, y=0.1)  # the labels of the outermost points stay inside
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:g}"[0] in "235" else "")
     axes.tick_params(axis="x", which="both", labelsize=7)
     axes.set_title(scene, fontsize=10)
     axes.set_xlabel("KB")
-    axes.set_ylabel("PSNR, dB")
+    axes.set_ylabel("PSNR, dB (dotted: worst view)")
     axes.grid(True, which="both", color="#e4e6ea", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(fontsize=7, loc="upper left")
+    axes.legend(fontsize=7, loc="best")
 
 
 def _line(axes: Axes, points: Points, colour: str, marker: str, label: str) -> None:
+    if not points:
+        return  # or its name would stand in the legend
     kilobytes, decibels = [point.bytes / 1000 for point in points], [point.psnr for point in points]
     axes.plot(kilobytes, decibels, color=colour, marker=marker, markersize=5, linewidth=1.6, label=label)
+    worst = [(point.bytes / 1000, min(point.psnr_views)) for point in points if point.psnr_views]
+    if worst:
+        axes.plot(*zip(*worst, strict=True), color=colour, marker=marker, markersize=2.5, linewidth=1, linestyle=":")
 
 
 def _rising(curve: Curve) -> list[tuple[float, float]]:
