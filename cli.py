@@ -20,7 +20,8 @@ app = typer.Typer(
     help="Compress trained 3D Gaussian scenes into codes and tiny neural networks, and look at them.\n\n"
     "Start with `kilofield demo`, or with a scene of yours: `kilofield compress garden.ply garden.kilo`, then "
     "`kilofield view garden.kilo`. Each command has its own `--help` with an example.\n\n"
-    "Exit codes: 0 done, 1 an error told in one line, 130 interrupted. 1 KB is 1000 bytes.",
+    "Exit codes: 0 done, 1 an error told in one line, 3 written but short of --target-psnr, 130 interrupted. "
+    "1 KB is 1000 bytes.",
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
@@ -76,11 +77,20 @@ def compress(
         ),
     ] = "balanced",
     quality: Annotated[
-        str, typer.Option(metavar="QUALITY", help="Size against fidelity: small, medium or high.")
-    ] = "medium",
+        str | None,
+        typer.Option(metavar="QUALITY", help="Size against fidelity: small, medium or high.", show_default="medium"),
+    ] = None,
     max_mb: Annotated[
         float | None,
         typer.Option("--max-mb", metavar="MB", help="Stay under this many megabytes (1,000,000 bytes), not --quality."),
+    ] = None,
+    target_psnr: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DB",
+            help="As few bytes as reach this PSNR in views not fitted to, not --quality or --max-mb. Takes two to "
+            "three times as long. Where it cannot be reached, the best is written and the exit code is 3.",
+        ),
     ] = None,
     images: Annotated[
         Path | None,
@@ -109,7 +119,7 @@ def compress(
     from commands.compress import options, run
     from commands.console import Screen
 
-    chosen = options(preset, quality, max_mb, images, device, seed, resume)
+    chosen = options(preset, quality, max_mb, target_psnr, images, device, seed, resume)
     run(source, target, chosen, force, Screen(quiet, json, force))
 
 

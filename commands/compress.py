@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file
 from commands.console import Screen, note, note_dropped, progress, readable_time
-from commands.errors import Interrupted
+from commands.errors import Interrupted, TargetMissedError
 from renderer.metrics import json_number
 from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
-    from fitting.neuralgs.options import CompressOptions, CompressResult, Progress
+    from fitting.neuralgs.options import CompressOptions, CompressResult, Progress, Trial
 
 
 def options(
-    preset: str, quality: str, max_mb: float | None, images: Path | None, device: str, seed: int, resume: bool
+    preset: str,
+    quality: str | None,
+    max_mb: float | None,
+    target_psnr: float | None,
+    images: Path | None,
+    device: str,
+    seed: int,
+    resume: bool,
 ) -> CompressOptions:
     """The options of the command line, checked."""
     from fitting.neuralgs.options import CompressOptions
@@ -28,7 +36,10 @@ def options(
         raise KilofieldError("--max-mb: expected another preset; paper's size follows from its networks and pruning")
     if images is not None and not images.exists():
         raise KilofieldError(f"{images}: expected a capture, found nothing at this path")
-    return CompressOptions(preset, quality, limit, images, device, seed, resume)  # pyright: ignore[reportArgumentType]
+    if target_psnr is not None and quality is not None:
+        raise KilofieldError("--target-psnr: expected no --quality beside it, found both")
+    quality = "medium" if quality is None else quality
+    return CompressOptions(preset, quality, limit, images, device, seed, resume, target_psnr)  # pyright: ignore[reportArgumentType]
 
 
 def run(source: Path, target: Path, options: CompressOptions, force: bool, screen: Screen) -> None:
@@ -42,13 +53,17 @@ def run(source: Path, target: Path, options: CompressOptions, force: bool, scree
 
             def show(now: Progress) -> None:
                 step(now.done, f"{now.stage} · {now.detail}" if now.detail else now.stage)
+                if now.trial is not None and not screen.quiet:
+                    note(_line(now.trial))
 
             result = compress(source, target, options, show)
     except KeyboardInterrupt:
-        raise Interrupted(_interruption(checkpoint_of(target))) from None
+        raise Interrupted(_interruption(checkpoint_of(target), options.target_psnr)) from None
     note_dropped(source, result.dropped, result.source_gaussians)
     _print(result, "the photographs" if options.images else "the source", screen)
     screen.figures(figures(source, result))
+    if result.target_psnr is not None and result.psnr < result.target_psnr:
+        raise TargetMissedError(_missed(result))
 
 
 def checkpoint_of(target: Path) -> Path:
@@ -67,7 +82,8 @@ def max_bytes(megabytes: float | None) -> int | None:
 
 def figures(source: Path, result: CompressResult) -> dict[str, object]:
     """What --json writes: the fields of `CompressResult`, the source and the ratio."""
-    return {"source": str(source), **result.as_dict(), "psnr": json_number(result.psnr)}
+    trials = [{**asdict(t), "psnr": json_number(t.psnr)} for t in result.trials]
+    return {"source": str(source), **result.as_dict(), "psnr": json_number(result.psnr), "trials": trials}
 
 
 def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
@@ -77,10 +93,23 @@ def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
         note(f"{checkpoint}: nothing to resume, starting from the beginning")
 
 
-def _interruption(checkpoint: Path) -> str:
+def _interruption(checkpoint: Path, target_psnr: float | None) -> str:
+    if target_psnr is not None:
+        return "interrupted; nothing was written, and --target-psnr starts from the beginning"
     if checkpoint.exists():
         return f"interrupted; the same command with --resume continues from {checkpoint}"
     return "interrupted before the first checkpoint; nothing was written"
+
+
+def _line(trial: Trial) -> str:
+    return f"{trial.name}: {readable_bytes(trial.bytes)}, {trial.psnr:.2f} dB after {trial.steps:,} steps"
+
+
+def _missed(result: CompressResult) -> str:
+    return (
+        f"{result.path}: --target-psnr: expected {result.target_psnr:.2f} dB, found {result.psnr:.2f} dB at best; "
+        "that file was written"
+    )
 
 
 def _print(result: CompressResult, judged_by: str, screen: Screen) -> None:
@@ -96,3 +125,6 @@ def _print(result: CompressResult, judged_by: str, screen: Screen) -> None:
             "streams": ", ".join(f"{name} {readable_bytes(size)}" for name, size in result.streams.items()),
         },
     )
+    if result.trials:
+        rows = [[t.name, f"{t.steps:,}", readable_bytes(t.bytes), f"{t.psnr:.2f} dB"] for t in result.trials]
+        screen.table("tried", ["fit", "steps", "bytes", "PSNR"], rows, [])

@@ -1,4 +1,4 @@
-"""How a command ends: 0 done, 1 an error told in one line on stderr, 130 interrupted."""
+"""How a command ends: 0 done, 1 an error told in one line on stderr, 3 done but short of a target, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from scenes.errors import KilofieldError
 
+TARGET_MISSED = 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # typer carries its own click in recent versions, so that click's class has no name importable from both.
@@ -34,6 +35,10 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C with something to add, such as how to continue."""
 
 
+class TargetMissedError(KilofieldError):
+    """The output is written, and is the best found, but not as good as was asked for."""
+
+
 class OneLineErrors(TyperGroup):
     """The command group: an error that the user can mend is one line on stderr and exit code 1."""
 
@@ -52,6 +57,8 @@ class OneLineErrors(TyperGroup):
         """Run the chosen command and turn what it raises into an exit code."""
         try:
             return super().invoke(ctx)
+        except TargetMissedError as error:
+            raise typer.Exit(_fail(str(error), TARGET_MISSED)) from error
         except (KilofieldError, ModuleNotFoundError, OSError) as error:
             raise typer.Exit(_fail(explain(error))) from error
         except KeyboardInterrupt as interrupt:

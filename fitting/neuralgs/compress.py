@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.job import Job, prepare
 from fitting.neuralgs.merge import merge_to
 from fitting.neuralgs.model import NeuralModel, start_model
-from fitting.neuralgs.options import EFFORTS, CompressOptions, CompressResult, Effort, Progress, ProgressCallback
+from fitting.neuralgs.options import EFFORTS, CompressOptions, CompressResult, Effort, Progress, ProgressCallback, Trial
 from fitting.neuralgs.paper import fit_paper
+from fitting.neuralgs.search import Attempt, budget_limits, first_budget, search
 from fitting.neuralgs.size import drop_to_fit, plan_for_bytes, plan_for_quality, rescale_towards
 from fitting.neuralgs.tune import Tuner, judge
 from fitting.tensors import GaussianTensors
@@ -31,7 +33,8 @@ __all__ = ["CompressOptions", "CompressResult", "Progress", "compress"]
 
 PREPARE_SHARE = 0.1  # of the whole run, for the progress bar
 RESOLUTION = 0.005  # scene radii: the detail merging may ignore, about a pixel's footprint at the usual distance
-LOOKS = 40  # times the quality is measured during a fit
+LOOKS = 40  # times the quality is measured during a fit,
+STEPS_BETWEEN_LOOKS = 8  # at least
 SIZE_CHECKS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9)  # of the steps: where a fit to a budget corrects its code units
 
 
@@ -56,10 +59,8 @@ def compress(
     job = prepare(
         source, file.gaussians, effort, images=options.images, seed=options.seed, device=device, progress=say.preparing
     )
-    fit = fit_paper if options.preset == "paper" else fit_ours
-    neural = fit(job, options, effort, checkpoint, state, say)
-    say("judging", 0.99)
-    psnr, ssim = _judge_file(neural, job)
+    way = _fit_once if options.target_psnr is None else _fit_to_psnr
+    neural, psnr, ssim, trials = way(job, options, effort, checkpoint, state, say)
     report = write_kilo(target, neural, tool=_maker(options))
     checkpoint.remove()
     say("done", 1.0)
@@ -77,7 +78,52 @@ def compress(
         preset=options.preset,
         seed=options.seed,
         notes=(*job.notes, checkpoint.trouble) if checkpoint.trouble else job.notes,
+        target_psnr=options.target_psnr,
+        trials=trials,
     )
+
+
+Fitted = tuple[NeuralGaussians, float, float, tuple[Trial, ...]]  # PSNR, SSIM, what else was tried
+
+
+def _fit_once(
+    job: Job,
+    options: CompressOptions,
+    effort: Effort,
+    checkpoint: Checkpoint,
+    state: dict[str, Any] | None,
+    say: Reporter,
+) -> Fitted:
+    fit = fit_paper if options.preset == "paper" else fit_ours
+    neural = fit(job, options, effort, checkpoint, state, say)
+    say("judging", 0.99)
+    return neural, *_judge_file(neural, job), ()
+
+
+def _fit_to_psnr(
+    job: Job,
+    options: CompressOptions,
+    effort: Effort,
+    checkpoint: Checkpoint,
+    _: dict[str, Any] | None,
+    say: Reporter,
+) -> Fitted:
+    """The smallest scene that reaches `options.target_psnr`, or the best found."""
+    target, degree, count = options.target_psnr or 0.0, job.gaussians.sh_degree, len(job.gaussians)
+    never_written = replace(checkpoint, written=math.inf)  # a fit of several would not know which it was
+
+    def fit(name: str, budget: int, steps: int) -> Attempt:
+        asked = replace(options, max_bytes=budget, target_psnr=None)
+        part = say.part(name, steps, effort.steps)
+        neural = fit_ours(job, asked, replace(effort, steps=steps), never_written, None, part)
+        psnr, ssim = _judge_file(neural, job)
+        trial = Trial(name, steps, encode_kilo(neural, tool=_maker(options))[1].total, psnr)
+        say("searching", part.stop, trial=trial)
+        return Attempt(budget, trial, ssim, neural)
+
+    found = search(target, first_budget(count, degree), budget_limits(count, degree), effort.steps, fit)
+    best = found.best
+    return best.neural, best.trial.psnr, best.ssim, tuple(a.trial for a in found.attempts)
 
 
 def fit_ours(
@@ -146,7 +192,7 @@ class _Watcher:
 
     def __call__(self, tuner: Tuner, loss: float) -> None:
         check = self.max_bytes is not None and tuner.step in [int(c * tuner.steps) for c in SIZE_CHECKS]
-        look = tuner.step % max(tuner.steps // LOOKS, 1) == 0
+        look = tuner.step % max(tuner.steps // LOOKS, STEPS_BETWEEN_LOOKS) == 0
         if (check or look) and tuner.model.positions.requires_grad:
             tuner.model.follow_curve()
         if check and self.max_bytes is not None:
@@ -171,14 +217,31 @@ class Reporter:
         self.callback = callback
         self.done = 0.0
 
-    def __call__(self, stage: str, done: float, detail: str = "") -> None:
+    def __call__(self, stage: str, done: float, detail: str = "", trial: Trial | None = None) -> None:
         self.done = max(self.done, done)
         if self.callback is not None:
-            self.callback(Progress(stage, self.done, detail))
+            self.callback(Progress(stage, self.done, detail, trial))
+
+    def part(self, name: str, steps: int, full_steps: int) -> _Part:
+        """Progress of the fit `name` of a search: what it takes of the rest grows with its steps."""
+        expected = (1.5 if steps < full_steps else 0.5) * full_steps  # still to come after it
+        return _Part(self, name, self.done + (0.98 - self.done) * steps / (steps + expected))
 
     def preparing(self, share: float, stage: str) -> None:
         """Progress of `prepare`."""
         self(stage, share * PREPARE_SHARE)
+
+
+class _Part(Reporter):
+    """Progress of one fit of several, from 0.1 to 0.98 as a fit alone reports it."""
+
+    def __init__(self, whole: Reporter, name: str, stop: float) -> None:
+        super().__init__(None)
+        self.whole, self.name, self.start, self.stop = whole, name, whole.done, stop
+
+    def __call__(self, stage: str, done: float, detail: str = "", trial: Trial | None = None) -> None:
+        share = (done - PREPARE_SHARE) / (0.98 - PREPARE_SHARE)
+        self.whole(f"{self.name} · {stage}", self.start + (self.stop - self.start) * share, detail, trial)
 
 
 def _maker(options: CompressOptions) -> dict[str, Any]:

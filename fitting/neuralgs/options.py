@@ -13,10 +13,12 @@ Preset = Literal["draft", "balanced", "best", "paper"]
 Quality = Literal["small", "medium", "high"]
 Device = Literal["auto", "cpu", "cuda"]
 
+TARGETS = (5.0, 100.0)  # dB a file can be asked for
+
 
 @dataclass(frozen=True)
 class CompressOptions:
-    """Effort is the preset's, size is the quality's unless `max_bytes` is given."""
+    """Effort is the preset's, size is the quality's unless `max_bytes` or `target_psnr` is given."""
 
     preset: Preset = "balanced"
     quality: Quality = "medium"
@@ -25,6 +27,7 @@ class CompressOptions:
     device: Device = "auto"
     seed: int = 0
     resume: bool = False
+    target_psnr: float | None = None  # dB in held-out views: as few bytes as reach it
 
     def __post_init__(self) -> None:
         for name, kind in (("preset", Preset), ("quality", Quality), ("device", Device)):
@@ -35,6 +38,21 @@ class CompressOptions:
             raise KilofieldError(f"--seed: expected 0 to {2**63 - 1}, found {self.seed}")
         if self.max_bytes is not None and self.max_bytes < 1000:
             raise KilofieldError(f"--max-mb: expected at least 0.001 MB, found {self.max_bytes / 1e6:g} MB")
+        if self.target_psnr is not None:
+            self._check_target(self.target_psnr)
+
+    def _check_target(self, target: float) -> None:
+        lowest, highest = TARGETS
+        if not lowest <= target <= highest:
+            raise KilofieldError(f"--target-psnr: expected {lowest:g} to {highest:g} dB, found {target:g}")
+        if self.max_bytes is not None:
+            raise KilofieldError("--target-psnr: expected no --max-mb beside it, found both")
+        if self.preset == "paper":
+            raise KilofieldError(
+                "--target-psnr: expected another preset; paper's size follows from its networks and pruning"
+            )
+        if self.resume:
+            raise KilofieldError("--target-psnr: expected no --resume beside it; a search keeps no checkpoint")
 
 
 @dataclass(frozen=True)
@@ -57,12 +75,23 @@ EFFORTS: dict[str, Effort] = {
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What one fit of a search for a PSNR came to."""
+
+    name: str  # such as `probe 1` or `run 1`
+    steps: int
+    bytes: int
+    psnr: float  # dB, mean over held-out views
+
+
+@dataclass(frozen=True)
 class Progress:
     """One moment of a run."""
 
     stage: str
     done: float  # of the whole, 0 to 1
     detail: str = ""
+    trial: Trial | None = None  # one that has just ended
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -85,6 +114,8 @@ class CompressResult:
     preset: str
     seed: int
     notes: tuple[str, ...] = ()
+    target_psnr: float | None = None  # what was asked for; `psnr` is under it where it could not be reached
+    trials: tuple[Trial, ...] = ()  # of the search for it, in the order they were made
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
