@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from plyfile import PlyData
 
 from benchmarks import peer_sog, rate_distortion
 from benchmarks.machine import add_folders, machine_facts
@@ -34,6 +35,7 @@ from renderer.metrics import MeanScore, ViewScore, json_number, mean_score, mean
 from scenes.atomic import replacing
 from scenes.camera_files import read_cameras
 from scenes.cameras import Camera
+from scenes.compressed_ply import LARGEST_ALPHA
 from scenes.errors import KilofieldError
 from scenes.extent import scene_extent
 from scenes.gaussians import Floats, Gaussians
@@ -184,7 +186,7 @@ def measure_peer(
         packed, back = Path(folder) / f"scene.{variant.codec}", Path(folder) / "back.ply"
         encode = timed(peer_sog.encode_command(tool, source, packed, variant.percent))
         decode = timed(peer_sog.decode_command(tool, packed, back))
-        views = view_scores(original, render(load_scene(back).scene, cameras))
+        views = view_scores(original, render(peer_scene(back), cameras))
         size = packed.stat().st_size
     score = mean_score(views)
     return PeerPoint(
@@ -198,6 +200,23 @@ def measure_peer(
         decode_seconds=decode.seconds,
         encode_peak_bytes=encode.peak_bytes,
     )
+
+
+def peer_scene(path: Path) -> Gaussians:
+    """All Gaussians of a .ply that splat-transform wrote; `KilofieldError` if any cannot be drawn.
+
+    It reads the byte 255 of .spz and .compressed.ply as an opacity of 1, whose logit is infinite, and `load_scene`
+    drops those: they get the opacity that our own reader of .compressed.ply gives them, in a file beside `path`.
+    """
+    content = PlyData.read(path)
+    logits = content["vertex"]["opacity"]
+    logits[np.isposinf(logits)] = np.log(LARGEST_ALPHA / (1 - LARGEST_ALPHA))
+    mended = path.with_name(f"finite-{path.name}")
+    content.write(mended)
+    file = load_scene(mended)
+    if file.dropped:
+        raise KilofieldError(f"{path}: expected Gaussians that can be drawn, found {file.dropped} that cannot")
+    return file.gaussians
 
 
 def render(scene: Gaussians | NeuralGaussians, cameras: Sequence[Camera]) -> list[Floats]:

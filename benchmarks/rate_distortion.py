@@ -169,7 +169,8 @@ def _draw(
     axes.set_ylabel("PSNR, dB (dotted: worst view)")
     axes.grid(True, which="both", color="#e4e6ea", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(fontsize=7, loc="best")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=7, loc="best")
 
 
 def _line(axes: Axes, points: Points, colour: str, marker: str, label: str) -> None:

@@ -255,6 +255,20 @@ def test_peer_is_measured_once_and_judged_on_the_cameras(tmp_path: Path, bench: 
     assert [point.codec for point in read_peers(tmp_path / "peers.json")["cloud"].points] == ["spz"]
 
 
+def test_opaque_gaussians_of_the_peer_are_kept(tmp_path: Path) -> None:
+    """An opacity of 1 has an infinite logit in its .ply; what has no colour is no scene to judge."""
+    path, scene = tmp_path / "back.ply", random_gaussians(5, seed=2, sh_degree=0)
+    scene.opacity_logits[1] = np.inf
+    write_ply(path, scene)
+    opacities = 1 / (1 + np.exp(-compression.peer_scene(path).opacity_logits))
+    assert opacities[1] == pytest.approx(254.5 / 255, abs=1e-6)
+    np.testing.assert_allclose(np.delete(opacities, 1), 1 / (1 + np.exp(-np.delete(scene.opacity_logits, 1))), 1e-5)
+    scene.sh[3] = np.nan
+    write_ply(path, scene)
+    with pytest.raises(KilofieldError, match="expected Gaussians that can be drawn, found 1 that cannot"):
+        compression.peer_scene(path)
+
+
 def test_a_sog_source_goes_through_the_peer(tmp_path: Path, bench: list[str]) -> None:
     shutil.move(tmp_path / "gaussians" / "cloud.ply", tmp_path / "gaussians" / "cloud.sog")
     compression.main([*bench, "--codecs", "compressed.ply"])
