@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -9,6 +11,7 @@ from scenes.gaussians import Floats, Gaussians, rotation_matrices, sh_count
 from scenes.neural_gaussians import AttributeLayout
 
 OPACITY_RANGE = (0.001, 0.996)  # clipped before the logit: outliers would own the principal components
+LARGEST_SH = 100.0  # a colour of 28 times white: pictures in half floats must hold it
 # What one quantisation step may change before it shows, per channel; findings from prototypes
 STEP_OPACITY, STEP_LOG_SCALE, STEP_ROTATION, STEP_DC, STEP_SH = 0.6, 0.25, 0.15, 0.10, 0.15
 
@@ -18,6 +21,15 @@ def attribute_steps(sh_degree: int) -> Floats:
     rest = 3 * (sh_count(sh_degree) - 1)
     sizes = ((STEP_OPACITY, 1), (STEP_LOG_SCALE, 3), (STEP_ROTATION, 3), (STEP_DC, 3), (STEP_SH, rest))
     return np.concatenate([np.full(count, step, np.float32) for step, count in sizes])
+
+
+def limited_colours(gaussians: Gaussians) -> tuple[Gaussians, str]:
+    """The scene with SH no larger than any picture can show, and a word on it (empty when they were)."""
+    beyond = np.abs(gaussians.sh).max(axis=(1, 2)) > LARGEST_SH
+    if not beyond.any():
+        return gaussians, ""
+    limited = replace(gaussians, sh=np.clip(gaussians.sh, -LARGEST_SH, LARGEST_SH))
+    return limited, f"SH beyond {LARGEST_SH:g} limited to it: {beyond.sum():,} of {len(gaussians):,} Gaussians"
 
 
 def canonical_attributes(gaussians: Gaussians) -> Floats:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fitting.neuralgs.canonical import limited_colours
+from fitting.neuralgs.distant import brought_nearer, check_coordinates, without_specks
 from fitting.neuralgs.importance import visible_weight
 from fitting.neuralgs.options import Effort
 from fitting.neuralgs.targets import Target, photograph_target, picture_size, rendered_target
@@ -57,6 +59,10 @@ def prepare(
             f"{source}: opacity: expected Gaussians that can be seen, found all {len(drawn)} under 1/255"
         )
     gaussians = gaussians.select(drawn)
+    extent = scene_extent(gaussians)
+    check_coordinates(source, extent)
+    gaussians, left_out = without_specks(gaussians, extent)
+    gaussians, limited = limited_colours(gaussians)
     tensors = GaussianTensors.of(gaussians, device)
     if images is None:
         targets, held_out, notes = _own_pictures(source, gaussians, tensors, effort, seed, progress)
@@ -72,8 +78,9 @@ def prepare(
     if weight.sum() == 0:
         raise KilofieldError(f"{source}: views: expected to see the Gaussians, found nothing in {len(targets)} views")
     seen = weight > INVISIBLE * weight.mean()
-    radius = scene_extent(gaussians).radius
-    return Job(gaussians.select(seen), weight[seen], targets, held_out, radius, device, notes)
+    kept, brought = brought_nearer(gaussians.select(seen), extent)
+    notes = (*notes, *(note for note in (left_out, limited, brought) if note))
+    return Job(kept, weight[seen], targets, held_out, extent.radius, device, notes)
 
 
 Pictures = tuple[list[Target], list[Target], tuple[str, ...]]

@@ -20,6 +20,7 @@ from scenes.gaussians import SH_C0, Gaussians, rotation_matrices
 
 NEIGHBOURS = 10
 ROUND_SHARE = 0.2  # of the Gaussians at most merge in one round: later pairs see what earlier ones became
+APART = 1e-3  # of the resolution: how far Gaussians are taken apart to find neighbours where many share one place
 COLOUR_TOLERANCE = 0.1  # a colour difference this large costs as much as a misplaced Gaussian
 MAX_OPACITY = 0.996
 Doubles = NDArray[np.float64]
@@ -78,7 +79,7 @@ def _mixture(gaussians: Gaussians, weight: Doubles) -> _Mixture:
 
 
 def _round(mixture: _Mixture, merges: int, resolution: float) -> _Mixture:
-    first, second = _pairs(mixture.mean)
+    first, second = _pairs(mixture.mean, resolution)
     order = np.argsort(_costs(mixture, first, second, resolution), kind="stable")
     chosen = _disjoint(first[order], second[order], len(mixture.mass), merges)
     a, b = first[order][chosen], second[order][chosen]
@@ -89,9 +90,13 @@ def _round(mixture: _Mixture, merges: int, resolution: float) -> _Mixture:
     return _Mixture(*(np.concatenate([getattr(rest, f), getattr(merged, f)]) for f in fields))
 
 
-def _pairs(mean: Doubles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each Gaussian with its nearest neighbours, every pair once, the smaller index first."""
+def _pairs(mean: Doubles, resolution: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each Gaussian with its nearest neighbours, every pair once, the smaller index first.
+
+    Of Gaussians at exactly one place a tree finds the same few as everyone's neighbours, and slowly: hence `APART`.
+    """
     k = min(NEIGHBOURS, len(mean) - 1)
+    mean = mean + APART * resolution * np.random.default_rng(len(mean)).uniform(-1, 1, mean.shape)
     neighbours = np.asarray(KDTree(mean).query(mean, k=k + 1)[1])[:, 1:].reshape(-1)
     owners = np.repeat(np.arange(len(mean)), k)
     pairs = np.unique(np.minimum(owners, neighbours) * len(mean) + np.maximum(owners, neighbours))
