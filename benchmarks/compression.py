@@ -203,19 +203,20 @@ def measure_peer(
 
 
 def peer_scene(path: Path) -> Gaussians:
-    """All Gaussians of a .ply that splat-transform wrote; `KilofieldError` if any cannot be drawn.
+    """All visible Gaussians of a .ply that splat-transform wrote; `KilofieldError` if any cannot be drawn.
 
     It reads the byte 255 of .spz and .compressed.ply as an opacity of 1, whose logit is infinite, and `load_scene`
     drops those: they get the opacity that our own reader of .compressed.ply gives them, in a file beside `path`.
     """
     content = PlyData.read(path)
     logits = content["vertex"]["opacity"]
+    invisible = int(np.isneginf(logits).sum())
     logits[np.isposinf(logits)] = np.log(LARGEST_ALPHA / (1 - LARGEST_ALPHA))
     mended = path.with_name(f"finite-{path.name}")
     content.write(mended)
     file = load_scene(mended)
-    if file.dropped:
-        raise KilofieldError(f"{path}: expected Gaussians that can be drawn, found {file.dropped} that cannot")
+    if broken := file.dropped - invisible:
+        raise KilofieldError(f"{path}: expected Gaussians that can be drawn, found {broken} that cannot")
     return file.gaussians
 
 

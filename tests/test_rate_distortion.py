@@ -263,6 +263,9 @@ def test_opaque_gaussians_of_the_peer_are_kept(tmp_path: Path) -> None:
     opacities = 1 / (1 + np.exp(-compression.peer_scene(path).opacity_logits))
     assert opacities[1] == pytest.approx(254.5 / 255, abs=1e-6)
     np.testing.assert_allclose(np.delete(opacities, 1), 1 / (1 + np.exp(-np.delete(scene.opacity_logits, 1))), 1e-5)
+    scene.opacity_logits[0] = -np.inf  # an opacity of 0: nothing to draw
+    write_ply(path, scene)
+    assert len(compression.peer_scene(path)) == 4
     scene.sh[3] = np.nan
     write_ply(path, scene)
     with pytest.raises(KilofieldError, match="expected Gaussians that can be drawn, found 1 that cannot"):
