@@ -157,7 +157,7 @@ def _draw(
             if point.codec != "sog" and point.psnr is not None:
                 _line(axes, [_point_of_peer(point)], OTHERS, "^" if point.codec == "spz" else "v", point.codec)
         for point in peer.sog:
-            place = {"textcoords": "offset points", "xytext": (5, -9)}
+            place = {"textcoords": "offset points", "xytext": (-5, 4), "ha": "right"}
             axes.annotate(f"{point.percent} %", (point.bytes / 1000, point.psnr or 0), fontsize=7, color=SOG, **place)
     axes.set_xscale("log")
     axes.margins(x=0.1, y=0.1)  # the labels of the outermost points stay inside
