@@ -78,7 +78,11 @@ def compress(
     ] = "balanced",
     quality: Annotated[
         str | None,
-        typer.Option(metavar="QUALITY", help="Size against fidelity: small, medium or high.", show_default="medium"),
+        typer.Option(
+            metavar="QUALITY",
+            help="Size against fidelity: small, medium, high, or lossless (to the eye: all Gaussians kept, 50 dB).",
+            show_default="medium",
+        ),
     ] = None,
     max_mb: Annotated[
         float | None,

@@ -238,7 +238,7 @@ def test_a_resolution_of_zero_or_nonsense(size: str, tmp_path: Path) -> None:
     ("options", "message"),
     [
         ("--preset=fast", "--preset: expected one of draft, balanced, best, paper, found fast"),
-        ("--quality=huge", "--quality: expected one of small, medium, high, found huge"),
+        ("--quality=huge", "--quality: expected one of small, medium, high, lossless, found huge"),
         ("--device=tpu", "--device: expected one of auto, cpu, cuda, found tpu"),
         ("--max-mb=0", "--max-mb: expected a size above 0 MB, found 0"),
         ("--max-mb=nan", "--max-mb: expected a size above 0 MB, found nan"),

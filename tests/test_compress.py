@@ -206,7 +206,7 @@ def test_paper_preset_has_no_codes(source: Path, tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"preset": "fast"}, "--preset: expected one of draft, balanced, best, paper, found fast"),
-        ({"quality": "huge"}, "--quality: expected one of small, medium, high, found huge"),
+        ({"quality": "huge"}, "--quality: expected one of small, medium, high, lossless, found huge"),
         ({"seed": 2**63}, f"--seed: expected 0 to {2**63 - 1}, found {2**63}"),
         ({"max_bytes": 10}, "--max-mb: expected at least 0.001 MB, found 1e-05 MB"),
     ],

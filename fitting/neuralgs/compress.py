@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.job import Job, prepare
+from fitting.neuralgs.lossless import fit_lossless
 from fitting.neuralgs.merge import merge_to
 from fitting.neuralgs.model import NeuralModel, start_model
 from fitting.neuralgs.options import EFFORTS, CompressOptions, CompressResult, Effort, Progress, ProgressCallback, Trial
@@ -53,15 +54,17 @@ def compress(
     say("reading", 0.0)
     file = load_scene(source)
     device = _device(options.device)
-    effort = EFFORTS[options.preset]
+    lossless = options.quality == "lossless"
+    effort = EFFORTS["lossless" if lossless else options.preset]
     checkpoint = Checkpoint.beside(target, source, options, device.type)
     state = checkpoint.load() if options.resume else None
     job = prepare(
         source, file.gaussians, effort, images=options.images, seed=options.seed, device=device, progress=say.preparing
     )
-    way = _fit_once if options.target_psnr is None else _fit_to_psnr
+    way = _keep_all if lossless else _fit_once if options.target_psnr is None else _fit_to_psnr
     neural, psnr, ssim, trials = way(job, options, effort, checkpoint, state, say)
-    report = write_kilo(target, neural, tool=_maker(options))
+    chunks = [1] * len(neural.bank) if lossless else None
+    report = write_kilo(target, neural, tool=_maker(options), chunks=chunks)
     checkpoint.remove()
     say("done", 1.0)
     return CompressResult(
@@ -100,6 +103,21 @@ def _fit_once(
     return neural, *_judge_file(neural, job), ()
 
 
+def _keep_all(
+    job: Job,
+    options: CompressOptions,
+    _effort: Effort,
+    _checkpoint: Checkpoint,
+    _state: dict[str, Any] | None,
+    say: Reporter,
+) -> Fitted:
+    """Nothing merged or tuned: the preset has no part in it."""
+    share = 0.98 - PREPARE_SHARE
+    neural = fit_lossless(job, options.seed, lambda f, detail: say("rounding", PREPARE_SHARE + share * f, detail))
+    say("judging", 0.99)
+    return neural, *_judge_file(neural, job), ()
+
+
 def _fit_to_psnr(
     job: Job,
     options: CompressOptions,
@@ -115,7 +133,8 @@ def _fit_to_psnr(
     def fit(name: str, budget: int, steps: int) -> Attempt:
         asked = replace(options, max_bytes=budget, target_psnr=None)
         part = say.part(name, steps, effort.steps)
-        neural = fit_ours(job, asked, replace(effort, steps=steps), never_written, None, part)
+        spent = replace(effort, steps=steps)
+        neural = fit_ours(job, asked, spent, never_written, None, part, exact=steps == effort.steps)
         psnr, ssim = _judge_file(neural, job)
         trial = Trial(name, steps, encode_kilo(neural, tool=_maker(options))[1].total, psnr)
         say("searching", part.stop, trial=trial)
@@ -133,8 +152,9 @@ def fit_ours(
     checkpoint: Checkpoint,
     state: dict[str, Any] | None,
     say: Reporter,
+    exact: bool = True,
 ) -> NeuralGaussians:
-    """Merge, start from principal components, tune with a price on bits."""
+    """Merge, start from principal components, tune with a price on bits. Not `exact`: a budget may be a little over."""
     degree, count = job.gaussians.sh_degree, len(job.gaussians)
     plan = (
         plan_for_quality(options.quality, count)
@@ -168,7 +188,7 @@ def fit_ours(
     watcher = _Watcher(job, options.max_bytes, checkpoint, say, start)
     tuner.run(effort.steps, watcher)
     neural = model.pack()
-    if options.max_bytes is not None:
+    if options.max_bytes is not None and exact:
         neural = drop_to_fit(neural, weight[model.file_order()], options.max_bytes, _maker(options))
     return neural
 

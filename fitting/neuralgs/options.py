@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from scenes.errors import KilofieldError
 
 Preset = Literal["draft", "balanced", "best", "paper"]
-Quality = Literal["small", "medium", "high"]
+Quality = Literal["small", "medium", "high", "lossless"]
 Device = Literal["auto", "cpu", "cuda"]
 
 TARGETS = (5.0, 100.0)  # dB a file can be asked for
@@ -40,6 +40,20 @@ class CompressOptions:
             raise KilofieldError(f"--max-mb: expected at least 0.001 MB, found {self.max_bytes / 1e6:g} MB")
         if self.target_psnr is not None:
             self._check_target(self.target_psnr)
+        if self.quality == "lossless":
+            self._check_lossless()
+
+    def _check_lossless(self) -> None:
+        asked = {
+            "--max-mb": self.max_bytes is not None,
+            "--target-psnr": self.target_psnr is not None,
+            "--images": self.images is not None,
+            "--resume": self.resume,
+        }
+        for name in (name for name, given in asked.items() if given):
+            raise KilofieldError(f"{name}: expected another --quality; lossless keeps the scene as it is, in one go")
+        if self.preset == "paper":
+            raise KilofieldError("--quality: expected another preset for lossless, found paper, which prunes")
 
     def _check_target(self, target: float) -> None:
         lowest, highest = TARGETS
@@ -70,6 +84,7 @@ EFFORTS: dict[str, Effort] = {
     "draft": Effort(steps=700, views=120, side=320, layers=1, width=16),
     "balanced": Effort(steps=8000, views=720, side=320, layers=1, width=24),
     "best": Effort(steps=24000, views=1000, side=448, layers=1, width=32),
+    "lossless": Effort(steps=0, views=64, side=480, layers=0, width=0),  # a quality, whatever the preset
     "paper": Effort(steps=900, views=120, side=320, layers=4, width=128),
 }
 
