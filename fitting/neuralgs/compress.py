@@ -133,8 +133,7 @@ def _fit_to_psnr(
     def fit(name: str, budget: int, steps: int) -> Attempt:
         asked = replace(options, max_bytes=budget, target_psnr=None)
         part = say.part(name, steps, effort.steps)
-        spent = replace(effort, steps=steps)
-        neural = fit_ours(job, asked, spent, never_written, None, part, exact=steps == effort.steps)
+        neural = fit_ours(job, asked, replace(effort, steps=steps), never_written, None, part, exact=False)
         psnr, ssim = _judge_file(neural, job)
         trial = Trial(name, steps, encode_kilo(neural, tool=_maker(options))[1].total, psnr)
         say("searching", part.stop, trial=trial)

@@ -1,9 +1,8 @@
 """The smallest budget of bytes at which a scene reaches a PSNR, found with few fits.
 
-Near a point PSNR is a straight line over log2(bytes), steeper for some scenes than for others, and a longer fit lifts
-the whole line. So two short fits, the probes, give the line's slope, and its height but for what the longer fit gains;
-one full fit at the budget where the line crosses the target gives that too; where it misses, the next one is placed by
-what was measured.
+PSNR climbs with log2(bytes), by a few dB for every doubling, and a longer fit lifts it. So short fits, the probes, come
+first: they find where the curve of short fits is as high as the target less what a full fit usually gains. A full fit
+there follows; where it misses, the next is placed by what was measured.
 """
 
 from __future__ import annotations
@@ -19,19 +18,21 @@ from fitting.neuralgs.options import Trial
 from fitting.neuralgs.size import FEWEST, FIXED_BYTES, LARGEST_SHARE, PLANNED_BYTES
 from scenes.neural_gaussians import NeuralGaussians
 
-TOLERANCE = 0.3  # dB above the target that are not worth another fit
-MARGIN = 0.12  # dB above the target that a fit aims at
+TOLERANCES = (0.3, 1.0)  # dB above the target not worth another full fit: after the first, after the second
+MARGIN = 0.12  # dB above the target that a full fit aims at,
+DOUBT = 0.15  # and of the way still to go, since the slope is a guess: to fall short costs another fit
+MOST_RUNS = 3  # full fits
+MOST_PROBES = 3
 PROBE_SHARE = 1 / 8  # of the steps
 FEWEST_STEPS = 40  # of a probe: twice the warm-up of the learning rates
-MOST_RUNS = 3  # full fits: the first, its correction, and another where the correction fell short
+PROBED = 0.6  # dB between a probe and what it looks for that another probe would not mend
 START_SHARE = 0.28  # of the Gaussians, in the first probe: `--quality medium`
 FINEST_BITS = 3  # a code may take more than at coarseness 1: steps an eighth as large
-# Measured on hamburger, playbot-31k and guitar with `draft`: only the first guesses rest on them
-USUAL_SLOPE = 3.0  # dB for twice the bytes
-SLOPES = (1.0, 8.0)  # dB for twice the bytes: outside, a measured slope is noise
-GAIN = 0.5  # dB for twice the steps
+USUAL_SLOPE = 2.5  # dB for twice the bytes, on hamburger with `draft`: only the first guesses rest on these two
+GAIN = 0.6  # dB for twice the steps
+SLOPES = (2.0, 8.0)  # dB for twice the bytes, to look beyond what was measured: probes of many Gaussians are too flat
 CLOSE = 0.1  # doublings: budgets this near to each other tell no slope
-LONGEST_STEP = 3.0  # doublings from the first probe to the second
+LONGEST_STEP = 3.0  # doublings from one fit to the next
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Attempt:
     trial: Trial  # what came of it
     ssim: float
     neural: NeuralGaussians
+
+    @property
+    def bytes(self) -> int:
+        """Of the file, which may be over the budget: a Gaussian left out to keep it would cost more than it saves."""
+        return self.trial.bytes
 
     @property
     def psnr(self) -> float:
@@ -77,69 +83,65 @@ def first_budget(count: int, sh_degree: int) -> int:
 def search(target: float, start: int, limits: tuple[int, int], steps: int, fit: Fit) -> Found:
     """The smallest file that `fit` makes with a PSNR of at least `target` dB, or the best where none reaches it.
 
-    Budgets stay within `limits`, the first is `start`; full fits take `steps`. Two probes and one to three full fits.
+    Budgets stay within `limits`, the first is `start`; full fits take `steps`. One to three probes, one to three full
+    fits.
     """
     probe_steps = min(max(round(PROBE_SHARE * steps), FEWEST_STEPS), steps)
-    gain = GAIN * math.log2(steps / probe_steps)
-    probes = _probes(target - gain, start, limits, lambda name, budget: fit(name, budget, probe_steps))
-    slope = _slope(probes)
-    nearest = min(probes, key=lambda a: abs(a.psnr + gain - target))
-    budget = _budget_at(target + MARGIN, nearest, gain, slope, limits)
-    runs: list[Attempt] = []
-    for number in range(1, MOST_RUNS + 1):
-        runs.append(fit(f"run {number}", budget, steps))
-        if _is_enough(target, runs, limits):
+    aim = target - GAIN * math.log2(steps / probe_steps)  # of the probes
+    probes: list[Attempt] = []
+    budget = start
+    while len(probes) < MOST_PROBES and _is_new(budget, probes):
+        probes.append(fit(f"probe {len(probes) + 1}", budget, probe_steps))
+        if abs(probes[-1].psnr - aim) <= PROBED:
             break
-        budget = _corrected(target, runs, slope, limits)
+        budget = _next_budget(aim, probes, USUAL_SLOPE, limits)
+    slope = _slope(probes, USUAL_SLOPE)
+    budget = _next_budget(aim + MARGIN, probes, slope, limits)
+    runs: list[Attempt] = []
+    while len(runs) < MOST_RUNS and _is_new(budget, runs):
+        runs.append(fit(f"run {len(runs) + 1}", budget, steps))
+        if runs[-1].psnr >= target and runs[-1].psnr <= target + TOLERANCES[min(len(runs), len(TOLERANCES)) - 1]:
+            break
+        budget = _next_budget(target + MARGIN * len(runs) + DOUBT * _miss(target, runs), runs, slope, limits)
     return _best(target, [*probes, *runs])
 
 
-def _probes(target: float, start: int, limits: tuple[int, int], probe: Callable[[str, int], Attempt]) -> list[Attempt]:
-    """One at `start`, one near where a usual scene would reach `target`, but not too near to the first."""
-    first = probe("probe 1", start)
-    doublings = (target - first.psnr) / USUAL_SLOPE
-    away = math.copysign(float(np.clip(abs(doublings), 1.0, LONGEST_STEP)), doublings)
-    budget = _clipped(start, away, limits)
-    if abs(math.log2(budget / start)) < CLOSE:  # at a limit
-        budget = _clipped(start, -away, limits)
-    return [first, probe("probe 2", budget)] if budget != start else [first]
+def _miss(target: float, runs: Sequence[Attempt]) -> float:
+    """dB from the target to the nearest run, as far as that says anything."""
+    return min(*(abs(a.psnr - target) for a in runs), 3.0)
 
 
-def _is_enough(target: float, runs: Sequence[Attempt], limits: tuple[int, int]) -> bool:
-    """Whether another full fit would be no use, or not worth its time."""
-    latest = runs[-1]
-    if latest.psnr < target:
-        return latest.budget == limits[1]
-    return len(runs) > 1 or latest.psnr <= target + TOLERANCE or latest.budget == limits[0]
+def _is_new(budget: int, attempts: Sequence[Attempt]) -> bool:
+    return all(abs(math.log2(budget / a.budget)) > 1e-3 for a in attempts)
 
 
-def _corrected(target: float, runs: Sequence[Attempt], slope: float, limits: tuple[int, int]) -> int:
-    """The next budget; each time further above the target, so that the last does not miss by a hair."""
-    nearest = min(runs, key=lambda a: abs(a.psnr - target))
-    if len(runs) > 1:
-        slope = _slope(runs[-2:], slope)
-    return _budget_at(target + MARGIN * len(runs), nearest, 0.0, slope, limits)
+def _next_budget(psnr: float, attempts: Sequence[Attempt], slope: float, limits: tuple[int, int]) -> int:
+    """Where `psnr` is to be expected: between the attempts around it, or else beyond the nearest."""
+    below = max((a for a in attempts if a.psnr < psnr), key=lambda a: a.psnr, default=None)
+    above = min((a for a in attempts if a.psnr >= psnr), key=lambda a: a.psnr, default=None)
+    if below is not None and above is not None and math.isfinite(above.psnr):
+        share = (psnr - below.psnr) / (above.psnr - below.psnr)
+        return _clipped(below.bytes, share * math.log2(above.bytes / below.bytes), limits)
+    near = min(attempts, key=lambda a: abs(a.psnr - psnr))
+    doublings = (psnr - near.psnr) / _slope(attempts[-2:], slope)
+    return _clipped(near.bytes, float(np.clip(doublings, -LONGEST_STEP, LONGEST_STEP)), limits)
 
 
-def _slope(attempts: Sequence[Attempt], otherwise: float = USUAL_SLOPE) -> float:
-    """dB for twice the bytes."""
+def _slope(attempts: Sequence[Attempt], otherwise: float) -> float:
+    """dB for twice the bytes, of the first and the last."""
     first, last = attempts[0], attempts[-1]
-    doublings = math.log2(last.budget / first.budget)
+    doublings = math.log2(last.bytes / first.bytes)
     if abs(doublings) < CLOSE or not math.isfinite(last.psnr - first.psnr):
         return otherwise
     return float(np.clip((last.psnr - first.psnr) / doublings, *SLOPES))
 
 
-def _budget_at(psnr: float, near: Attempt, gain: float, slope: float, limits: tuple[int, int]) -> int:
-    return _clipped(near.budget, (psnr - near.psnr - gain) / slope, limits)
-
-
 def _clipped(budget: int, doublings: float, limits: tuple[int, int]) -> int:
     """`budget` doubled so many times, within the limits."""
-    return round(float(np.clip(budget * 2.0 ** float(np.clip(doublings, -32, 32)), *limits)))
+    return round(float(np.clip(budget * 2.0**doublings, *limits)))
 
 
 def _best(target: float, attempts: Sequence[Attempt]) -> Found:
     reaching = [a for a in attempts if a.psnr >= target]
-    best = min(reaching, key=lambda a: a.trial.bytes) if reaching else max(attempts, key=lambda a: a.psnr)
+    best = min(reaching, key=lambda a: a.bytes) if reaching else max(attempts, key=lambda a: a.psnr)
     return Found(best, tuple(attempts), bool(reaching))
