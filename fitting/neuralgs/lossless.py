@@ -34,7 +34,7 @@ from scenes.octree import MAX_BITS, morton_codes
 Doubles = NDArray[np.float64]
 
 VISUALLY_LOSSLESS = 50.0  # dB
-MARGIN = 1.0  # dB above it in the held-out views, for views that are harder
+MARGIN = 1.7  # dB above it in the held-out views, for views that are harder
 TOLERANCE = 0.1  # dB above that at which the search ends
 SEARCHES = 8  # tries at most
 MORE_VIEWS = 16  # judged beside those held out: nothing is fitted, so they are as good
@@ -44,7 +44,8 @@ MOST_OPAQUE = 7.0  # logit; more is the same picture
 THINNEST = 2e-4  # scene radii: a small part of a pixel, which the rasteriser's low-pass hides
 CLASS_ROUNDS = 20  # of k-means
 FLATTEST = 0.05  # of the mean eigenvalue of sensitivity: weights are 8-bit, and no direction is free
-COARSEST = 0.5  # perceptual steps: sensitivities are those of small errors, and say little of large ones
+POSITION_SHARE = 0.5  # of a step of equal harm: a surface along the grid moves as a whole, which shows more than noise
+COARSEST = 0.7  # perceptual steps: sensitivities are those of small errors, and say little of large ones
 LARGEST_CODE = 32_000  # int16
 
 
@@ -215,7 +216,7 @@ def _quantise(
     gaussians: Gaussians, attributes: Doubles, found: Sensitivity, transform: Transform, harm: float
 ) -> NeuralGaussians:
     """The scene with steps of `harm`, the square root of the squared error a step's error leaves, times sqrt(12)."""
-    grid = _grid(gaussians, harm / np.sqrt(found.position + 1e-300))
+    grid = _grid(gaussians, POSITION_SHARE * harm / np.sqrt(found.position + 1e-300))
     order = np.lexsort((morton_codes(grid.cells(gaussians.positions)), found.classes))
     classes, width = found.classes[order], attributes.shape[1]
     shape = BankShape((), width + 1, 0, 0, width)
