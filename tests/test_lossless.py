@@ -60,6 +60,13 @@ def test_every_gaussian_is_kept_at_50_db(source: Path, tmp_path: Path) -> None:
     assert quality_elsewhere(load_scene(source).gaussians, scene.decode()) >= 50
 
 
+def test_a_file_short_of_50_db_says_so(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lossless, "VISUALLY_LOSSLESS", 30.0)
+    result = compress(source, tmp_path / "out.kilo", OPTIONS)
+    assert result.psnr < 50
+    assert f"lossless: expected 50 dB, found {result.psnr:.2f} dB at best" in result.notes
+
+
 def test_the_same_bytes_every_time_and_for_every_preset(source: Path, tmp_path: Path) -> None:
     compress(source, tmp_path / "a.kilo", OPTIONS)
     compress(source, tmp_path / "b.kilo", replace(OPTIONS, preset="draft"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.job import Job, prepare
-from fitting.neuralgs.lossless import fit_lossless
+from fitting.neuralgs.lossless import VISUALLY_LOSSLESS, fit_lossless
 from fitting.neuralgs.merge import merge_to
 from fitting.neuralgs.model import NeuralModel, start_model
 from fitting.neuralgs.options import EFFORTS, CompressOptions, CompressResult, Effort, Progress, ProgressCallback, Trial
@@ -80,7 +80,7 @@ def compress(
         streams={name: int(n) for name, n in vars(report).items() if name != "total"},
         preset=options.preset,
         seed=options.seed,
-        notes=(*job.notes, checkpoint.trouble) if checkpoint.trouble else job.notes,
+        notes=tuple(note for note in (*job.notes, checkpoint.trouble, _shortfall(options, psnr)) if note),
         target_psnr=options.target_psnr,
         trials=trials,
     )
@@ -116,6 +116,12 @@ def _keep_all(
     neural = fit_lossless(job, options.seed, lambda f, detail: say("rounding", PREPARE_SHARE + share * f, detail))
     say("judging", 0.99)
     return neural, *_judge_file(neural, job), ()
+
+
+def _shortfall(options: CompressOptions, psnr: float) -> str:
+    if options.quality != "lossless" or psnr >= VISUALLY_LOSSLESS:
+        return ""
+    return f"lossless: expected {VISUALLY_LOSSLESS:g} dB, found {psnr:.2f} dB at best"
 
 
 def _fit_to_psnr(

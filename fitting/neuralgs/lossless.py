@@ -34,7 +34,7 @@ from scenes.octree import MAX_BITS, morton_codes
 Doubles = NDArray[np.float64]
 
 VISUALLY_LOSSLESS = 50.0  # dB
-MARGIN = 1.7  # dB above it in the held-out views, for views that are harder
+MARGIN = 1.7  # dB above it in the judged views, for views that are harder
 TOLERANCE = 0.1  # dB above that at which the search ends
 SEARCHES = 8  # tries at most
 MORE_VIEWS = 16  # judged beside those held out: nothing is fitted, so they are as good
@@ -69,7 +69,7 @@ class Transform:
 
 
 def fit_lossless(job: Job, seed: int, say: Callable[[float, str], None]) -> NeuralGaussians:
-    """All Gaussians of `job` in the fewest bytes that show them at `VISUALLY_LOSSLESS` dB in its held-out views.
+    """All Gaussians of `job` in the fewest bytes found that show them at `VISUALLY_LOSSLESS` dB in its views.
 
     `say(share, detail)` is told the progress. The clusters of the result need a chunk each (`encode_kilo`).
     """
