@@ -35,12 +35,12 @@ from renderer.metrics import MeanScore, ViewScore, json_number, mean_score, mean
 from scenes.atomic import replacing
 from scenes.camera_files import read_cameras
 from scenes.cameras import Camera
-from scenes.compressed_ply import LARGEST_ALPHA
 from scenes.errors import KilofieldError
 from scenes.extent import scene_extent
 from scenes.gaussians import Floats, Gaussians
 from scenes.load import load_scene
 from scenes.neural_gaussians import NeuralGaussians
+from scenes.ply import LARGEST_ALPHA
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (480, 320)

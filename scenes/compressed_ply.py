@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from scenes.errors import SceneFileError
 from scenes.gaussians import SH_C0, Floats, Gaussians
-from scenes.ply import PlyContent, keep_valid, rest_names, sh_from_channels
+from scenes.ply import LARGEST_ALPHA, PlyContent, keep_valid, rest_names, sh_from_channels
 from scenes.ply_elements import PlyHeader, read_element, read_header
 
 CHUNK = 256  # Gaussians
@@ -31,7 +31,6 @@ SCALES = ("scale_x", "scale_y", "scale_z")
 COLOURS = ("r", "g", "b")
 PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
 SH_RANGE = 8.0  # f_rest lies in [-4, 4]
-LARGEST_ALPHA = 254.5 / 255  # a byte of 255 may have been anything from here up; the logit of 1 is infinite
 
 
 def is_compressed(header: PlyHeader) -> bool:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plyfile
@@ -39,6 +39,8 @@ SCALE = ("scale_0", "scale_1", "scale_2")
 ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 REQUIRED = (*POSITION, *DC, "opacity", *SCALE[:2], *ROTATION)
 REST_COUNTS = (0, 9, 24, 45)  # 3 channels times 0, 3, 8 or 15 coefficients
+LARGEST_ALPHA = 254.5 / 255  # a byte of 255 may have been anything from here up; the logit of 1 is infinite
+OPAQUE_LOGIT = float(np.log(LARGEST_ALPHA / (1 - LARGEST_ALPHA)))
 BLOCK = 4096  # rows: 1 MB of them stays in the cache while its columns are picked out, three times as fast as without
 ANTIALIASED = "antialiased 1"
 
@@ -100,9 +102,16 @@ def sh_from_channels(dc: Floats, rest: Floats) -> Floats:
 
 
 def keep_valid(path: str, gaussians: Gaussians) -> PlyContent:
-    """Without the Gaussians that cannot be drawn: NaN or infinite attributes, or a quaternion without a direction."""
+    """Without the Gaussians that cannot be drawn: NaN or infinite attributes, or a quaternion without a direction.
+
+    An opacity of 1 has an infinite logit, which tools write that read opacities of 8 bits; half a level less is kept.
+    """
     if not len(gaussians):
         raise SceneFileError(path, "element vertex", "at least one Gaussian", "0")
+    opaque = np.isposinf(gaussians.opacity_logits)
+    if opaque.any():
+        logits = np.where(opaque, OPAQUE_LOGIT, gaussians.opacity_logits).astype(np.float32)
+        gaussians = replace(gaussians, opacity_logits=logits)
     with np.errstate(over="ignore", invalid="ignore"):
         length = np.linalg.norm(gaussians.rotations, axis=1)
     valid = gaussians.finite() & (length > 0) & np.isfinite(length)

@@ -179,7 +179,7 @@ def _assert_refused(path: Path, folder: Path, ending: str) -> None:
 def test_nan_and_infinite_rows_are_dropped_counted_and_reported(tmp_path: Path) -> None:
     gaussians = sample_gaussians(60)
     gaussians.positions[3] = np.nan
-    gaussians.opacity_logits[5] = np.inf
+    gaussians.opacity_logits[5] = -np.inf
     gaussians.sh[7, 1, 2] = -np.inf
     scene, out = tmp_path / "scene.ply", tmp_path / "out.ply"
     write_ply(scene, gaussians)

@@ -383,3 +383,17 @@ def test_real_scenes(data: Path, tmp_path: Path, name: str, count: int, degree: 
         np.testing.assert_array_equal(values, vertex[column], err_msg=column)
     write_ply(tmp_path / "again.ply", content.gaussians)
     assert_same(read_ply(tmp_path / "again.ply").gaussians, content.gaussians)
+
+
+def test_opacities_of_one_are_kept(tmp_path: Path) -> None:
+    """splat-transform writes the logit of 1 for a byte of 255."""
+    gaussians = random_gaussians(20, 0)
+    gaussians.opacity_logits[3] = np.inf
+    write_ply(tmp_path / "opaque.ply", gaussians)
+    content = read_ply(tmp_path / "opaque.ply")
+    assert content.dropped == 0
+    opacity = 1 / (1 + np.exp(-content.gaussians.opacity_logits.astype(float)))
+    assert opacity[3] == pytest.approx(254.5 / 255)
+    np.testing.assert_array_equal(
+        np.delete(content.gaussians.opacity_logits, 3), np.delete(gaussians.opacity_logits, 3)
+    )
