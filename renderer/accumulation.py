@@ -8,9 +8,9 @@ import numpy as np
 from renderer.layouts import VIEW_NUMBERS
 from renderer.settings import RenderSettings
 from renderer.shader_library import compile_program, set_uniforms
+from renderer.video_memory import memory_for
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
-from scenes.sizes import readable_bytes
 
 
 def check_size(context: moderngl.Context, width: int, height: int) -> None:
@@ -39,14 +39,9 @@ def composed(rgba: Floats, settings: RenderSettings) -> Floats:
 
 def picture_texture(context: moderngl.Context, size: tuple[int, int], dtype: str) -> moderngl.Texture:
     """An RGBA texture of `size` = (width, height); `KilofieldError` with what it takes where there is no room."""
-    try:
+    needed = 4 * int(dtype[-1]) * size[0] * size[1]
+    with memory_for(context, needed, f"a picture of {size[0]}x{size[1]}"):
         return context.texture(size, 4, dtype=dtype)
-    except moderngl.Error as error:
-        needed = readable_bytes(4 * int(dtype[-1]) * size[0] * size[1])
-        raise KilofieldError(
-            f"video memory: expected {needed} for a picture of {size[0]}x{size[1]}, found too little on "
-            f"{context.info['GL_RENDERER']}"
-        ) from error
 
 
 class Accumulation:

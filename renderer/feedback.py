@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.accumulation import Accumulation
-from renderer.gpu_gaussians import reserve_buffer
 from renderer.layouts import GEOMETRY
 from renderer.packed_geometry import PackedGaussians
 from renderer.projection import frame_uniforms
 from renderer.quads import QuadPrograms
 from renderer.settings import RenderSettings
 from renderer.shader_library import compile_feedback, set_uniforms
+from renderer.video_memory import memory_for, reserve_buffer
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.gaussians import sh_count
@@ -66,10 +66,8 @@ def _texture(context: moderngl.Context, texels: NDArray[np.generic], dtype: str,
         )
     padded = np.zeros((rows * TEXTURE_WIDTH, texels.shape[1]), texels.dtype)
     padded[: len(texels)] = texels
-    try:
+    with memory_for(context, padded.nbytes, f"{gaussians:,} Gaussians"):
         texture = context.texture((TEXTURE_WIDTH, rows), texels.shape[1], padded, alignment=1, dtype=dtype)
-    except moderngl.Error as error:
-        raise KilofieldError(f"video memory: expected {padded.nbytes / 1e6:.0f} MB, found too little") from error
     texture.filter = moderngl.NEAREST, moderngl.NEAREST
     return texture
 

@@ -20,9 +20,9 @@ from renderer.packed_geometry import (
     unpack_geometry,
     unpack_harmonics,
 )
+from renderer.video_memory import reserve_buffer
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats, Gaussians, sh_count
-from scenes.sizes import readable_bytes
 
 
 def max_gaussians(context: moderngl.Context) -> int:
@@ -103,17 +103,3 @@ class GpuGaussians:
         """Frees the buffers."""
         self.geometry.release()
         self.harmonics.release()
-
-
-def reserve_buffer(context: moderngl.Context, size: int, what: str) -> moderngl.Buffer:
-    """A buffer of at least one element's worth: OpenGL has no empty buffers.
-
-    Raises `KilofieldError` that says how much was asked for, and what for, when there is no room.
-    """
-    try:
-        return context.buffer(reserve=max(size, 256))
-    except moderngl.Error as error:
-        device = context.info["GL_RENDERER"]
-        raise KilofieldError(
-            f"video memory: expected {readable_bytes(size)} for {what}, found too little on {device}"
-        ) from error

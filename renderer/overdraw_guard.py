@@ -10,7 +10,7 @@ import moderngl
 
 from renderer.draw_order import DrawOrder
 from renderer.layouts import BINDINGS, COST_PIXELS
-from renderer.prefix_sum import READ_BY_ANYTHING, PrefixSum
+from renderer.prefix_sum import READ_BY_ANYTHING, PrefixSum, allocate
 from renderer.projection import FrameBuffers
 from renderer.shader_library import compile_compute, set_uniforms
 
@@ -70,7 +70,7 @@ class OverdrawGuard:
         if self._sums.capacity < count:
             self._sums.reserve(count)
             self._costs.release()
-            self._costs = self._context.buffer(reserve=4 * max(count, 1))
+            self._costs = allocate(self._context, count, "overdraw budget")
 
     def release(self) -> None:
         """Frees everything."""

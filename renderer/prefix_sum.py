@@ -13,6 +13,7 @@ import moderngl
 import numpy as np
 
 from renderer.shader_library import compile_compute, set_uniforms
+from renderer.video_memory import memory_for
 from scenes.errors import KilofieldError
 
 THREADS = 256  # of a workgroup; the digits of the radix sort too
@@ -63,12 +64,8 @@ def allocate(context: moderngl.Context, uints: int, purpose: str) -> moderngl.Bu
     limit = int(context.info["GL_MAX_SHADER_STORAGE_BLOCK_SIZE"])
     if size > limit:
         raise KilofieldError(f"{purpose}: expected at most {limit // 4:,} entries on this device, found {uints:,}")
-    try:
+    with memory_for(context, size, f"{uints:,} entries of the {purpose}"):
         return context.buffer(reserve=size)
-    except moderngl.Error as error:
-        raise KilofieldError(
-            f"{purpose}: expected {size / 1e6:.0f} MB of video memory for {uints:,} entries, found none left"
-        ) from error
 
 
 class Spans:

@@ -8,11 +8,12 @@ import moderngl
 import numpy as np
 
 from renderer.depth_order import slope_limits
-from renderer.gpu_gaussians import GpuGaussians, reserve_buffer
+from renderer.gpu_gaussians import GpuGaussians
 from renderer.layouts import BINDINGS, CAMERAS, FRAME_COUNTS, GROUP, RECORD, VIEW_NUMBERS
 from renderer.packed_geometry import harmonic_words
 from renderer.settings import RenderSettings
 from renderer.shader_library import compile_compute, set_uniforms
+from renderer.video_memory import reserve_buffer
 from scenes.cameras import Camera
 from scenes.gaussians import sh_count
 

@@ -108,11 +108,6 @@ class Inputs:
         return not self._down.isdisjoint(_SLOW)
 
     @property
-    def dragging(self) -> bool:
-        """A drag over the scene is under way."""
-        return self._drag is not None or self._grabbed
-
-    @property
     def cursor(self) -> tuple[float, float]:
         """Where the cursor is, in screen coordinates."""
         return self._cursor
