@@ -3,7 +3,8 @@
     scene.ply -> kilofield compress -> .kilo -> kilofield convert -> back.ply -> evaluation cameras
 
 The cameras are those of the data folder, 480x320, black background, drawn by OpenGL, and no fit ever sees them. One
-JSON a run lands in the results folder. Example: `make bench ARGS="--scenes donut --presets draft"`.
+JSON a run lands in the results folder. Example: `make bench ARGS="--scenes donut --presets draft"`. Scenes of
+other folders bring their own cameras, as in `--scenes garden=garden.ply:cameras.json`; `benchmarks.walks` has two.
 
 `--peer SPLAT_TRANSFORM` does the same with splat-transform (`benchmarks.peer_sog`) for what `peers.json` does not hold
 yet, and `--presets` without a name measures it alone. Afterwards `benchmarks.rate_distortion` draws both.
@@ -48,6 +49,28 @@ DEFAULT_SCENES = ("playbot-31k", "hamburger", "donut")
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What to compress, and where to look at it from."""
+
+    name: str
+    file: Path | None = None  # None: the data folder has a file and cameras of that name
+    cameras: Path | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Scene:
+        """Of `donut`, or `garden=garden.ply:garden-cameras.json`."""
+        name, given, paths = text.partition("=")
+        file, _, cameras = paths.rpartition(":")
+        if given and not (name and file and cameras):
+            raise KilofieldError(f"--scenes: expected NAME or NAME=FILE:CAMERAS, found {text}")
+        return cls(name, Path(file), Path(cameras)) if given else cls(name)
+
+    def read_cameras(self, data: Path) -> list[Camera]:
+        """Those it is judged on, which no fit sees."""
+        return read_cameras(self.cameras or data / "cameras" / f"{self.name}.json")
+
+
+@dataclass(frozen=True)
 class Run:
     """One compression to measure."""
 
@@ -80,15 +103,16 @@ class Usage:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every wanted combination, the peer first, and write one JSON each; then the curves."""
     wanted = _parser().parse_args(arguments)
-    if strangers := {name for name, _ in wanted.budgets if name} - {*wanted.scenes}:
+    scenes = [Scene.parse(text) for text in wanted.scenes]
+    if strangers := {name for name, _ in wanted.budgets if name} - {scene.name for scene in scenes}:
         raise KilofieldError(f"--budgets: expected scenes of --scenes, found {', '.join(sorted(strangers))}")
     wanted.out.mkdir(parents=True, exist_ok=True)
-    for scene in wanted.scenes:
-        cameras = read_cameras(wanted.data / "cameras" / f"{scene}.json")
+    for scene in scenes:
+        cameras = scene.read_cameras(wanted.data)
         with readable_source(scene, wanted.data, wanted.peer) as source:
             if wanted.peer:
-                update_peer(scene, source, cameras, wanted)
-            for run in runs(scene, wanted):
+                update_peer(scene.name, source, cameras, wanted)
+            for run in runs(scene.name, wanted):
                 figures = measure(run, source, cameras)
                 with replacing(wanted.out / f"{run.name}.json") as path:
                     path.write_text(json.dumps(figures, indent=2) + "\n")
@@ -105,21 +129,25 @@ def runs(scene: str, wanted: argparse.Namespace) -> list[Run]:
 
 
 @contextmanager
-def readable_source(scene: str, data: Path, peer: Path | None) -> Iterator[Path]:
+def readable_source(scene: Scene, data: Path, peer: Path | None) -> Iterator[Path]:
     """The scene's file; where only splat-transform reads it (.sog), the .ply that it makes of it."""
-    folder = (data / "gaussians").absolute()
-    found = [path for path in sorted(folder.iterdir()) if path.name.partition(".")[0] == scene]
-    if not found:
-        raise KilofieldError(f"{folder}: expected a file of the scene {scene}, found none")
-    if found[0].suffix != ".sog":
-        yield found[0]
+    file = (scene.file or _file_in(data / "gaussians", scene.name)).absolute()
+    if file.suffix != ".sog":
+        yield file
         return
     if not peer:
-        raise KilofieldError(f"{found[0]}: expected --peer, since splat-transform alone reads .sog; found none")
+        raise KilofieldError(f"{file}: expected --peer, since splat-transform alone reads .sog; found none")
     with tempfile.TemporaryDirectory() as temporary:
-        source = Path(temporary) / f"{scene}.ply"
-        timed(peer_sog.decode_command(peer, found[0], source))
+        source = Path(temporary) / f"{scene.name}.ply"
+        timed(peer_sog.decode_command(peer, file, source))
         yield source
+
+
+def _file_in(folder: Path, name: str) -> Path:
+    found = [path for path in sorted(folder.iterdir()) if path.name.partition(".")[0] == name]
+    if not found:
+        raise KilofieldError(f"{folder.absolute()}: expected a file of the scene {name}, found none")
+    return found[0]
 
 
 def measure(run: Run, source: Path, cameras: Sequence[Camera]) -> dict[str, object]:
@@ -263,7 +291,13 @@ def _budget(text: str) -> tuple[str | None, float]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.compression", description=__doc__)
-    parser.add_argument("--scenes", nargs="+", default=DEFAULT_SCENES, help="names of files in the data folder")
+    parser.add_argument(
+        "--scenes",
+        nargs="+",
+        metavar="SCENE",
+        default=DEFAULT_SCENES,
+        help="names of files in the data folder, or NAME=FILE:CAMERAS",
+    )
     parser.add_argument("--presets", nargs="*", default=["balanced"], help="none: the peer alone")
     parser.add_argument("--quality", default="medium")
     parser.add_argument("--max-mb", type=float, help="a size instead of a quality")

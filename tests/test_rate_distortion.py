@@ -280,6 +280,20 @@ def test_a_sog_source_goes_through_the_peer(tmp_path: Path, bench: list[str]) ->
         compression.main(["--scenes", "cloud", "--data", str(tmp_path), "--out", str(tmp_path)])
 
 
+def test_scenes_from_elsewhere_bring_their_cameras(tmp_path: Path, bench: list[str]) -> None:
+    for folder, name in (("gaussians", "cloud.ply"), ("cameras", "cloud.json")):
+        shutil.move(tmp_path / folder / name, tmp_path / name)
+    given = f"cloud={tmp_path / 'cloud.ply'}:{tmp_path / 'cloud.json'}"
+    compression.main([option if option != "cloud" else given for option in bench] + ["--codecs", "spz"])
+    assert [point.codec for point in read_peers(tmp_path / "peers.json")["cloud"].points] == ["spz"]
+
+
+@pytest.mark.parametrize("text", ["cloud=a.ply", "=a.ply:b.json", "cloud=:b.json", "cloud=a.ply:"])
+def test_scenes_from_elsewhere_need_a_name_a_file_and_cameras(text: str) -> None:
+    with pytest.raises(KilofieldError, match="--scenes: expected NAME or NAME=FILE:CAMERAS, found " + text):
+        compression.Scene.parse(text)
+
+
 def test_budgets_are_of_every_scene_or_of_one(tmp_path: Path) -> None:
     parser = compression._parser()
     wanted = parser.parse_args(["--presets", "draft", "best", "--budgets", "0.1", "donut=0.2"])
@@ -291,4 +305,4 @@ def test_budgets_are_of_every_scene_or_of_one(tmp_path: Path) -> None:
         compression.main(["--scenes", "donut", "--budgets", "nowhere=1", "--out", str(tmp_path)])
     (tmp_path / "gaussians").mkdir()
     with pytest.raises(KilofieldError, match="expected a file of the scene gone, found none"):
-        compression.readable_source("gone", tmp_path, None).__enter__()
+        compression.readable_source(compression.Scene("gone"), tmp_path, None).__enter__()
