@@ -27,7 +27,10 @@ def instant_compress(
     progress(Progress("tuning", 0.5))
     write_kilo(target, sample_neural())
     sizes = target.stat().st_size, source.stat().st_size
-    return CompressResult(target, *sizes, 48, 600, 0, 20.0, 0.5, 1.0, {"codes": 10}, options.preset, options.seed)
+    quality, streams, stages = (20.0, 0.5), {"codes": 10}, {"tuning": 1.0}
+    return CompressResult(
+        target, *sizes, 48, 600, 0, *quality, 1.0, streams, options.preset, options.seed, 2, 9, 4, stages
+    )
 
 
 @pytest.fixture

@@ -1,11 +1,18 @@
-"""A fit's state on the disk, beside its output: a killed run loses its preparation and half a minute of fitting."""
+"""A fit's state on the disk, beside its output.
+
+Ctrl-C loses nothing of the fitting: the step in progress ends, and its state is written. A killed run loses up to half
+a minute of it.
+"""
 
 from __future__ import annotations
 
 import pickle
+import signal
+import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -41,6 +48,8 @@ class Checkpoint:
     fingerprint: str
     written: float = field(default_factory=time.monotonic)
     trouble: str = ""
+    kept: bool = True  # False: nothing is ever written
+    interrupted: bool = False  # by a Ctrl-C that waits for the end of a step
 
     @classmethod
     def beside(cls, target: Path, source: Path, options: CompressOptions, device: str) -> Checkpoint:
@@ -64,9 +73,36 @@ class Checkpoint:
         return state
 
     def save_when_due(self, state: Callable[[], dict[str, Any]]) -> None:
-        """Writes what `state()` gives if the last write was long enough ago."""
-        if time.monotonic() - self.written < INTERVAL:
+        """Writes what `state()` gives if the last write was long enough ago, or ends the run if it was interrupted."""
+        if self.kept and (self.interrupted or time.monotonic() - self.written >= INTERVAL):
+            self._try_to_save(state)
+        if self.interrupted:
+            raise KeyboardInterrupt(self.trouble)
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """Within it, Ctrl-C takes effect at the next `save_when_due`, which is then due; a second one at once.
+
+        Only then is the state whole: a step changes it piece by piece. Elsewhere than in the main thread, and where the
+        program handles Ctrl-C its own way, nothing changes.
+        """
+        mine = threading.current_thread() is threading.main_thread()
+        if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
             return
+        signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.interrupted:  # after the last step
+            raise KeyboardInterrupt
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _try_to_save(self, state: Callable[[], dict[str, Any]]) -> None:
         try:
             self.save(state())
         except (KilofieldError, OSError, RuntimeError) as error:  # torch's own for a full disk is a RuntimeError

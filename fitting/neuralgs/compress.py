@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,23 @@ from numpy.typing import NDArray
 
 from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.job import Job, prepare
+from fitting.neuralgs.looks import look_at_fit, show
 from fitting.neuralgs.lossless import VISUALLY_LOSSLESS, fit_lossless
 from fitting.neuralgs.merge import merge_to
-from fitting.neuralgs.model import NeuralModel, start_model
-from fitting.neuralgs.options import EFFORTS, CompressOptions, CompressResult, Effort, Progress, ProgressCallback, Trial
+from fitting.neuralgs.model import start_model
+from fitting.neuralgs.options import (
+    EFFORTS,
+    CompressOptions,
+    CompressResult,
+    Effort,
+    Look,
+    PreviewCallback,
+    Progress,
+    ProgressCallback,
+    Trial,
+)
 from fitting.neuralgs.paper import fit_paper
+from fitting.neuralgs.reporter import FITTED, PREPARE_SHARE, Reporter
 from fitting.neuralgs.search import Attempt, budget_limits, first_budget, search
 from fitting.neuralgs.size import drop_to_fit, plan_for_bytes, plan_for_quality, rescale_towards
 from fitting.neuralgs.tune import Tuner, judge
@@ -32,7 +42,6 @@ from scenes.neural_gaussians import NeuralGaussians
 
 __all__ = ["CompressOptions", "CompressResult", "Progress", "compress"]
 
-PREPARE_SHARE = 0.1  # of the whole run, for the progress bar
 RESOLUTION = 0.005  # scene radii: the detail merging may ignore, about a pixel's footprint at the usual distance
 LOOKS = 40  # times the quality is measured during a fit,
 STEPS_BETWEEN_LOOKS = 8  # at least
@@ -40,17 +49,21 @@ SIZE_CHECKS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9)  # of the steps: where a fit
 
 
 def compress(
-    source: Path, target: Path, options: CompressOptions, progress: ProgressCallback | None = None
+    source: Path,
+    target: Path,
+    options: CompressOptions,
+    progress: ProgressCallback | None = None,
+    preview: PreviewCallback | None = None,
 ) -> CompressResult:
     """Compresses the scene in `source` to the .kilo file `target`, replacing it only when all is done.
 
+    `preview` is called at every look with pictures of a few held-out views, and at the end with those of the file.
     Raises `KilofieldError` for what the user can mend. The same input, options and device give the same bytes.
     """
-    started = time.monotonic()
     if not target.parent.is_dir():
         raise KilofieldError(f"{target}: cannot write: no such folder {target.parent}")
     torch.set_num_threads(1)  # small tensors: more threads only wait for each other, and one gives the same sums always
-    say = Reporter(progress)
+    say = Reporter(progress, preview)
     say("reading", 0.0)
     file = load_scene(source)
     device = _device(options.device)
@@ -64,9 +77,13 @@ def compress(
     way = _keep_all if lossless else _fit_once if options.target_psnr is None else _fit_to_psnr
     neural, psnr, ssim, trials = way(job, options, effort, checkpoint, state, say)
     chunks = [1] * len(neural.bank) if lossless else None
+    say("writing", 0.995)
     report = write_kilo(target, neural, tool=_maker(options), chunks=chunks)
     checkpoint.remove()
-    say("done", 1.0)
+    written = Look("", None, effort.steps, say.seconds, report.total, psnr, ssim)
+    if preview is not None:
+        show(written, GaussianTensors.of(neural.decode(), device), job, neural.antialiased, say)
+    say("done", 1.0, look=written)
     return CompressResult(
         path=target,
         bytes=report.total,
@@ -76,13 +93,18 @@ def compress(
         dropped=file.dropped,
         psnr=psnr,
         ssim=ssim,
-        seconds=time.monotonic() - started,
+        seconds=say.seconds,
         streams={name: int(n) for name, n in vars(report).items() if name != "total"},
         preset=options.preset,
         seed=options.seed,
+        networks=len(neural.bank),
+        network_weights=neural.bank.shape.parameters,
+        code=neural.bank.shape.code,
+        stages=say.stages,
         notes=tuple(note for note in (*job.notes, checkpoint.trouble, _shortfall(options, psnr)) if note),
         target_psnr=options.target_psnr,
         trials=trials,
+        looks=tuple(say.looks),
     )
 
 
@@ -112,7 +134,8 @@ def _keep_all(
     say: Reporter,
 ) -> Fitted:
     """Nothing merged or tuned: the preset has no part in it."""
-    share = 0.98 - PREPARE_SHARE
+    share = FITTED - PREPARE_SHARE
+    say("rounding", PREPARE_SHARE)
     neural = fit_lossless(job, options.seed, lambda f, detail: say("rounding", PREPARE_SHARE + share * f, detail))
     say("judging", 0.99)
     return neural, *_judge_file(neural, job), ()
@@ -134,15 +157,16 @@ def _fit_to_psnr(
 ) -> Fitted:
     """The smallest scene that reaches `options.target_psnr`, or the best found."""
     target, degree, count = options.target_psnr or 0.0, job.gaussians.sh_degree, len(job.gaussians)
-    never_written = replace(checkpoint, written=math.inf)  # a fit of several would not know which it was
+    never_written = replace(checkpoint, kept=False)  # a fit of several would not know which it was
 
     def fit(name: str, budget: int, steps: int) -> Attempt:
         asked = replace(options, max_bytes=budget, target_psnr=None)
         part = say.part(name, steps, effort.steps)
         neural = fit_ours(job, asked, replace(effort, steps=steps), never_written, None, part, exact=False)
+        part("judging", FITTED)
         psnr, ssim = _judge_file(neural, job)
         trial = Trial(name, steps, encode_kilo(neural, tool=_maker(options))[1].total, psnr)
-        say("searching", part.stop, trial=trial)
+        say("judging", part.stop, trial=trial)
         return Attempt(budget, trial, ssim, neural)
 
     found = search(target, first_budget(count, degree), budget_limits(count, degree), effort.steps, fit)
@@ -169,6 +193,7 @@ def fit_ours(
     if state is not None:
         merged, weight = _unpacked(state["start"], job.gaussians.antialiased)
     else:
+        say("merging", PREPARE_SHARE)
         merged, weight = merge_to(
             job.gaussians,
             job.weight,
@@ -176,6 +201,7 @@ def fit_ours(
             RESOLUTION * job.radius,
             lambda share: say("merging", PREPARE_SHARE, f"{share:.0%} of {count - plan.count:,} merges"),
         )
+    say("tuning", PREPARE_SHARE)
     model = start_model(
         merged,
         weight,
@@ -191,7 +217,8 @@ def fit_ours(
         tuner.restore(state["tuner"])
     start = {"gaussians": list(GaussianTensors.of(merged)), "weight": torch.from_numpy(weight)}
     watcher = _Watcher(job, options.max_bytes, checkpoint, say, start)
-    tuner.run(effort.steps, watcher)
+    with checkpoint.guarding():
+        tuner.run(effort.steps, watcher)
     neural = model.pack()
     if options.max_bytes is not None and exact:
         neural = drop_to_fit(neural, weight[model.file_order()], options.max_bytes, _maker(options))
@@ -213,7 +240,6 @@ class _Watcher:
     checkpoint: Checkpoint
     say: Reporter
     start: dict[str, Any]  # the merged Gaussians: merged again elsewhere, they might differ in the last bits
-    quality: str = ""
 
     def __call__(self, tuner: Tuner, loss: float) -> None:
         check = self.max_bytes is not None and tuner.step in [int(c * tuner.steps) for c in SIZE_CHECKS]
@@ -222,51 +248,17 @@ class _Watcher:
             tuner.model.follow_curve()
         if check and self.max_bytes is not None:
             rescale_towards(tuner, self.max_bytes)
-        if look:
-            self.quality = self._measure(tuner.model)
+        found = self._look(tuner) if look else None
+        done = PREPARE_SHARE + (FITTED - PREPARE_SHARE) * tuner.step / tuner.steps
+        self.say("tuning", done, f"step {tuner.step:,}/{tuner.steps:,} · loss {loss:.4f}", look=found)
         self.checkpoint.save_when_due(lambda: {"start": self.start, "tuner": tuner.state()})
-        done = PREPARE_SHARE + (0.98 - PREPARE_SHARE) * tuner.step / tuner.steps
-        self.say("tuning", done, f"step {tuner.step:,}/{tuner.steps:,} · loss {loss:.4f}{self.quality}")
 
-    def _measure(self, model: NeuralModel) -> str:
+    def _look(self, tuner: Tuner) -> Look:
+        model = tuner.model
         with torch.no_grad():
-            psnr, _ = judge(model.decode(rounded_weights=True), self.job.held_out, model.antialiased)
+            tensors = model.decode(rounded_weights=True)
         size = encode_kilo(model.pack())[1].total
-        return f" · {psnr:.2f} dB · {size / 1000:,.0f} KB"
-
-
-class Reporter:
-    """Passes progress on, never going back."""
-
-    def __init__(self, callback: ProgressCallback | None) -> None:
-        self.callback = callback
-        self.done = 0.0
-
-    def __call__(self, stage: str, done: float, detail: str = "", trial: Trial | None = None) -> None:
-        self.done = max(self.done, done)
-        if self.callback is not None:
-            self.callback(Progress(stage, self.done, detail, trial))
-
-    def part(self, name: str, steps: int, full_steps: int) -> _Part:
-        """Progress of the fit `name` of a search: what it takes of the rest grows with its steps."""
-        expected = (1.5 if steps < full_steps else 0.5) * full_steps  # still to come after it
-        return _Part(self, name, self.done + (0.98 - self.done) * steps / (steps + expected))
-
-    def preparing(self, share: float, stage: str) -> None:
-        """Progress of `prepare`."""
-        self(stage, share * PREPARE_SHARE)
-
-
-class _Part(Reporter):
-    """Progress of one fit of several, from 0.1 to 0.98 as a fit alone reports it."""
-
-    def __init__(self, whole: Reporter, name: str, stop: float) -> None:
-        super().__init__(None)
-        self.whole, self.name, self.start, self.stop = whole, name, whole.done, stop
-
-    def __call__(self, stage: str, done: float, detail: str = "", trial: Trial | None = None) -> None:
-        share = (done - PREPARE_SHARE) / (0.98 - PREPARE_SHARE)
-        self.whole(f"{self.name} · {stage}", self.start + (self.stop - self.start) * share, detail, trial)
+        return look_at_fit(tensors, size, tuner.step, tuner.steps, self.job, model.antialiased, self.say)
 
 
 def _maker(options: CompressOptions) -> dict[str, Any]:

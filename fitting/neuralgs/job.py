@@ -96,6 +96,7 @@ def _own_pictures(
 ) -> Pictures:
     cameras, held_out, note = _cameras(source, gaussians, effort.views, seed)
     targets = []
+    progress(0.0, "drawing the original")
     for i, camera in enumerate([*cameras, *held_out]):
         targets.append(
             rendered_target(tensors, camera, *picture_size(effort.side, camera.aspect or ASPECT), gaussians.antialiased)
@@ -129,6 +130,7 @@ def _photographs(path: Path, side: int, device: torch.device, progress: Callable
     kept = frames if capture.train and capture.test else [f for i, f in enumerate(frames) if i % HELD_OUT]
     held_out = held_out[:: max(len(held_out) // HELD_OUT, 1)]
     targets = []
+    progress(0.0, "reading photographs")
     for i, frame in enumerate([*kept, *held_out]):
         targets.append(photograph_target(frame, side, device))
         progress(0.6 * (i + 1) / (len(kept) + len(held_out)), "reading photographs")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scenes.errors import KilofieldError
 
@@ -100,6 +103,19 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a fit has come to, judged in held-out views."""
+
+    fit: str  # which one of a search, such as `probe 1`; empty where there is only one
+    step: int | None  # None: the finished file
+    steps: int  # of this fit
+    seconds: float  # since the run began
+    bytes: int  # of the file it would write now
+    psnr: float  # dB, mean over held-out views
+    ssim: float
+
+
+@dataclass(frozen=True)
 class Progress:
     """One moment of a run."""
 
@@ -107,9 +123,13 @@ class Progress:
     done: float  # of the whole, 0 to 1
     detail: str = ""
     trial: Trial | None = None  # one that has just ended
+    look: Look | None = None  # one that has just been taken
 
+
+Picture = NDArray[np.uint8]  # [H, W, 3] RGB
 
 ProgressCallback = Callable[[Progress], None]
+PreviewCallback = Callable[[Look, Sequence[tuple[Picture, Picture]]], None]  # pairs of original and now
 
 
 @dataclass(frozen=True)
@@ -128,9 +148,14 @@ class CompressResult:
     streams: dict[str, int]  # bytes by purpose
     preset: str
     seed: int
+    networks: int  # of the bank,
+    network_weights: int  # in each of them
+    code: int  # numbers a Gaussian has of its own beside its position
+    stages: dict[str, float]  # seconds by what was done in them
     notes: tuple[str, ...] = ()
     target_psnr: float | None = None  # what was asked for; `psnr` is under it where it could not be reached
     trials: tuple[Trial, ...] = ()  # of the search for it, in the order they were made
+    looks: tuple[Look, ...] = ()  # in the order they were taken, the finished file last
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,18 +25,18 @@ from fitting.neuralgs.canonical import canonical_attributes
 from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.importance import volume_term
 from fitting.neuralgs.job import Job
+from fitting.neuralgs.looks import look_at_fit
 from fitting.neuralgs.model import attributes_to_tensors, cluster_boxes
-from fitting.neuralgs.options import CompressOptions, Effort
-from fitting.neuralgs.tune import judge, random_background
+from fitting.neuralgs.options import CompressOptions, Effort, Look
+from fitting.neuralgs.reporter import FITTED, PREPARE_SHARE, Reporter
+from fitting.neuralgs.tune import random_background
 from fitting.rasterize import rasterize
 from fitting.tensors import GaussianTensors
 from fitting.torch_bank import ClusterBatch, evaluate_bank, initial_weights
 from scenes.bank import BankShape, MlpBank
 from scenes.errors import KilofieldError
+from scenes.kilo_writer import encode_kilo
 from scenes.neural_gaussians import NeuralGaussians
-
-if TYPE_CHECKING:
-    from fitting.neuralgs.compress import Reporter
 
 PRUNED = 0.4  # section 3.2
 LEVELS = 10  # of positional encoding
@@ -45,6 +45,7 @@ FIT_STEPS = 3000  # the paper: 60,000
 FIT_BATCH = 512  # Gaussians of each cluster a step
 FIT_RATE, TUNE_RATE = 2e-3, 3e-4  # Adam, falling to 2 % along a cosine
 FREQUENCY_WEIGHT = 0.01
+STEPS_BETWEEN_LOOKS = 200
 FIT_SHARE = 0.4  # of the time goes into fitting, for the progress bar
 
 
@@ -97,6 +98,7 @@ def fit_paper(
     """The published recipe, start to end."""
     if options.max_bytes is not None:
         raise KilofieldError("--max-mb: expected another preset; paper's size follows from its networks and pruning")
+    say("fitting networks", PREPARE_SHARE)
     model = start_paper_model(job, CLUSTERS[options.quality], effort, options.seed)
     optimiser = torch.optim.Adam([model.weights])
     step = 0
@@ -106,27 +108,45 @@ def fit_paper(
         optimiser.load_state_dict(state["optimiser"])
         step = int(state["step"])
     whole = ClusterBatch(model.clusters, len(model.weights), job.device)
-    quality = ""
-    while step < FIT_STEPS + effort.steps:
-        tuning = step - FIT_STEPS
-        if tuning < 0:
-            loss = _fit_loss(model, options.seed, step)
-            rate = FIT_RATE * _cosine(step / FIT_STEPS)
-        else:
-            loss = _tune_loss(model, whole, job, options.seed, tuning, effort.steps)
-            rate = TUNE_RATE * _cosine(tuning / effort.steps)
-        optimiser.param_groups[0]["lr"] = rate
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        step += 1
-        if step % 200 == 0:
-            with torch.no_grad():
-                psnr = judge(model.decode(whole), job.held_out, model.antialiased)[0]
-            quality = f" · {psnr:.2f} dB"
-        checkpoint.save_when_due(partial(_state, step, model, optimiser))
-        _report(say, step, effort.steps, float(loss.detach()), quality)
+    with checkpoint.guarding():
+        while step < FIT_STEPS + effort.steps:
+            loss = _one_step(model, optimiser, whole, job, options.seed, step, effort.steps)
+            step += 1
+            found = _look(model, whole, job, step, effort.steps, say) if step % STEPS_BETWEEN_LOOKS == 0 else None
+            _report(say, step, effort.steps, loss, found)
+            checkpoint.save_when_due(partial(_state, step, model, optimiser))
     return model.pack()
+
+
+def _one_step(
+    model: PaperModel,
+    optimiser: torch.optim.Optimizer,
+    whole: ClusterBatch,
+    job: Job,
+    seed: int,
+    step: int,
+    tune_steps: int,
+) -> float:
+    """Fits the networks to the attributes, and later to the pictures; gives the loss."""
+    tuning = step - FIT_STEPS
+    if tuning < 0:
+        loss = _fit_loss(model, seed, step)
+        rate = FIT_RATE * _cosine(step / FIT_STEPS)
+    else:
+        loss = _tune_loss(model, whole, job, seed, tuning, tune_steps)
+        rate = TUNE_RATE * _cosine(tuning / tune_steps)
+    optimiser.param_groups[0]["lr"] = rate
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _look(model: PaperModel, whole: ClusterBatch, job: Job, step: int, tune_steps: int, say: Reporter) -> Look:
+    with torch.no_grad():
+        tensors = model.decode(whole)
+    size = encode_kilo(model.pack())[1].total
+    return look_at_fit(tensors, size, step, FIT_STEPS + tune_steps, job, model.antialiased, say)
 
 
 def start_paper_model(job: Job, clusters: int, effort: Effort, seed: int) -> PaperModel:
@@ -217,14 +237,11 @@ def _state(step: int, model: PaperModel, optimiser: torch.optim.Optimizer) -> di
     return {"step": step, "weights": model.weights.detach(), "optimiser": optimiser.state_dict()}
 
 
-def _report(say: Reporter, step: int, tune_steps: int, loss: float, quality: str) -> None:
+def _report(say: Reporter, step: int, tune_steps: int, loss: float, look: Look | None) -> None:
     if step <= FIT_STEPS:
-        say(
-            "fitting networks",
-            0.1 + FIT_SHARE * step / FIT_STEPS,
-            f"step {step:,}/{FIT_STEPS:,} · loss {loss:.4f}{quality}",
-        )
+        done = PREPARE_SHARE + FIT_SHARE * step / FIT_STEPS
+        say("fitting networks", done, f"step {step:,}/{FIT_STEPS:,} · loss {loss:.4f}", look=look)
     else:
         share = (step - FIT_STEPS) / tune_steps
-        done = 0.1 + FIT_SHARE + (0.88 - FIT_SHARE) * share
-        say("tuning", done, f"step {step - FIT_STEPS:,}/{tune_steps:,} · loss {loss:.4f}{quality}")
+        done = PREPARE_SHARE + FIT_SHARE + (FITTED - PREPARE_SHARE - FIT_SHARE) * share
+        say("tuning", done, f"step {step - FIT_STEPS:,}/{tune_steps:,} · loss {loss:.4f}", look=look)
