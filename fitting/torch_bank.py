@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scenes.bank import SINE_FREQUENCY, BankShape
+from scenes.bank import MODULATION_GAIN, NORM_EPSILON, SINE_FREQUENCY, BankShape
 
 
 class ClusterBatch:
@@ -38,11 +38,15 @@ def evaluate_bank(shape: BankShape, weights: Tensor, local: Tensor, codes: Tenso
     padded_codes = batch.pad(codes) if shape.code else None
     outputs: Tensor = blocks["output_bias"]
     if shape.layers:
-        parts = [encode_position(batch.pad(local), shape.frequencies)]
+        place = batch.pad(local)
+        parts = [encode_position(place, shape.frequencies)]
         hidden = torch.cat(parts if padded_codes is None else [*parts, padded_codes], dim=2)  # [K, M, inputs]
         for layer in range(shape.layers):
             bias, matrix = blocks[f"hidden{layer}_bias"], blocks[f"hidden{layer}"]
-            hidden = activate(torch.baddbmm(bias, hidden, matrix), shape.activation)
+            hidden = torch.baddbmm(bias, hidden, matrix)
+            if shape.modulation:
+                hidden = modulate(hidden, blocks[f"modulation{layer}"], place)
+            hidden = activate(hidden, shape.activation)
         outputs = torch.baddbmm(outputs, hidden, blocks["output"])
     if shape.linear and padded_codes is not None:
         outputs = outputs + torch.bmm(padded_codes, blocks["linear"])
@@ -58,6 +62,17 @@ def encode_position(local: Tensor, frequencies: tuple[float, ...]) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
+def modulate(features: Tensor, grids: Tensor, local: Tensor) -> Tensor:
+    """`scenes.bank.modulate` for K networks: `features` [K, M, W], `grids` [K, R^3, 2], `local` [K, M, 3]."""
+    side = round(grids.shape[1] ** (1 / 3))
+    volumes = grids.transpose(1, 2).reshape(len(grids), 2, side, side, side)  # x slowest
+    places = local.flip(-1)[:, :, None, None]  # grid_sample names the last dimension first
+    found = torch.nn.functional.grid_sample(volumes, places, padding_mode="border", align_corners=True)
+    g, b = found[..., 0, 0].unsqueeze(-1).unbind(1)  # [K, M, 1]
+    normalised = torch.nn.functional.layer_norm(features, features.shape[-1:], eps=NORM_EPSILON)
+    return (1 + MODULATION_GAIN * g) * normalised + MODULATION_GAIN * b
+
+
 def activate(x: Tensor, activation: str) -> Tensor:
     """The hidden activation, elementwise."""
     if activation == "tanh":
@@ -70,13 +85,13 @@ def activate(x: Tensor, activation: str) -> Tensor:
 
 
 def initial_weights(shape: BankShape, networks: int, generator: torch.Generator) -> Tensor:
-    """[K, P]: Xavier-uniform hidden layers, an output layer near zero, zero biases and a zero linear path.
+    """[K, P]: Xavier-uniform hidden layers, an output layer near zero; zero biases, linear path and modulation.
 
     With the output layer near zero, training starts at whatever the linear path and the bias are set to.
     """
     weights = torch.zeros(networks, shape.parameters)
     for block in shape.blocks():
-        if block.name.endswith("bias") or block.name == "linear":
+        if block.name.endswith("bias") or block.name.startswith("modulation") or block.name == "linear":
             continue
         bound = (6 / (block.rows + block.columns)) ** 0.5 * (0.01 if block.name == "output" and shape.linear else 1.0)
         size = (networks, block.rows * block.columns)

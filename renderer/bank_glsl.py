@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scenes.bank import SINE_FREQUENCY, BankShape
+from scenes.bank import MODULATION_GAIN, NORM_EPSILON, SINE_FREQUENCY, BankShape
 
 SHARED_BYTES = 32768  # the least shared memory OpenGL 4.3 guarantees a workgroup
 
@@ -41,6 +41,7 @@ def bank_uniforms(shape: BankShape) -> dict[str, int]:
         "bank_frequencies": len(shape.frequencies),
         "bank_output_count": shape.outputs,
         "bank_layers": shape.layers,
+        "bank_modulation": shape.modulation,
     }
 
 
@@ -49,18 +50,23 @@ def loop_iterations(shape: BankShape) -> int:
     fan_in, hidden = shape.inputs, 0
     for _ in range(shape.layers):
         hidden += shape.width // 4 * (fan_in + 5) + shape.width
+        hidden += (3 * shape.width + 8) * bool(shape.modulation)
         fan_in = shape.width
     per_four = shape.width * bool(shape.layers) + shape.code * shape.linear + 5
     return hidden + -(-shape.outputs // 4) * per_four + 7 * len(shape.frequencies) + 2 * shape.code + 8
 
 
 def bank_glsl(shape: BankShape) -> str:
-    """The chunk `bank.glsl`: frequencies, activations, and where the hidden layers lie."""
+    """The chunk `bank.glsl`: frequencies, activations, and where the hidden layers and their modulations lie."""
     matrices = [b for b in shape.blocks() if b.name.startswith("hidden") and not b.name.endswith("bias")]
+    grids = [b for b in shape.blocks() if b.name.startswith("modulation")]
     return f"""\
 {_table("float", "bank_frequency", [float(f) for f in shape.frequencies])}
 {_table("int", "bank_matrix", [block.offset for block in matrices])}
 {_table("int", "bank_rows", [block.rows for block in matrices])}
+{_table("int", "bank_grid", [block.offset for block in grids])}
+const float MODULATION_GAIN = {MODULATION_GAIN!r};
+const float NORM_EPSILON = {NORM_EPSILON!r};
 float bank_activate(float x) {{ return {_ACTIVATIONS[shape.activation]}; }}
 float bank_activate_output(float x) {{ return {_OUTPUT_ACTIVATIONS[shape.output_activation]}; }}
 """

@@ -6,11 +6,16 @@ generates the shader that evaluates it, both from the layout declared here.
     code [C] ----------------------- linear path ------------------------.
                                                                          v
     (position, sines, cosines) + code -> hidden x layers -> output ----> + -> output activation -> [D]
+
+With `modulation`, a hidden layer is gamma(x) * normalised(W h + b) + beta(x) before its activation: coordinate-aware
+modulation (Lee et al., "Coordinate-Aware Modulation for Neural Fields", arXiv 2311.14993). gamma and beta are one
+number each for a layer and a position, from a small grid over the network's box.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +25,11 @@ from scenes.gaussians import Floats
 ACTIVATIONS = ("tanh", "relu", "softplus", "sine")
 OUTPUT_ACTIVATIONS = ("none", "tanh")
 SINE_FREQUENCY = 3.0  # sin(3 z): findings on SDF cells; the fixed gain of the "sine" activation
+MAX_MODULATION = 32  # grid points a side
+# gamma = 1 + 10 g and beta = 10 b with the weights g, b: one learning rate then moves grids ten times as fast as the
+# other weights under Adam, which is what the authors' code does (their grids have a rate of their own)
+MODULATION_GAIN = 10.0
+NORM_EPSILON = 1e-5  # added to the variance, as by F.instance_norm, which the authors' code calls
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class BankShape:
     linear: bool = True  # direct path from the code to the outputs
     activation: str = "tanh"  # of the hidden layers
     output_activation: str = "none"
+    modulation: int = 0  # points a side of each hidden layer's grid of gamma and beta, 2 or more; 0 for none
 
     def __post_init__(self) -> None:
         if self.width % 4 or min(self.code, self.width, self.layers) < 0 or self.outputs < 1:
@@ -57,6 +68,8 @@ class BankShape:
             raise ValueError(f"bank: unknown activation {self.activation!r} or {self.output_activation!r}")
         if self.linear and not self.code:
             raise ValueError("bank: a linear path needs a code")
+        if self.modulation and not (2 <= self.modulation <= MAX_MODULATION and self.layers * self.width):
+            raise ValueError(f"bank: expected modulation 0, or 2 to {MAX_MODULATION} of hidden layers, found {self}")
 
     @property
     def inputs(self) -> int:
@@ -66,12 +79,15 @@ class BankShape:
     def blocks(self) -> list[Block]:
         """The layout inside the flat weights [P]: the one declaration numpy, torch, GLSL and the file share.
 
-        Matrices are [rows = inputs, columns = outputs], row-major.
+        Matrices are [rows = inputs, columns = outputs], row-major. A modulation has a row for each grid point, x
+        slowest and z fastest, with its g and b.
         """
         sizes: list[tuple[str, int, int]] = []
         fan_in = self.inputs
         for layer in range(self.layers):
             sizes += [(f"hidden{layer}", fan_in, self.width), (f"hidden{layer}_bias", 1, self.width)]
+            if self.modulation:
+                sizes.append((f"modulation{layer}", self.modulation**3, 2))
             fan_in = self.width
         if self.layers:
             sizes.append(("output", self.width, self.outputs))
@@ -121,6 +137,8 @@ class MlpBank:
         hidden = np.concatenate([encode_position(local, self.shape.frequencies), codes], axis=1)
         for layer in range(self.shape.layers):
             linear = hidden @ self.block(network, f"hidden{layer}") + self.block(network, f"hidden{layer}_bias")
+            if self.shape.modulation:
+                linear = modulate(linear, self.block(network, f"modulation{layer}"), local)
             hidden = activate(linear, self.shape.activation)
         outputs = np.zeros((len(local), self.shape.outputs), np.float32) + self.block(network, "output_bias")
         if self.shape.layers:
@@ -136,6 +154,32 @@ def encode_position(local: Floats, frequencies: tuple[float, ...]) -> Floats:
     for frequency in frequencies:
         parts += [np.sin(np.float32(frequency) * local), np.cos(np.float32(frequency) * local)]
     return np.concatenate(parts, axis=1)
+
+
+def modulate(features: Floats, grid: Floats, local: Floats) -> Floats:
+    """gamma(x) * normalised features + beta(x) (CAM, arXiv 2311.14993), [N, W].
+
+    `features` [N, W] get mean 0 and variance 1 over each sample's own W features, as in the authors' code; `grid`
+    [R^3, 2] are a modulation's weights; `local` [N, 3] is x.
+    """
+    side = round(len(grid) ** (1 / 3))
+    g, b = interpolate(grid.reshape(side, side, side, 2), local).T[:, :, None]
+    centred = features - features.mean(axis=1, keepdims=True)
+    normalised = centred / np.sqrt(np.square(centred).mean(axis=1, keepdims=True) + np.float32(NORM_EPSILON))
+    return (1 + np.float32(MODULATION_GAIN) * g) * normalised + np.float32(MODULATION_GAIN) * b
+
+
+def interpolate(grid: Floats, local: Floats) -> Floats:
+    """[N, C] trilinear in `grid` [R, R, R, C], whose outermost points are at -1 and 1; constant beyond them."""
+    last = len(grid) - 1
+    place = (np.clip(local, -1, 1) + 1) * np.float32(last / 2)
+    cell = np.minimum(place.astype(np.int64), last - 1)
+    share = place - cell.astype(np.float32)
+    values = np.zeros((len(local), grid.shape[-1]), np.float32)
+    for corner in product((0, 1), repeat=3):
+        factors = np.where(np.array(corner) == 1, share, 1 - share).prod(axis=1)
+        values += factors[:, None] * grid[tuple((cell + corner).T)]
+    return values
 
 
 def activate(x: Floats, activation: str) -> Floats:

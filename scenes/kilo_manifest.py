@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from scenes.bank import ACTIVATIONS, OUTPUT_ACTIVATIONS, BankShape
+from scenes.bank import ACTIVATIONS, MAX_MODULATION, OUTPUT_ACTIVATIONS, BankShape
 from scenes.kilo_container import ALIGNMENT, Source, aligned
 from scenes.kilo_streams import CODECS, DTYPES, Stream, allowed_raw
 from scenes.neural_gaussians import AttributeLayout, PositionGrid
 from scenes.octree import MAX_BITS
 
-FEATURES: frozenset[str] = frozenset()  # what `requires` may name; later versions add to it
+MODULATION = "modulation"
+FEATURES = frozenset({MODULATION})  # what `requires` may name; later versions add to it
 MAX_GAUSSIANS = 100_000_000
 MAX_DECODED = 1 << 34  # bytes of all streams together
 MAX_NETWORKS = 1 << 20
@@ -152,16 +153,24 @@ def _shape(node: _Node, degree: int) -> BankShape:
     code, linear = node["code"].integer(0, MAX_SIZE), node["linear"].flag()
     if linear and not code:
         node["linear"].fail("false without a code")
+    layers = node["layers"].integer(0, MAX_LAYERS)
     return BankShape(
         frequencies=tuple(f.number() for f in node["frequencies"].items(0, MAX_FREQUENCIES)),
         code=code,
         width=width,
-        layers=node["layers"].integer(0, MAX_LAYERS),
+        layers=layers,
         outputs=node["outputs"].integer(outputs, outputs),
         linear=linear,
         activation=node["activation"].choice(ACTIVATIONS),
         output_activation=node["output_activation"].choice(OUTPUT_ACTIVATIONS),
+        modulation=_modulation(node["modulation"], layers * width) if node.has("modulation") else 0,
     )
+
+
+def _modulation(node: _Node, hidden: int) -> int:
+    if not hidden:
+        node.fail("none without hidden layers")
+    return node.integer(2, MAX_MODULATION)
 
 
 def _stream(node: _Node, shape: tuple[int, ...], dtypes: tuple[str, ...], codecs: tuple[str, ...]) -> Stream:

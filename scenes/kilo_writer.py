@@ -13,6 +13,7 @@ from scenes import rans
 from scenes.bank import BankShape, MlpBank
 from scenes.gaussians import Floats
 from scenes.kilo_container import aligned, build
+from scenes.kilo_manifest import MODULATION
 from scenes.kilo_streams import Packed, pack_cells, pack_floats, pack_plain, pack_symbols
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.octree import morton_codes
@@ -118,6 +119,14 @@ def _quantised(weights: Floats, steps: Floats, columns: NDArray[np.int64]) -> ND
     return quantised.astype(np.int8)
 
 
+def _shape(shape: BankShape) -> dict[str, Any]:
+    """As the manifest has it: what is new since the first files only where it is used."""
+    keys = asdict(shape) | {"frequencies": [float(f) for f in shape.frequencies]}
+    if not shape.modulation:
+        del keys["modulation"]
+    return keys
+
+
 def _bounds(positions: Floats) -> list[list[float]]:
     """A box around `positions` in few digits, rounded outwards."""
     if not len(positions):
@@ -149,8 +158,9 @@ class _Writer:
         if scene.grid is not None:
             grid = scene.grid
             manifest["grid"] = {"origin": [float(v) for v in grid.origin], "step": float(grid.step), "bits": grid.bits}
-        shape = asdict(scene.bank.shape) | {"frequencies": [float(f) for f in scene.bank.shape.frequencies]}
-        manifest["bank"] = {"networks": len(scene.bank)} | shape
+        if scene.bank.shape.modulation:
+            manifest["requires"] = [MODULATION]
+        manifest["bank"] = {"networks": len(scene.bank)} | _shape(scene.bank.shape)
         manifest["outputs"] = self._place("other", pack_floats(np.stack([scene.output_offset, scene.output_scale])))
         manifest["chunks"] = self._chunks(chunks)
         if tool is not None:

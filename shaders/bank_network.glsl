@@ -10,6 +10,7 @@ uniform int bank_width;
 uniform int bank_code;
 uniform int bank_frequencies;
 uniform int bank_output_count;
+uniform int bank_modulation; // grid points a side
 
 float bank_values[BANK_VALUES];   // inputs of the layer at hand
 float bank_next[BANK_NEXT];       // its outputs
@@ -48,16 +49,55 @@ void bank_encode(vec3 local) {
     for (int c = 0; c < bank_code; ++c) bank_values[at++] = bank_codes[c];
 }
 
-void bank_hidden(int matrix, int rows) {
+void bank_linear(int matrix, int rows) {
     int bias = matrix + rows * bank_width;
     for (int column = 0; column < bank_width; column += 4) {
         vec4 sum = bank_weights_4(bias + column);
         for (int row = 0; row < rows; ++row) {
             sum += bank_values[row] * bank_weights_4(matrix + row * bank_width + column);
         }
-        for (int k = 0; k < 4; ++k) bank_next[column + k] = bank_activate(sum[k]);
+        for (int k = 0; k < 4; ++k) bank_next[column + k] = sum[k];
     }
-    for (int column = 0; column < bank_width; ++column) bank_values[column] = bank_next[column];
+}
+
+#ifdef BANK_MODULATION0
+// Trilinear in the grid that starts at weight `grid`; x is slowest, the outermost points are at -1 and 1.
+vec2 bank_interpolate(int grid, vec3 local) {
+    vec3 place = (clamp(local, -1.0, 1.0) + 1.0) * (0.5 * float(bank_modulation - 1));
+    ivec3 cell = min(ivec3(place), ivec3(bank_modulation - 2));
+    vec3 share = place - vec3(cell);
+    vec2 sum = vec2(0.0);
+    for (int corner = 0; corner < 8; ++corner) {
+        ivec3 side = ivec3(corner >> 2, corner >> 1 & 1, corner & 1);
+        vec3 factors = mix(1.0 - share, share, vec3(side));
+        ivec3 point = cell + side;
+        int at = grid + 2 * ((point.x * bank_modulation + point.y) * bank_modulation + point.z);
+        sum += factors.x * factors.y * factors.z * vec2(bank_weight(at), bank_weight(at + 1));
+    }
+    return sum;
+}
+
+// Lee et al. 2024, "Coordinate-Aware Modulation for Neural Fields"; the twin of modulate() in scenes/bank.py.
+void bank_modulate(int grid, vec3 local) {
+    float mean = 0.0, square = 0.0;
+    for (int column = 0; column < bank_width; ++column) mean += bank_next[column];
+    mean /= float(bank_width);
+    for (int column = 0; column < bank_width; ++column) {
+        bank_next[column] -= mean;
+        square += bank_next[column] * bank_next[column];
+    }
+    vec2 grown = MODULATION_GAIN * bank_interpolate(grid, local);
+    float scale = (1.0 + grown.x) * inversesqrt(square / float(bank_width) + NORM_EPSILON);
+    for (int column = 0; column < bank_width; ++column) bank_next[column] = scale * bank_next[column] + grown.y;
+}
+#endif
+
+void bank_hidden(int layer, vec3 local) {
+    bank_linear(bank_matrix(layer), bank_rows(layer));
+#ifdef BANK_MODULATION0
+    bank_modulate(bank_grid(layer), local);
+#endif
+    for (int column = 0; column < bank_width; ++column) bank_values[column] = bank_activate(bank_next[column]);
 }
 
 // Four outputs from `column` on; those beyond the last mean nothing.
@@ -81,7 +121,7 @@ vec4 bank_output_4(int column) {
 void bank_evaluate_first(vec3 local, int outputs) {
     bank_encode(local);
     // One call in a loop, not a call a layer: every call is inlined, and compiling takes seconds
-    for (int layer = 0; layer < bank_layers; ++layer) bank_hidden(bank_matrix(layer), bank_rows(layer));
+    for (int layer = 0; layer < bank_layers; ++layer) bank_hidden(layer, local);
     for (int column = 0; column < outputs; column += 4) {
         vec4 sum = bank_output_4(column);
         for (int k = 0; k < 4; ++k) bank_outputs[column + k] = bank_activate_output(sum[k]);

@@ -19,12 +19,15 @@ def random_scene(
     on_grid: bool = True,
     stepped: bool = True,
     activation: str = "tanh",
+    modulation: int = 0,
     seed: int = 0,
 ) -> NeuralGaussians:
     """Clusters are ranges of the Morton order; every number is one a file can hold."""
     rng = np.random.default_rng(seed)
     outputs = AttributeLayout(degree).outputs
-    shape = BankShape((1.0, 2.5), code, 8, layers, outputs, linear=code > 0, activation=activation)
+    shape = BankShape(
+        (1.0, 2.5), code, 8, layers, outputs, linear=code > 0, activation=activation, modulation=modulation
+    )
     grid = PositionGrid((-1.0, -2.0, -3.0), 0.0041, 9)
     cells = np.clip(rng.normal(256, 40, (count, 3)), 0, 511).astype(np.uint32)
     cells = cells[np.argsort(morton_codes(cells), kind="stable")]

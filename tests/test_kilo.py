@@ -26,6 +26,7 @@ VARIANTS = {
     "one Gaussian": {"count": 1, "networks": 1},
     "no Gaussian": {"count": 0},
     "degree 3, sine, two layers": {"degree": 3, "activation": "sine", "layers": 2},
+    "modulated, two layers": {"modulation": 4, "layers": 2},
 }
 
 
@@ -105,7 +106,9 @@ def test_the_same_scene_gives_the_same_bytes() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("variant", ["plain", "no grid", "half weights", "no code", "degree 3, sine, two layers"])
+@pytest.mark.parametrize(
+    "variant", ["plain", "no grid", "half weights", "no code", "degree 3, sine, two layers", "modulated, two layers"]
+)
 def test_the_slow_twin_reads_and_decodes_the_same(variant: str) -> None:
     scene = random_scene(**{**VARIANTS[variant], "count": 60})
     tiers = _tiers(scene, 2)

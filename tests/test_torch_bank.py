@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fitting.torch_bank import ClusterBatch, evaluate_bank, initial_weights, quantise_weights
-from scenes.bank import ACTIVATIONS, BankShape, MlpBank
+from scenes.bank import ACTIVATIONS, MODULATION_GAIN, BankShape, MlpBank
 
 SHAPES = [
     BankShape((), 8, 16, 0, 10),
@@ -15,6 +15,8 @@ SHAPES = [
     BankShape((2.0,), 4, 8, 2, 7, linear=False, activation="softplus"),
     BankShape((1.0, 2.0, 4.0), 0, 128, 4, 10, linear=False, output_activation="tanh"),
     *(BankShape((3.0,), 3, 12, 1, 5, activation=a) for a in ACTIVATIONS),
+    BankShape((1.0, 2.0), 6, 16, 1, 7, modulation=2),
+    BankShape((), 0, 16, 3, 7, linear=False, activation="sine", modulation=5),
 ]
 
 
@@ -23,9 +25,11 @@ SHAPES = [
 def test_torch_and_numpy_agree(shape: BankShape, networks: int) -> None:
     rng = np.random.default_rng(3)
     weights = rng.normal(0, 0.5, (networks, shape.parameters)).astype(np.float32)
+    for block in shape.blocks():
+        weights[:, block.offset : block.stop] /= MODULATION_GAIN if block.name.startswith("modulation") else 1
     clusters = rng.integers(0, networks, 200)
     clusters[clusters == 2] = 0  # an empty cluster
-    local = rng.uniform(-1, 1, (200, 3)).astype(np.float32)
+    local = rng.uniform(-1.1, 1.1, (200, 3)).astype(np.float32)
     codes = rng.normal(0, 3, (200, shape.code)).astype(np.float32)
     expected = MlpBank(shape, weights).evaluate(clusters, local, codes)
     batch = ClusterBatch(clusters, networks, torch.device("cpu"))
