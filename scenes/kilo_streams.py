@@ -164,9 +164,10 @@ def _decode_symbols(data: bytes, stream: Stream, columns: Array, progress: Progr
     info, decoder = np.iinfo(DTYPES[stream.dtype]), rans.Decoder(data)
     symbols = np.empty(stream.shape, DTYPES[stream.dtype])
     rows = max(BLOCK_SYMBOLS // len(columns), 1)
+    places = decoder.places(np.tile(columns, min(rows, len(symbols))))
     for first in range(0, len(symbols), rows):
         block = symbols[first : first + rows]
-        decoded = decoder.take(np.tile(columns, len(block)))
+        decoded = decoder.take_places(places[: block.size])
         if decoded.min() < info.min or decoded.max() > info.max:
             raise CodecError(f"values of {stream.dtype}", f"{decoded.min()} to {decoded.max()}")
         block[:] = decoded.reshape(block.shape)

@@ -20,7 +20,15 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.rans_tables import CodecError, Tables, fit_tables, read_tables, write_tables
+from scenes.rans_tables import (
+    FREQUENCY_BITS,
+    MAX_FREQUENCY,
+    CodecError,
+    Tables,
+    fit_tables,
+    read_tables,
+    write_tables,
+)
 
 HEADER_BYTES = 3
 MAX_LOG_LANES = 12
@@ -29,6 +37,12 @@ LOWEST_STATE = 1 << 16
 LANE_BYTES = 3
 LANE_SHARE = 0.0015
 MIN_LOG_LANES = 2
+# A row of so few lanes is decoded faster by Python than by a dozen calls of numpy.
+SCALAR_LANES = 8
+BLOCK_SYMBOLS = 1 << 15  # decoded at a time: their arrays stay in the cache
+# As arrays, because numpy takes longer to read a Python number than to add a row of lanes.
+_LOWEST_STATE, _WORD_BITS = np.array(LOWEST_STATE), np.array(16)
+_FREQUENCY, _FREQUENCY_BITS = np.array(MAX_FREQUENCY), np.array(FREQUENCY_BITS)
 
 
 def encode(symbols: NDArray[np.integer], table_index: NDArray[np.integer], table_count: int) -> bytes:
@@ -104,42 +118,96 @@ class Decoder:
         body = data[end:]
         if len(body) < 4 * self._lanes or len(body) % 2:
             raise CodecError(f"{self._lanes} states and whole words", f"{len(body)} bytes")
-        self._states = np.frombuffer(body, "<u4", self._lanes).astype(np.uint64)
-        self._words = np.frombuffer(body, "<u2", offset=4 * self._lanes).astype(np.uint64)
+        self._states = np.frombuffer(body, "<u4", self._lanes).astype(np.int64)
+        self._words = np.frombuffer(body, "<u2", offset=4 * self._lanes).astype(np.int64)
         self._next_word = 0
         self._slots = self._tables.slots()
 
     def take(self, table_index: NDArray[np.integer]) -> NDArray[np.int64]:
         """The next symbols [m], given the table of each [m]."""
-        tables = self._tables
-        table_index = np.asarray(table_index).ravel()
-        if len(table_index) and (table_index.max() >= len(tables.minima) or tables.empty[table_index].any()):
-            raise CodecError("a table with symbols", "an empty or missing one")
-        base = table_index.astype(np.int64) << tables.precision
-        flat = np.empty(len(base), np.int64)
-        first = 0
-        while first < len(base):
-            stop = min(first + self._lanes - self._lane, len(base))
-            flat[first:stop] = self._step(base[first:stop])
-            first = stop
-        return tables.values[flat]
+        return self.take_places(self.places(table_index)).astype(np.int64, copy=False)
 
-    def _step(self, base: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The flat symbols of up to L - lane consecutive lanes."""
-        tables, precision = self._tables, np.uint64(self._tables.precision)
-        state = self._states[self._lane : self._lane + len(base)]
-        slot = state & np.uint64((1 << tables.precision) - 1)
-        symbol = self._slots[base + slot.view(np.int64)]
-        state[:] = tables.frequencies[symbol] * (state >> precision) + slot - tables.starts[symbol]
-        hungry = np.flatnonzero(state < LOWEST_STATE)
-        if len(hungry):
-            words = self._words[self._next_word : self._next_word + len(hungry)]
-            if len(words) < len(hungry):
-                raise CodecError("another word", "the end of the stream")
-            state[hungry] = (state[hungry] << np.uint64(16)) | words
-            self._next_word += len(hungry)
-        self._lane = (self._lane + len(base)) % self._lanes
-        return symbol.astype(np.int64, copy=False)
+    def places(self, table_index: NDArray[np.integer]) -> NDArray[np.int64]:
+        """[m] what `take_places` wants for symbols whose tables are `table_index` [m]."""
+        tables, index = self._tables, np.asarray(table_index).ravel()
+        if len(index) and (index.max() >= len(tables.minima) or tables.empty[index].any()):
+            raise CodecError("a table with symbols", "an empty or missing one")
+        return self._slots.first[index]
+
+    def take_places(self, places: NDArray[np.int64]) -> NDArray[np.signedinteger]:
+        """The next symbols [m], given the `places` [m] of their tables; the narrowest integers that hold them."""
+        values = np.empty(len(places), self._slots.values.dtype)
+        run = self._run_scalar if self._lanes <= SCALAR_LANES else self._run
+        first = 0
+        while first < len(places):
+            count = len(places) - first
+            if self._lane or count < self._lanes:  # up to the last lane
+                count = min(count, self._lanes - self._lane)
+            else:  # whole rows of lanes, as many as stay in the cache
+                count = min(count, max(BLOCK_SYMBOLS, self._lanes)) // self._lanes * self._lanes
+            # "clip" skips a copy; every slot is in its table.
+            slots = run(places[first : first + count])
+            self._slots.values.take(slots, out=values[first : first + count], mode="clip")
+            self._lane = (self._lane + count) % self._lanes
+            first += count
+        return values
+
+    def _run(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The slots [m] of the next symbols: up to L - lane of them, or whole rows of L.
+
+        Every call of numpy costs as much as hundreds of symbols here, so this loop has as few as it can.
+        """
+        width = min(len(places), self._lanes)
+        slots = np.empty(len(places), np.int64)
+        state = self._states[self._lane : self._lane + width]
+        entry, factor, hungry = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.bool_)
+        precision = np.array(self._tables.precision)
+        last = np.array((1 << self._tables.precision) - 1)
+        look_up, words, next_word = self._slots.entries.take, self._words, self._next_word
+        for place, slot in zip(places.reshape(-1, width), slots.reshape(-1, width), strict=True):
+            np.bitwise_and(state, last, slot)
+            np.add(slot, place, slot)
+            look_up(slot, out=entry, mode="clip")
+            np.right_shift(state, precision, state)
+            np.bitwise_and(entry, _FREQUENCY, factor)
+            np.multiply(state, factor, state)
+            np.right_shift(entry, _FREQUENCY_BITS, entry)
+            np.add(state, entry, state)
+            lanes = np.less(state, _LOWEST_STATE, hungry).nonzero()[0]
+            if len(lanes):
+                following = words[next_word : next_word + len(lanes)]
+                next_word += len(lanes)
+                if next_word > len(words):
+                    raise CodecError("another word", "the end of the stream")
+                refilled = state.take(lanes)
+                np.left_shift(refilled, _WORD_BITS, refilled)
+                np.bitwise_or(refilled, following, refilled)
+                state[lanes] = refilled
+        self._next_word = next_word
+        return slots
+
+    def _run_scalar(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`_run` without vectors."""
+        precision, last = self._tables.precision, (1 << self._tables.precision) - 1
+        states, lane = self._states.tolist(), self._lane
+        entries, words, next_word = self._slots.entries.data, self._words.data, self._next_word
+        slots = []
+        for place in places.tolist():
+            state = states[lane]
+            slot = place + (state & last)
+            entry = entries[slot]
+            state = (entry & MAX_FREQUENCY) * (state >> precision) + (entry >> FREQUENCY_BITS)
+            if state < LOWEST_STATE:
+                if next_word == len(words):
+                    raise CodecError("another word", "the end of the stream")
+                state = state << 16 | words[next_word]
+                next_word += 1
+            states[lane] = state
+            lane = (lane + 1) % len(states)
+            slots.append(slot)
+        self._states[:] = states
+        self._next_word = next_word
+        return np.array(slots, np.int64)
 
     def finish(self) -> None:
         """Every word is used and every lane is back where the encoder started, or the stream is not one of ours."""

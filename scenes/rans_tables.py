@@ -23,6 +23,8 @@ MAX_WEIGHT = 1 << 18  # keeps every product under 2^53, exact in JavaScript's nu
 WEIGHT_SCALE = 4  # weights are in quarters of a slot, so that rare symbols are told apart
 SPAN_ORDER, MINIMUM_ORDER = 1, 2  # Exp-Golomb orders in a table's head
 MANTISSA_BITS, ORDER_BITS = 3, 2
+FREQUENCY_BITS = 16  # frequencies are at most 2^15
+MAX_FREQUENCY = (1 << FREQUENCY_BITS) - 1
 
 
 class CodecError(ValueError):
@@ -56,12 +58,29 @@ class Tables:
         """[M] the flat entry of each symbol."""
         return self.offsets[table_index] + symbols - self.minima[table_index]
 
-    def slots(self) -> NDArray[np.int32]:
-        """[T << p] the flat entry that owns each slot of each table; tables without symbols own nothing."""
-        slots = np.zeros((len(self.minima), 1 << self.precision), np.int32)
-        owners = np.repeat(np.arange(len(self.frequencies), dtype=np.int32), self.frequencies.astype(np.int64))
-        slots[~self.empty] = owners.reshape(-1, 1 << self.precision)
-        return slots.ravel()
+    def slots(self) -> Slots:
+        """What a decoder looks up; tables without symbols have no slots."""
+        size, used = 1 << self.precision, ~self.empty
+        first = np.where(used, np.cumsum(used) - 1, -1) << self.precision
+        frequencies, starts = self.frequencies.astype(np.int64), self.starts.astype(np.int64)
+        starts += np.repeat(first, np.diff(self.offsets))
+        entries = np.repeat(frequencies - (starts << FREQUENCY_BITS), frequencies)
+        entries += np.arange(int(used.sum()) * size) << FREQUENCY_BITS
+        low, high = (int(extreme(self.values, initial=0)) for extreme in (np.min, np.max))
+        narrowest = np.promote_types(np.min_scalar_type(min(low, -1)), np.min_scalar_type(min(-1 - high, -1)))
+        return Slots(first, entries, np.repeat(self.values.astype(narrowest), frequencies))
+
+
+@dataclass(frozen=True)
+class Slots:
+    """One row a slot, 2^p for each of the tables that have symbols, one table after another.
+
+    A state x of slot s = x mod 2^p becomes frequency * (x >> p) + bias; the bias is s - start.
+    """
+
+    first: NDArray[np.int64]  # [T] the row of each table's slot 0, negative without symbols
+    entries: NDArray[np.int64]  # bias << FREQUENCY_BITS | frequency
+    values: NDArray[np.signedinteger]  # the symbol, in the narrowest integers that hold all
 
 
 def fit_tables(
