@@ -103,6 +103,14 @@ def compress(
             help="Fit to the photographs of this capture (a folder with transforms.json) and not to renders of IN.",
         ),
     ] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Show how it is getting on: original, now and difference in three views not fitted to, replaced again "
+            "and again. Open it in a picture viewer that reloads files.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the CPU.")] = 0,
     resume: Annotated[
@@ -115,8 +123,12 @@ def compress(
     """Compress a trained scene into a .kilo.
 
     Merges Gaussians, encodes them as short codes that small networks decode, and tunes everything by looking at renders
-    of the original from many cameras. OUT.kilo appears only when it is finished; --resume continues an interrupted run
-    from its last checkpoint, at most half a minute old.
+    of the original from many cameras. OUT.kilo appears only when it is finished. Ctrl-C loses nothing: it writes a
+    checkpoint, and the same command with --resume goes on from there (after a crash, from half a minute before it).
+
+    In a terminal a table shows bytes, PSNR and SSIM as they change, judged in views that are not fitted to; --preview
+    shows pictures of these. The report at the end says what the bytes were spent on and which stage took how long;
+    --json has the same figures, and every row of the table.
 
     Example: `kilofield compress garden.ply garden.kilo --quality high`
     """
@@ -124,7 +136,7 @@ def compress(
     from commands.console import Screen
 
     chosen = options(preset, quality, max_mb, target_psnr, images, device, seed, resume)
-    run(source, target, chosen, force, Screen(quiet, json, force))
+    run(source, target, chosen, preview, force, Screen(quiet, json, force))
 
 
 @app.command()

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file
-from commands.console import Screen, note, note_dropped, progress, readable_time
+from commands.compress_board import watching
+from commands.console import Screen, note, note_dropped, readable_time
 from commands.errors import Interrupted, TargetMissedError
+from commands.preview import Preview
 from renderer.metrics import json_number
 from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
-    from fitting.neuralgs.options import CompressOptions, CompressResult, Progress, Trial
+    from fitting.neuralgs.options import CompressOptions, CompressResult
+
+# Where the bytes of a .kilo are, as people call it; `KiloReport` says what belongs to each.
+PURPOSES = {
+    "weights": "network weights",
+    "tables": "tables of the range coder",
+    "manifest": "header and manifest",
+    "other": "boxes, steps, padding",
+}
 
 
 def options(
@@ -42,23 +52,20 @@ def options(
     return CompressOptions(preset, quality, limit, images, device, seed, resume, target_psnr)  # pyright: ignore[reportArgumentType]
 
 
-def run(source: Path, target: Path, options: CompressOptions, force: bool, screen: Screen) -> None:
+def run(
+    source: Path, target: Path, options: CompressOptions, preview: Path | None, force: bool, screen: Screen
+) -> None:
     """Compress `source` into `target`, and print what came of it."""
     output_file(target, force, ".kilo", [source])
     _check_checkpoint(checkpoint_of(target), options.resume, force)
+    pictures = None if preview is None else Preview(preview, force or options.resume, [source])
     from fitting.neuralgs.compress import compress
 
     try:
-        with progress(f"compress {source.name}", screen.quiet) as step:
-
-            def show(now: Progress) -> None:
-                step(now.done, f"{now.stage} · {now.detail}" if now.detail else now.stage)
-                if now.trial is not None and not screen.quiet:
-                    note(_line(now.trial))
-
-            result = compress(source, target, options, show)
-    except KeyboardInterrupt:
-        raise Interrupted(_interruption(checkpoint_of(target), options.target_psnr)) from None
+        with watching(f"compress {source.name}", options.target_psnr, screen.quiet) as show:
+            result = compress(source, target, options, show, pictures)
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(_interruption(checkpoint_of(target), options, str(interrupt))) from None
     note_dropped(source, result.dropped, result.source_gaussians)
     _print(result, "the photographs" if options.images else "the source", screen)
     screen.figures(figures(source, result))
@@ -81,9 +88,29 @@ def max_bytes(megabytes: float | None) -> int | None:
 
 
 def figures(source: Path, result: CompressResult) -> dict[str, object]:
-    """What --json writes: the fields of `CompressResult`, the source and the ratio."""
-    trials = [{**asdict(t), "psnr": json_number(t.psnr)} for t in result.trials]
-    return {"source": str(source), **result.as_dict(), "psnr": json_number(result.psnr), "trials": trials}
+    """What --json writes: the fields of `CompressResult`, the source, the ratio and what the bytes were spent on."""
+    trials, looks = (
+        [{**asdict(x), "psnr": json_number(x.psnr)} for x in each] for each in (result.trials, result.looks)
+    )
+    found = {"source": str(source), **result.as_dict(), "psnr": json_number(result.psnr)}
+    return found | {"spent": [asdict(s) for s in spent(result)], "trials": trials, "looks": looks}
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one purpose takes of a file."""
+
+    purpose: str
+    bytes: int
+    percent: float
+    bits_per_gaussian: float
+
+
+def spent(result: CompressResult) -> list[Spent]:
+    """All bytes of the file by purpose, most first."""
+    bits = 8 / max(result.gaussians, 1)
+    most_first = sorted(result.streams.items(), key=lambda stream: -stream[1])
+    return [Spent(name, size, 100 * size / result.bytes, bits * size) for name, size in most_first]
 
 
 def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
@@ -93,16 +120,13 @@ def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
         note(f"{checkpoint}: nothing to resume, starting from the beginning")
 
 
-def _interruption(checkpoint: Path, target_psnr: float | None) -> str:
-    if target_psnr is not None:
+def _interruption(checkpoint: Path, options: CompressOptions, trouble: str) -> str:
+    if options.target_psnr is not None:
         return "interrupted; nothing was written, and --target-psnr starts from the beginning"
+    trouble = f"; {trouble}" if trouble else ""
     if checkpoint.exists():
-        return f"interrupted; the same command with --resume continues from {checkpoint}"
-    return "interrupted before the first checkpoint; nothing was written"
-
-
-def _line(trial: Trial) -> str:
-    return f"{trial.name}: {readable_bytes(trial.bytes)}, {trial.psnr:.2f} dB after {trial.steps:,} steps"
+        return f"interrupted; the same command with --resume continues from {checkpoint}{trouble}"
+    return f"interrupted before the first checkpoint; nothing was written{trouble}"
 
 
 def _missed(result: CompressResult) -> str:
@@ -114,17 +138,35 @@ def _missed(result: CompressResult) -> str:
 
 def _print(result: CompressResult, judged_by: str, screen: Screen) -> None:
     ratio = result.source_bytes / result.bytes
+    kept = 100 * result.gaussians / result.source_gaussians
     screen.facts(
         str(result.path),
         {
             "bytes": f"{readable_bytes(result.bytes)}, {ratio:.1f}x fewer than {readable_bytes(result.source_bytes)}",
-            "Gaussians": f"{result.gaussians:,} of {result.source_gaussians:,}",
+            "Gaussians": f"{result.gaussians:,} of {result.source_gaussians:,} ({kept:.1f} %), "
+            f"{result.code} numbers each beside the position",
+            "networks": f"{result.networks:,}, {result.network_weights:,} weights each",
             "quality": f"PSNR {result.psnr:.2f} dB, SSIM {result.ssim:.4f} against {judged_by}, in views not fitted to",
             "time": f"{readable_time(result.seconds)} (preset {result.preset}, seed {result.seed})",
+            "stages": _stages(result),
             "notes": "; ".join(result.notes),
-            "streams": ", ".join(f"{name} {readable_bytes(size)}" for name, size in result.streams.items()),
         },
     )
+    _print_spent(result, screen)
     if result.trials:
         rows = [[t.name, f"{t.steps:,}", readable_bytes(t.bytes), f"{t.psnr:.2f} dB"] for t in result.trials]
         screen.table("tried", ["fit", "steps", "bytes", "PSNR"], rows, [])
+
+
+def _stages(result: CompressResult) -> str:
+    return ", ".join(f"{stage} {readable_time(seconds)}" for stage, seconds in result.stages.items())
+
+
+def _print_spent(result: CompressResult, screen: Screen) -> None:
+    rows = [
+        [PURPOSES.get(s.purpose, s.purpose), f"{s.bytes:,}", f"{s.percent:.1f}", f"{s.bits_per_gaussian:.2f}"]
+        for s in spent(result)
+        if s.bytes
+    ]
+    total = ["all", f"{result.bytes:,}", "100.0", f"{8 * result.bytes / max(result.gaussians, 1):.2f}"]
+    screen.table("spent on", ["", "bytes", "%", "bits a Gaussian"], rows, total)

@@ -99,7 +99,7 @@ def progress(title: str, quiet: bool) -> Iterator[Step]:
     """A bar on stderr, which vanishes at the end; where stderr is no terminal, a line every half minute."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield _ignore if quiet else _lines(title)
+        yield _ignore if quiet else lines(title)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("[dim]{task.fields[detail]}"), console=console, transient=True) as bar:
@@ -111,7 +111,8 @@ def _ignore(done: float, detail: str) -> None:
     pass
 
 
-def _lines(title: str) -> Step:
+def lines(title: str) -> Step:
+    """A line of progress on stderr every half minute."""
     last = time.monotonic()
 
     def step(done: float, detail: str) -> None:
