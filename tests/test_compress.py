@@ -243,7 +243,7 @@ def test_a_process_killed_while_it_fits_a_budget_resumes(source: Path, tmp_path:
 from pathlib import Path
 from fitting.neuralgs import checkpoint
 from fitting.neuralgs.compress import compress
-from fitting.neuralgs.options import EFFORTS, CompressOptions, Effort
+from fitting.neuralgs.options import EFFORTS, CompressOptions, Effort, Recipe
 checkpoint.INTERVAL = 0.0
 EFFORTS["draft"] = {TINY!r}
 target = Path({str(tmp_path / "cut.kilo")!r})

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from fitting.neuralgs.options import CompressOptions
+from fitting.neuralgs.options import DEFAULT_RECIPE, CompressOptions
 from scenes.atomic import replacing
 from scenes.errors import KilofieldError, SceneFileError
 
@@ -36,6 +36,7 @@ def fingerprint(source: Path, options: CompressOptions, device: str) -> str:
         while block := file.read(1 << 20):
             crc = zlib.crc32(block, crc)
     sizes = f"{options.quality} {options.max_bytes} {options.images}"
+    sizes += f" {options.recipe}" if options.recipe != DEFAULT_RECIPE else ""
     made = f"{options.preset} {sizes} {device} {metadata.version('kilofield')}"
     return f"{crc:08x} {source.stat().st_size} {made} seed {options.seed}"
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fitting.neuralgs.canonical import attribute_steps, canonical_attributes
+from fitting.neuralgs.options import DEFAULT_RECIPE, Recipe
 from fitting.tensors import GaussianTensors
 from fitting.torch_bank import ClusterBatch, evaluate_bank, initial_weights, quantise_weights
 from scenes.bank import BankShape, MlpBank
@@ -43,6 +44,7 @@ class NeuralModel:
     output_scale: Tensor  # [D]
     sh_degree: int
     antialiased: bool
+    used: Tensor | None = None  # [P] 1 where a weight takes part, 0 where it stays zero; None: all do
 
     def __post_init__(self) -> None:
         self.batch = ClusterBatch(self.clusters, len(self.weights), self.positions.device)
@@ -64,11 +66,15 @@ class NeuralModel:
         """The Gaussians as a reader of the file will see them (weights too, when `rounded_weights`)."""
         positions = self.snapped_positions()
         codes = self.codes + (torch.round(self.codes) - self.codes).detach()
-        weights = quantise_weights(self.shape, self.weights)[0] if rounded_weights else self.weights
-        box = torch.from_numpy(self.boxes).to(positions)[torch.from_numpy(self.clusters).to(positions.device)]
-        local = (positions - box[:, 0]) / box[:, 1]
-        raw = evaluate_bank(self.shape, weights, local, codes, self.batch)
+        weights = self.weights if self.used is None else self.weights * self.used
+        weights = quantise_weights(self.shape, weights)[0] if rounded_weights else weights
+        raw = evaluate_bank(self.shape, weights, self.local(positions), codes, self.batch)
         return attributes_to_tensors(positions, self.output_offset + self.output_scale * raw, self.sh_degree)
+
+    def local(self, positions: Tensor) -> Tensor:
+        """[N, 3] in -1 to 1 within each Gaussian's cluster."""
+        box = torch.from_numpy(self.boxes).to(positions)[torch.from_numpy(self.clusters).to(positions.device)]
+        return (positions - box[:, 0]) / box[:, 1]
 
     def bits(self, noise: Tensor) -> Tensor:
         """The codes' expected bits under the prior, with uniform `noise` [N, C] standing in for rounding."""
@@ -105,7 +111,8 @@ class NeuralModel:
     @torch.no_grad()
     def pack(self) -> NeuralGaussians:
         """What goes into the file: every number as it will be read."""
-        quantised, steps = quantise_weights(self.shape, self.weights)
+        weights = self.weights if self.used is None else self.weights * self.used
+        quantised, steps = quantise_weights(self.shape, weights)
         cells = self.grid.cells(self.positions.cpu().numpy())
         order = self.file_order()
         codes = torch.round(self.codes).clamp(-LARGEST_CODE, LARGEST_CODE)
@@ -156,6 +163,7 @@ def start_model(
     networks: int,
     seed: int,
     device: torch.device,
+    recipe: Recipe = DEFAULT_RECIPE,
 ) -> NeuralModel:
     """A model that decodes to `gaussians` as well as a rounded principal component analysis can.
 
@@ -166,13 +174,17 @@ def start_model(
     steps = attribute_steps(gaussians.sh_degree).astype(np.float16).astype(np.float32)
     share = np.sqrt(weight / weight.mean()).clip(0.1, 10)
     offset = np.average(attributes, axis=0, weights=share).astype(np.float16).astype(np.float32)
-    components, codes = _principal_components((attributes - offset) / steps, share, CODES[gaussians.sh_degree])
-    shape = BankShape(FREQUENCIES, codes.shape[1], width, layers, attributes.shape[1])
-    weights = initial_weights(shape, networks, torch.Generator().manual_seed(seed))
-    linear = next(b for b in shape.blocks() if b.name == "linear")
-    weights[:, linear.offset : linear.stop] = torch.from_numpy((components * coarseness).astype(np.float32)).reshape(
-        1, -1
+    dimensions = CODES[gaussians.sh_degree] if recipe.codes else 0
+    components, codes = _principal_components((attributes - offset) / steps, share, dimensions)
+    shape = BankShape(
+        FREQUENCIES,
+        codes.shape[1],
+        width,
+        layers,
+        attributes.shape[1],
+        linear=recipe.codes,
     )
+    weights = _start_weights(shape, components * coarseness, networks, seed)
     codes = torch.from_numpy((codes / coarseness).astype(np.float32))
     clusters = morton_clusters(grid, gaussians.positions, networks)
 
@@ -193,7 +205,26 @@ def start_model(
         output_scale=torch.from_numpy(steps).to(device),
         sh_degree=gaussians.sh_degree,
         antialiased=gaussians.antialiased,
+        used=None if recipe.position_input else _without_position(shape).to(device),
     )
+
+
+def _start_weights(shape: BankShape, linear: NDArray[np.float64], networks: int, seed: int) -> Tensor:
+    """[K, P] with `linear` [C, D] as every network's linear path."""
+    weights = initial_weights(shape, networks, torch.Generator().manual_seed(seed))
+    for block in shape.blocks():
+        if block.name == "linear":
+            weights[:, block.offset : block.stop] = torch.from_numpy(linear.astype(np.float32)).reshape(1, -1)
+    return weights
+
+
+def _without_position(shape: BankShape) -> Tensor:
+    """[P] zero for the weights of the encoded position, one for the others."""
+    used = torch.ones(shape.parameters)
+    for block in shape.blocks():
+        if block.name == "hidden0":
+            used[block.offset : block.offset + (block.rows - shape.code) * block.columns] = 0
+    return used
 
 
 def _principal_components(

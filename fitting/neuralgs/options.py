@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -20,6 +20,26 @@ TARGETS = (5.0, 100.0)  # dB a file can be asked for
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """Parts of the fit to change one at a time, as `benchmarks/ablation.py` does; the defaults are what pays."""
+
+    start: Literal["merge", "prune"] = "merge"  # how Gaussians become fewer
+    codes: bool = True  # False: position to attributes alone, as in the paper
+    networks: int | None = None  # as many clusters; None: by the number of Gaussians
+    layers: int | None = None  # hidden ones; None: the preset's, 0: the linear path alone
+    width: int | None = None  # of the hidden layers; None: the preset's
+    steps: int | None = None  # of fine-tuning; None: the preset's
+    position_input: bool = True  # networks see the encoded position beside the code
+    rate: bool = True  # bits have a price while fitting
+    frequency_weight: float = 0.0  # of the paper's frequency loss beside the others
+    fresh: bool = False  # FreSh chooses the frequencies of the encoded position
+    modulation: int = 0  # CAM: grid points an axis, 0 for none
+
+
+DEFAULT_RECIPE = Recipe()
+
+
+@dataclass(frozen=True)
 class CompressOptions:
     """Effort is the preset's, size is the quality's unless `max_bytes` or `target_psnr` is given."""
 
@@ -31,6 +51,7 @@ class CompressOptions:
     seed: int = 0
     resume: bool = False
     target_psnr: float | None = None  # dB in held-out views: as few bytes as reach it
+    recipe: Recipe = DEFAULT_RECIPE
 
     def __post_init__(self) -> None:
         for name, kind in (("preset", Preset), ("quality", Quality), ("device", Device)):
@@ -81,6 +102,11 @@ class Effort:
     side: int  # longest side of those pictures, pixels
     layers: int  # hidden layers of the bank
     width: int  # of the hidden layers
+
+    def changed(self, recipe: Recipe) -> Effort:
+        """With what `recipe` sets itself."""
+        own = {name: getattr(recipe, name) for name in ("steps", "layers", "width")}
+        return replace(self, **{name: value for name, value in own.items() if value is not None})
 
 
 EFFORTS: dict[str, Effort] = {

@@ -22,13 +22,13 @@ from torch import Tensor
 
 from fitting.losses import frequency_loss, photometric_loss
 from fitting.neuralgs.canonical import canonical_attributes
-from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.importance import volume_term
 from fitting.neuralgs.job import Job
 from fitting.neuralgs.looks import look_at_fit
 from fitting.neuralgs.model import attributes_to_tensors, cluster_boxes
-from fitting.neuralgs.options import CompressOptions, Effort, Look
+from fitting.neuralgs.options import Effort, Look
 from fitting.neuralgs.reporter import FITTED, PREPARE_SHARE, Reporter
+from fitting.neuralgs.run import Run
 from fitting.neuralgs.tune import random_background
 from fitting.rasterize import rasterize
 from fitting.tensors import GaussianTensors
@@ -87,34 +87,28 @@ class PaperModel:
         )
 
 
-def fit_paper(
-    job: Job,
-    options: CompressOptions,
-    effort: Effort,
-    checkpoint: Checkpoint,
-    state: dict[str, Any] | None,
-    say: Reporter,
-) -> NeuralGaussians:
+def fit_paper(run: Run) -> NeuralGaussians:
     """The published recipe, start to end."""
+    job, options, steps = run.job, run.options, run.effort.steps
     if options.max_bytes is not None:
         raise KilofieldError("--max-mb: expected another preset; paper's size follows from its networks and pruning")
-    say("fitting networks", PREPARE_SHARE)
-    model = start_paper_model(job, CLUSTERS[options.quality], effort, options.seed)
+    run.say("fitting networks", PREPARE_SHARE)
+    model = start_paper_model(job, CLUSTERS[options.quality], run.effort, options.seed)
     optimiser = torch.optim.Adam([model.weights])
     step = 0
-    if state is not None:
+    if run.state is not None:
         with torch.no_grad():
-            model.weights.copy_(state["weights"])
-        optimiser.load_state_dict(state["optimiser"])
-        step = int(state["step"])
+            model.weights.copy_(run.state["weights"])
+        optimiser.load_state_dict(run.state["optimiser"])
+        step = int(run.state["step"])
     whole = ClusterBatch(model.clusters, len(model.weights), job.device)
-    with checkpoint.guarding():
-        while step < FIT_STEPS + effort.steps:
-            loss = _one_step(model, optimiser, whole, job, options.seed, step, effort.steps)
+    with run.checkpoint.guarding():
+        while step < FIT_STEPS + steps:
+            loss = _one_step(model, optimiser, whole, job, options.seed, step, steps)
             step += 1
-            found = _look(model, whole, job, step, effort.steps, say) if step % STEPS_BETWEEN_LOOKS == 0 else None
-            _report(say, step, effort.steps, loss, found)
-            checkpoint.save_when_due(partial(_state, step, model, optimiser))
+            found = _look(model, whole, job, step, steps, run.say) if step % STEPS_BETWEEN_LOOKS == 0 else None
+            _report(run.say, step, steps, loss, found)
+            run.checkpoint.save_when_due(partial(_state, step, model, optimiser))
     return model.pack()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fitting.neuralgs.options import Recipe
 from fitting.neuralgs.tune import Tuner
 from scenes.errors import KilofieldError
 from scenes.kilo_writer import encode_kilo
@@ -30,6 +31,10 @@ class Plan:
     coarseness: float  # code units in perceptual steps
     networks: int
     price: float  # loss per megabit of codes
+
+    def changed(self, recipe: Recipe) -> Plan:
+        """With what `recipe` sets itself."""
+        return replace(self, networks=recipe.networks or self.networks, price=self.price if recipe.rate else 0.0)
 
 
 QUALITIES: dict[
@@ -81,7 +86,7 @@ def rescale_towards(tuner: Tuner, max_bytes: int) -> None:
             if block.name == "linear":
                 rows.div_(factor)
             elif block.name == "hidden0":
-                rows[:, -model.shape.code :].div_(factor)
+                rows[:, block.rows - model.shape.code :].div_(factor)
     moments = tuner.optimiser.state.get(model.codes, {})
     if moments:  # gradients by a code shrink as its unit does
         moments["exp_avg"].div_(factor)

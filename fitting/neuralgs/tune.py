@@ -2,7 +2,9 @@
 
 Each step draws one view and one background, and lowers
 
-    0.8 L1 + 0.2 (1 - SSIM) + price x megabits of codes
+    0.4 L1 + 5 L2 + 0.2 (1 - SSIM) + price x megabits of codes
+
+L1 and D-SSIM are 3DGS's; the squares are there because PSNR is what people compare, and its worst view.
 
 Random numbers depend on the seed and the step alone, so a resumed run goes on exactly as an uninterrupted one.
 """
@@ -16,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fitting.losses import photometric_loss
+from fitting.losses import frequency_loss, ssim
 from fitting.neuralgs.model import NeuralModel
+from fitting.neuralgs.options import DEFAULT_RECIPE, Recipe
 from fitting.neuralgs.targets import Target, mean_quality
 from fitting.rasterize import rasterize
 
@@ -29,7 +32,9 @@ QUANTISE_AT = 0.5  # of the steps: weights are rounded from here on
 FREEZE_AT = 0.85  # positions stay on their grid cells, and in their clusters, from here on
 POSITION_RATE = 1e-4  # learning rates: positions in scene radii,
 CODE_RATE, WEIGHT_RATE, PRIOR_RATE = 0.05, 2e-3, 0.02  # codes in units of a step
-BLACK_SHARE = 0.25  # of the backgrounds are black, what most viewers show; the others are any colour
+L1_WEIGHT, SQUARE_WEIGHT, SSIM_WEIGHT = 0.4, 5.0, 0.2
+LOWEST_REACH = 0.05  # of the spectrum: where the frequency loss starts
+BLACK_SHARE = WHITE_SHARE = 0.3  # of the backgrounds, what most viewers show; the others are any colour
 
 
 @dataclass
@@ -42,6 +47,7 @@ class Tuner:
     steps: int
     seed: int
     price: float  # loss per megabit of codes
+    recipe: Recipe = DEFAULT_RECIPE
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -69,12 +75,21 @@ class Tuner:
         image = rasterize(*tensors, target.view(background, self.model.antialiased))
         noise = torch.from_numpy(rng.random(self.model.codes.shape, np.float32) - np.float32(0.5))
         bits = self.model.bits(noise.to(self.model.codes.device))
-        loss = photometric_loss(image, target.over(background)) + self.price * 1e-6 * bits
+        loss = self._picture_loss(image, target.over(background)) + self.price * 1e-6 * bits
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
         self.step += 1
         return float(loss.detach())
+
+    def _picture_loss(self, image: Tensor, truth: Tensor) -> Tensor:
+        difference = image - truth
+        loss = L1_WEIGHT * difference.abs().mean() + SQUARE_WEIGHT * (difference**2).mean()
+        loss = loss + SSIM_WEIGHT * (1 - ssim(image, truth))
+        if self.recipe.frequency_weight:
+            reach = min(max(self.step / (FREEZE_AT * self.steps), LOWEST_REACH), 1.0)
+            loss = loss + self.recipe.frequency_weight * frequency_loss(image, truth, reach)
+        return loss
 
     def _view_index(self) -> int:
         """Every view once in each round, in a new order each time."""
@@ -115,9 +130,10 @@ class Tuner:
 
 
 def random_background(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Black now and then, any colour otherwise: edges must be right in front of everything."""
-    if rng.random() < BLACK_SHARE:
-        return 0.0, 0.0, 0.0
+    """Black or white now and then, any colour otherwise: edges must be right in front of everything."""
+    kind = rng.random()
+    if kind < BLACK_SHARE + WHITE_SHARE:
+        return (0.0, 0.0, 0.0) if kind < BLACK_SHARE else (1.0, 1.0, 1.0)
     red, green, blue = rng.random(3)
     return float(red), float(green), float(blue)
 
