@@ -1,6 +1,6 @@
 """The MLP bank: K small networks of one shape, each owning a part of the scene.
 
-This is the slow, obvious twin in numpy. `fitting/torch_bank.py` fits the same bank and `renderer/bank_glsl.py`
+This is the slow, obvious twin in numpy, and `fast_bank.py` its fast one. `fitting/torch_bank.py` fits the same bank and `renderer/bank_glsl.py`
 generates the shader that evaluates it, both from the layout declared here.
 
     code [C] ----------------------- linear path ------------------------.

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.bank import MlpBank
+from scenes.cores import for_each
+from scenes.fast_bank import BLOCK, evaluate_network
 from scenes.gaussians import Floats, Gaussians, sh_count
 
 
@@ -94,21 +96,51 @@ class NeuralGaussians:
         return (self.positions - box[:, 0]) / box[:, 1]
 
     def decode(self) -> Gaussians:
-        """Plain Gaussians: every network evaluated at every Gaussian that is its own."""
-        layout = AttributeLayout(self.sh_degree)
-        raw = self.bank.evaluate(self.clusters, self.local_positions(), self.codes.astype(np.float32))
-        outputs = np.asarray(self.output_offset + self.output_scale * raw, np.float32)  # [N, D]
-        return Gaussians(
+        """Plain Gaussians: every network evaluated at every Gaussian that is its own, on all cores."""
+        count, layout = len(self), AttributeLayout(self.sh_degree)
+        decoded = Gaussians(
             positions=self.positions,
-            log_scales=np.ascontiguousarray(outputs[:, layout.log_scale]),
-            rotations=rotations_from_vectors(outputs[:, layout.rotation]),
-            opacity_logits=np.ascontiguousarray(outputs[:, 0]),
-            sh=outputs[:, layout.sh].reshape(len(self), sh_count(self.sh_degree), 3).copy(),
+            log_scales=np.empty((count, 3), np.float32),
+            rotations=np.empty((count, 4), np.float32),
+            opacity_logits=np.empty(count, np.float32),
+            sh=np.empty((count, sh_count(self.sh_degree), 3), np.float32),
             antialiased=self.antialiased,
         )
+
+        def decode_block(block: tuple[int, slice]) -> None:
+            rows = block[1]
+            outputs = self._outputs(*block)
+            decoded.log_scales[rows] = outputs[:, layout.log_scale]
+            decoded.rotations[rows] = rotations_from_vectors(outputs[:, layout.rotation])
+            decoded.opacity_logits[rows] = outputs[:, 0]
+            decoded.sh[rows] = outputs[:, layout.sh].reshape(len(outputs), -1, 3)
+
+        for_each(decode_block, self._blocks())
+        return decoded
+
+    def _blocks(self) -> list[tuple[int, slice]]:
+        """Clusters and rows of theirs, `fast_bank.BLOCK` at most."""
+        stops = np.cumsum(self.counts).tolist()
+        return [
+            (k, slice(first, min(first + BLOCK, stop)))
+            for k, stop in enumerate(stops)
+            for first in range(stop - int(self.counts[k]), stop, BLOCK)
+        ]
+
+    def _outputs(self, cluster: int, rows: slice) -> Floats:
+        """[n, D] the attributes of some Gaussians of one cluster."""
+        centre, half = self.boxes[cluster][:, :, None]
+        local = np.ascontiguousarray(self.positions[rows].T)  # [3, n]
+        local -= centre
+        local /= half
+        outputs = evaluate_network(self.bank, cluster, local.T, self.codes[rows])
+        outputs *= self.output_scale
+        outputs += self.output_offset
+        return outputs
 
 
 def rotations_from_vectors(vectors: Floats) -> Floats:
     """Unit quaternions [N, 4] w, x, y, z = (1, v) / |(1, v)| of rotation vectors v [N, 3]."""
-    quaternions = np.concatenate([np.ones_like(vectors[:, :1]), vectors], axis=1)
-    return quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)
+    x, y, z = np.ascontiguousarray(vectors.T)
+    length = np.sqrt(1 + x * x + y * y + z * z)
+    return np.stack([1 / length, x / length, y / length, z / length], axis=1)
