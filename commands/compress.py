@@ -123,10 +123,11 @@ def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
 def _interruption(checkpoint: Path, options: CompressOptions, trouble: str) -> str:
     if options.target_psnr is not None:
         return "interrupted; nothing was written, and --target-psnr starts from the beginning"
-    trouble = f"; {trouble}" if trouble else ""
+    more = f"; {trouble}" if trouble else ""
     if checkpoint.exists():
-        return f"interrupted; the same command with --resume continues from {checkpoint}{trouble}"
-    return f"interrupted before the first checkpoint; nothing was written{trouble}"
+        return f"interrupted; the same command with --resume continues from {checkpoint}{more}"
+    when = "" if trouble else " before the first checkpoint"
+    return f"interrupted{when}; nothing was written{more}"
 
 
 def _missed(result: CompressResult) -> str:

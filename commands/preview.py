@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fitting.neuralgs.options import Look, Picture
 
 HEADLINE = 18  # px, its letters
+LEAST_WIDTH = 480  # px: any headline fits, and the sheet keeps its size
 
 
 class Preview:
@@ -45,10 +46,9 @@ def sheet(look: Look, pairs: Sequence[tuple[Picture, Picture]]) -> NDArray[np.ui
     """[H, W, 3] a line about `look`; under it, for each view, original, now and their difference."""
     rows = [_row(i + 1, *pair) for i, pair in enumerate(pairs)]
     pictures = Image.fromarray(contact_sheet(rows))
-    text, font = headline(look), ImageFont.load_default(HEADLINE)
-    width = max(pictures.width, round(font.getlength(text)) + 2 * GAP)
+    width = max(pictures.width, LEAST_WIDTH)
     page = Image.new("RGB", (width, pictures.height + HEADLINE + 2 * GAP), PAPER)
-    ImageDraw.Draw(page).text((GAP + 2, GAP), text, INK, font)
+    ImageDraw.Draw(page).text((GAP + 2, GAP), headline(look), INK, ImageFont.load_default(HEADLINE))
     page.paste(pictures, (0, HEADLINE + 2 * GAP))
     return np.array(page)
 
@@ -62,7 +62,7 @@ def headline(look: Look) -> str:
 
 def _row(number: int, *pair: Picture) -> SheetRow:
     original, now = (_unit(picture) for picture in pair)
-    captions = (f"view {number}", f"{decibels(psnr(original, now))} dB", f"difference x{GAIN:g}")
+    captions = (f"original {number}", f"now, {decibels(psnr(original, now))} dB", f"difference x{GAIN:g}")
     return SheetRow(original, now, captions)
 
 

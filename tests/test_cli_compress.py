@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from cli_samples import kilofield, sample_gaussians
 
 from fitting.neuralgs import paper
 from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.options import EFFORTS
+from scenes.errors import KilofieldError
 from scenes.kilo import read_kilo
 from scenes.ply import write_ply
 
@@ -121,3 +124,87 @@ def test_images_that_are_no_capture_are_one_line(images: str, scene: Path) -> No
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert result.stderr.startswith(f"{scene.with_name(images)}: ")
     assert not out.exists()
+
+
+def test_the_report_and_its_figures_say_what_was_spent(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten(monkeypatch, 24)
+    out, figures = scene.with_name("out.kilo"), scene.with_name("figures.json")
+    result = kilofield("compress", scene, out, "--preset", "draft", "--json", figures)
+    assert result.exit_code == 0
+    found = json.loads(figures.read_text())
+    assert {s["purpose"]: s["bytes"] for s in found["spent"]} == found["streams"]
+    assert [s["bytes"] for s in found["spent"]] == sorted(found["streams"].values(), reverse=True)
+    assert sum(s["percent"] for s in found["spent"]) == pytest.approx(100)
+    bits = sum(s["bits_per_gaussian"] for s in found["spent"])
+    assert bits * found["gaussians"] / 8 == pytest.approx(out.stat().st_size)
+    for spent in (s for s in found["spent"] if s["bytes"]):
+        row = f"{spent['bytes']:,}", f"{spent['percent']:.1f}", f"{spent['bits_per_gaussian']:.2f}"
+        assert any(tuple(text.split()[-3:]) == row for text in result.stdout.splitlines())
+    assert f"{found['gaussians']:,} of {found['source_gaussians']:,}" in result.stdout
+    scene_in_file = read_kilo(out)
+    assert (found["networks"], found["code"]) == (len(scene_in_file.bank), scene_in_file.bank.shape.code)
+    assert found["network_weights"] == scene_in_file.bank.shape.parameters
+    assert all(stage in " ".join(result.stdout.split()) for stage in found["stages"])
+    assert set(found["stages"]) >= {"reading", "drawing the original", "weighing Gaussians", "merging", "tuning"}
+    assert sum(found["stages"].values()) == pytest.approx(found["seconds"], abs=0.1)
+    assert [look["step"] for look in found["looks"]] == [8, 16, 24, None]
+    last = found["looks"][-1]
+    assert (last["bytes"], last["psnr"], last["ssim"]) == (found["bytes"], found["psnr"], found["ssim"])
+
+
+@pytest.mark.parametrize(("preset", "times"), [("draft", 1), ("draft", 2), ("paper", 1)])
+def test_ctrl_c_in_the_middle_of_a_step_loses_nothing_and_a_second_one_does_not_wait(
+    preset: str, times: int, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, out = scene.with_name("whole.kilo"), scene.with_name("out.kilo")
+    assert kilofield("compress", scene, whole, "--preset", preset, "--quiet").exit_code == 0
+    steps = pressed_at(4, times, monkeypatch)
+    result = kilofield("compress", scene, out, "--preset", preset)
+    checkpoint = scene.with_name("out.kilo.checkpoint")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert len(steps) == 4
+    if times == 2:
+        expected = "interrupted before the first checkpoint; nothing was written\n"
+        assert (result.exit_code, result.stderr, checkpoint.exists()) == (130, expected, False)
+        return
+    expected = f"interrupted; the same command with --resume continues from {checkpoint}\n"
+    assert (result.exit_code, result.stderr) == (130, expected)
+    assert kilofield("compress", scene, out, "--preset", preset, "--resume", "--quiet").exit_code == 0
+    assert len(steps) == (6 if preset == "draft" else 11)  # each once
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def pressed_at(step: int, times: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Ctrl-C, so many times, as step `step` changes the parameters; gives the steps as they are made."""
+    made: list[int] = []
+    original = torch.optim.Adam.step
+
+    def pressed(self: torch.optim.Adam) -> None:
+        made.append(len(made) + 1)
+        if len(made) == step:
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+        original(self)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", pressed)
+    return made
+
+
+def test_ctrl_c_in_a_search_leaves_no_checkpoint(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed_at(4, 1, monkeypatch)
+    result = kilofield("compress", scene, scene.with_name("out.kilo"), "--preset", "draft", "--target-psnr", "24")
+    expected = "interrupted; nothing was written, and --target-psnr starts from the beginning\n"
+    assert (result.exit_code, result.stderr) == (130, expected)
+    assert sorted(p.name for p in scene.parent.iterdir()) == ["scene.ply"]
+
+
+def test_a_checkpoint_that_ctrl_c_cannot_write_is_told(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Checkpoint, _: dict[str, Any]) -> None:
+        raise KilofieldError(f"{self.path}: cannot write: No space left on device")
+
+    monkeypatch.setattr(Checkpoint, "save", full)
+    pressed_at(4, 1, monkeypatch)
+    result = kilofield("compress", scene, scene.with_name("out.kilo"), "--preset", "draft")
+    trouble = f"{scene.with_name('out.kilo.checkpoint')}: cannot write: No space left on device"
+    expected = f"interrupted; nothing was written; the last checkpoint could not be written: {trouble}\n"
+    assert (result.exit_code, result.stderr) == (130, expected)
