@@ -6,7 +6,7 @@
 The loops are laid out for the compiler's vectoriser: a tile goes through its Gaussians one by one, and each touches the
 16 pixels of a row at once. All state of a tile lies in one array at constant distances, so that no aliasing check is
 needed. Threads share nothing they write, so the result does not depend on their number. The projection's kernels are
-in `raster_numba_project.py`.
+in `raster_numba_project.py`, sorting and binning in `raster_numba_bin.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fitting import raster_rules
+from fitting.raster_numba_bin import TILE, Bins, bin_records
 from fitting.raster_numba_project import (
     BLUE,
     CONIC_A,
@@ -32,11 +33,9 @@ from fitting.raster_numba_project import (
     CONIC_C,
     GREEN,
     HALF_HEIGHT,
-    HALF_WIDTH,
     MEAN_X,
     MEAN_Y,
     OPACITY,
-    REACH,
     RECORD,
     RED,
     kernel,
@@ -46,7 +45,6 @@ from fitting.raster_numba_project import (
 from fitting.raster_rules import CHECK_EVERY, SLOT, view_array
 from fitting.raster_view import RasterView
 
-TILE = 16
 PIXELS = TILE * TILE
 Array = NDArray[np.float32]
 
@@ -104,7 +102,7 @@ def _anyone_alive(state):
 
 
 @kernel
-def _blend(first_tile, last_tile, tiles_x, starts, ids, records, width, height, background, image, stops):
+def _blend(first_tile, last_tile, tiles_x, starts, records, width, height, background, image, stops):
     state = np.empty(5 * PIXELS, np.float32)  # T, alive, red, green, blue
     for tile in range(first_tile, last_tile):
         tile_x, tile_y = tile % tiles_x, tile // tiles_x
@@ -114,7 +112,7 @@ def _blend(first_tile, last_tile, tiles_x, starts, ids, records, width, height, 
             if (slot - starts[tile]) % CHECK_EVERY == 0 and not _anyone_alive(state):
                 stop = slot
                 break
-            record = records[ids[slot]]
+            record = records[slot]
             mean_x = record[MEAN_X] - f32(tile_x * TILE) - f32(0.5)
             mean_y = record[MEAN_Y] - f32(tile_y * TILE) - f32(0.5)
             half_a, opacity = f32(-0.5) * record[CONIC_A], record[OPACITY]
@@ -189,7 +187,7 @@ def _reduce_lanes(lanes, mean_x, slots, slot):
 
 
 @kernel
-def _blend_backward(first_tile, last_tile, tiles_x, starts, stops, ids, records, image, grad, slots):
+def _blend_backward(first_tile, last_tile, tiles_x, starts, stops, records, image, grad, slots):
     """Front to back again: dL/dalpha_i = T_i c_i.g - (G - S_i) / (1 - alpha_i), S_i the sum of w c.g up to i."""
     state = np.empty(7 * PIXELS, np.float32)  # T, alive, S, G, gradient r g b
     lanes = np.empty(6 * TILE, np.float32)  # sums per column: w g_r, w g_g, w g_b, dp, dp dy, dp dy^2
@@ -199,7 +197,7 @@ def _blend_backward(first_tile, last_tile, tiles_x, starts, stops, ids, records,
         for slot in range(stops[tile], starts[tile + 1]):
             slots[slot] = 0
         for slot in range(starts[tile], stops[tile]):
-            record = records[ids[slot]]
+            record = records[slot]
             mean_x = record[MEAN_X] - f32(tile_x * TILE) - f32(0.5)
             mean_y = record[MEAN_Y] - f32(tile_y * TILE) - f32(0.5)
             half_a, opacity = f32(-0.5) * record[CONIC_A], record[OPACITY]
@@ -238,17 +236,23 @@ def _blend_backward(first_tile, last_tile, tiles_x, starts, stops, ids, records,
 
 
 @kernel
-def _blend_weights(first_tile, last_tile, tiles_x, starts, ids, records, width, height, weights):
-    """The sum of alpha T over a tile's pixels, per pair."""
-    state = np.empty(5 * PIXELS, np.float32)
+def _draw(first_tile, last_tile, tiles_x, starts, records, image, weights):
+    """Colour times alpha, and alpha, in image [H, W, 4]; per slot the sum of alpha T over the tile's pixels."""
+    height, width = image.shape[:2]
+    state = np.empty(5 * PIXELS, np.float32)  # T, alive, red, green, blue
     for tile in range(first_tile, last_tile):
         tile_x, tile_y = tile % tiles_x, tile // tiles_x
         _start_tile(state, tile_x, tile_y, width, height)
+        stop = starts[tile + 1]
         for slot in range(starts[tile], starts[tile + 1]):
-            record = records[ids[slot]]
+            if (slot - starts[tile]) % CHECK_EVERY == 0 and not _anyone_alive(state):
+                stop = slot
+                break
+            record = records[slot]
             mean_x = record[MEAN_X] - f32(tile_x * TILE) - f32(0.5)
             mean_y = record[MEAN_Y] - f32(tile_y * TILE) - f32(0.5)
             half_a, opacity = f32(-0.5) * record[CONIC_A], record[OPACITY]
+            red, green, blue = record[RED], record[GREEN], record[BLUE]
             total = f32(0)
             first, last = _rows(record, tile_y)
             for y in range(first, last):
@@ -259,96 +263,24 @@ def _blend_weights(first_tile, last_tile, tiles_x, starts, ids, records, width, 
                     i = row + np.uint64(x)
                     alpha = min(_alpha(f32(x) - mean_x, half_a, bdy, cyy, opacity), ALPHA_MAX)
                     alpha = alpha * state[P1 + i] if alpha >= ALPHA_MIN else f32(0)
-                    after = state[i] - state[i] * alpha
+                    transmittance = state[i]
+                    after = transmittance - transmittance * alpha
                     going_on = after >= T_MIN
-                    total += state[i] * alpha if going_on else f32(0)
-                    state[i] = after if going_on else state[i]
+                    weight = transmittance * alpha if going_on else f32(0)
+                    state[i] = after if going_on else transmittance
                     state[P1 + i] = state[P1 + i] if going_on else f32(0)
+                    state[P2 + i] += weight * red
+                    state[P3 + i] += weight * green
+                    state[P4 + i] += weight * blue
+                    total += weight
             weights[slot] = total
-
-
-@kernel
-def _tile_columns(record, tile_y, tiles_x):
-    """The tile columns the ellipse touches within one row of tiles, first and one past the last.
-
-    Within a band of rows an ellipse is widest at its rightmost (leftmost) point when that lies in the band, else at the
-    band's nearer edge.
-    """
-    a, b, c, reach = (
-        record[CONIC_A],
-        record[CONIC_B],
-        record[CONIC_C],
-        record[REACH],
-    )  # a dx^2 + 2 b dx dy + c dy^2 <= reach
-    top = f32(tile_y * TILE) + f32(0.5) - record[MEAN_Y]
-    bottom = top + f32(TILE - 1)
-    top, bottom = max(top, -record[HALF_HEIGHT]), min(bottom, record[HALF_HEIGHT])
-    if top > bottom:
-        return 0, 0
-    right_at = -b * record[HALF_WIDTH] / c
-    low, high = f32(0), f32(0)
-    for side in range(2):
-        sign = f32(1) if side else f32(-1)
-        dy = min(max(sign * right_at, top), bottom)
-        root = np.sqrt(max(b * b * dy * dy - a * (c * dy * dy - reach), f32(0)))
-        dx = (-b * dy + sign * root) / a
-        if side:
-            high = dx
-        else:
-            low = dx
-    first = max(0, int(np.floor((record[MEAN_X] + low) / f32(TILE))))
-    return first, min(tiles_x, int(np.floor((record[MEAN_X] + high) / f32(TILE))) + 1)
-
-
-@kernel
-def _tile_rows(record, tiles_y):
-    first = max(0, int(np.floor((record[MEAN_Y] - record[HALF_HEIGHT]) / f32(TILE))))
-    return first, min(tiles_y, int(np.floor((record[MEAN_Y] + record[HALF_HEIGHT]) / f32(TILE))) + 1)
-
-
-@kernel
-def _count_pairs(order, records, tiles_x, tiles_y, starts, firsts):
-    """starts[tile + 1] = the tile's pairs; firsts[g] and firsts[g + 1] bound the pairs of the g-th in depth order."""
-    for g in range(len(order)):
-        record = records[order[g]]
-        count = 0
-        row, last_row = _tile_rows(record, tiles_y)
-        for tile_y in range(row, last_row):
-            first, last = _tile_columns(record, tile_y, tiles_x)
-            for tile_x in range(first, last):
-                starts[tile_y * tiles_x + tile_x + 1] += 1
-                count += 1
-        firsts[g + 1] = firsts[g] + count
-
-
-@kernel
-def _fill_pairs(order, records, tiles_x, tiles_y, cursors, ids, pair_slots):
-    """Lists the Gaussians of each tile in depth order, and the slots of each Gaussian."""
-    pair = 0
-    for g in range(len(order)):
-        record = records[order[g]]
-        row, last_row = _tile_rows(record, tiles_y)
-        for tile_y in range(row, last_row):
-            first, last = _tile_columns(record, tile_y, tiles_x)
-            for tile_x in range(first, last):
-                slot = cursors[tile_y * tiles_x + tile_x]
-                cursors[tile_y * tiles_x + tile_x] = slot + 1
-                ids[slot] = order[g]
-                pair_slots[pair] = slot
-                pair += 1
-
-
-@dataclass
-class Bins:
-    """Which Gaussians touch which tiles."""
-
-    tiles_x: int
-    tiles_y: int
-    starts: NDArray[np.int64]  # [tiles + 1] first slot of each tile
-    ids: NDArray[np.int32]  # [slots] the Gaussian of each slot, nearest first within a tile
-    order: NDArray[np.int64]  # [V] visible Gaussians by depth
-    firsts: NDArray[np.int64]  # [V + 1] bounds of each visible Gaussian in `pair_slots`
-    pair_slots: NDArray[np.int32]  # [slots] the slots of each visible Gaussian
+        weights[stop : starts[tile + 1]] = 0
+        for i in range(PIXELS):
+            x, y = tile_x * TILE + i % TILE, tile_y * TILE + i // TILE
+            if x < width and y < height:
+                for channel in range(3):
+                    image[y, x, channel] = state[(2 + channel) * PIXELS + i]
+                image[y, x, 3] = f32(1) - state[i]
 
 
 @dataclass
@@ -361,27 +293,6 @@ class Saved:
     bins: Bins
     stops: NDArray[np.int64]  # [tiles] one past the last slot a tile looked at
     image: Array
-
-
-def depth_order(depths: Array) -> NDArray[np.int64]:
-    """[V] the visible (depth > 0) Gaussians, nearest first; equal depths keep their order."""
-    visible = np.flatnonzero(depths > 0)
-    bits = depths[visible].view(np.uint32)  # positive floats sort like their bits
-    low = np.argsort((bits & 0xFFFF).astype(np.uint16), kind="stable")  # numpy sorts 16-bit keys by radix
-    return visible[low[np.argsort((bits[low] >> 16).astype(np.uint16), kind="stable")]]
-
-
-def _bin(records: Array, depths: Array, width: int, height: int) -> Bins:
-    tiles_x, tiles_y = -(-width // TILE), -(-height // TILE)
-    order = depth_order(depths)
-    starts = np.zeros(tiles_x * tiles_y + 1, np.int64)
-    firsts = np.zeros(len(order) + 1, np.int64)
-    _count_pairs(order, records, tiles_x, tiles_y, starts, firsts)
-    starts = np.cumsum(starts)
-    ids = np.empty(starts[-1], np.int32)
-    pair_slots = np.empty(starts[-1], np.int32)
-    _fill_pairs(order, records, tiles_x, tiles_y, starts[:-1].copy(), ids, pair_slots)
-    return Bins(tiles_x, tiles_y, starts, ids, order, firsts, pair_slots)
 
 
 @cache
@@ -404,11 +315,11 @@ def _arrays(*tensors: Tensor) -> tuple[Array, ...]:
     return tuple(np.ascontiguousarray(t.numpy()) for t in tensors)
 
 
-def _project(tensors: tuple[Array, ...], view: RasterView) -> tuple[Array, Array]:
+def _project(tensors: tuple[Array, ...], view: RasterView) -> tuple[Array, Bins]:
     count = len(tensors[0])
     records, depths = np.empty((count, RECORD), np.float32), np.empty(count, np.float32)
     _parallel(project, count, *tensors, view_array(view), view.antialiased, records, depths)
-    return records, depths
+    return records, bin_records(records, depths, view.width, view.height)
 
 
 def forward(
@@ -416,13 +327,12 @@ def forward(
 ) -> tuple[Tensor, Saved]:
     """The picture [H, W, 3] and what `backward` needs."""
     tensors = _arrays(positions, log_scales, rotations, opacity_logits, sh)
-    records, depths = _project(tensors, view)
-    bins = _bin(records, depths, view.width, view.height)
+    records, bins = _project(tensors, view)
     image = np.empty((view.height, view.width, 3), np.float32)
     stops = np.empty(bins.tiles_x * bins.tiles_y, np.int64)
     background = np.asarray(view.background, np.float32)
     size = (view.width, view.height)
-    _parallel(_blend, len(stops), bins.tiles_x, bins.starts, bins.ids, records, *size, background, image, stops)
+    _parallel(_blend, len(stops), bins.tiles_x, bins.starts, bins.records, *size, background, image, stops)
     return torch.from_numpy(image), Saved(tensors, view, records, bins, stops, image)
 
 
@@ -430,23 +340,30 @@ def backward(saved: Saved, grad_image: Tensor) -> tuple[Tensor, ...]:
     """Gradients of the five tensors for a gradient of the picture [H, W, 3]."""
     bins, (grad,) = saved.bins, _arrays(grad_image)
     slots = np.empty((len(bins.ids), SLOT), np.float32)
-    tiles = (bins.tiles_x, bins.starts, saved.stops, bins.ids)
-    _parallel(_blend_backward, len(saved.stops), *tiles, saved.records, saved.image, grad, slots)
+    tiles = (bins.tiles_x, bins.starts, saved.stops, bins.records)
+    _parallel(_blend_backward, len(saved.stops), *tiles, saved.image, grad, slots)
     grads = tuple(np.zeros_like(t) for t in saved.tensors)
-    gather = (bins.order, bins.firsts, bins.pair_slots, slots, saved.records)
+    gather = (bins.firsts, bins.pair_slots, slots, saved.records)
     view = (view_array(saved.view), saved.view.antialiased)
-    _parallel(project_backward, len(bins.order), *gather, *saved.tensors, *view, *grads)
+    _parallel(project_backward, len(grads[0]), *gather, *saved.tensors, *view, *grads)
     return tuple(torch.from_numpy(g) for g in grads)
+
+
+def draw(
+    positions: Tensor, log_scales: Tensor, rotations: Tensor, opacity_logits: Tensor, sh: Tensor, view: RasterView
+) -> tuple[Tensor, NDArray[np.float32]]:
+    """The picture [H, W, 4] without its background, colour times alpha, and what `importance` tells."""
+    tensors = _arrays(positions, log_scales, rotations, opacity_logits, sh)
+    _, bins = _project(tensors, view)
+    image = np.empty((view.height, view.width, 4), np.float32)
+    weights = np.empty(len(bins.ids), np.float32)
+    _parallel(_draw, bins.tiles_x * bins.tiles_y, bins.tiles_x, bins.starts, bins.records, image, weights)
+    total = np.bincount(bins.ids, weights, minlength=len(positions)).astype(np.float32)
+    return torch.from_numpy(image), total
 
 
 def importance(
     positions: Tensor, log_scales: Tensor, rotations: Tensor, opacity_logits: Tensor, sh: Tensor, view: RasterView
 ) -> NDArray[np.float32]:
     """[N] the sum over pixels of alpha times transmittance, in one view."""
-    tensors = _arrays(positions, log_scales, rotations, opacity_logits, sh)
-    records, depths = _project(tensors, view)
-    bins = _bin(records, depths, view.width, view.height)
-    weights = np.empty(len(bins.ids), np.float32)
-    size = (view.width, view.height)
-    _parallel(_blend_weights, bins.tiles_x * bins.tiles_y, bins.tiles_x, bins.starts, bins.ids, records, *size, weights)
-    return np.bincount(bins.ids, weights, minlength=len(records)).astype(np.float32)
+    return draw(positions, log_scales, rotations, opacity_logits, sh, view)[1]

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from fitting import raster_rules
-from fitting.raster_rules import CX, CY, FX, FY, HIGH_X, HIGH_Y, LOW_X, LOW_Y, NEAR
+from fitting.raster_rules import CX, CY, FX, FY, HEIGHT, HIGH_X, HIGH_Y, LOW_X, LOW_Y, NEAR, WIDTH
 
 f32 = np.float32
 DILATION, LARGEST_LOG_SCALE = f32(raster_rules.DILATION), f32(raster_rules.LARGEST_LOG_SCALE)
@@ -165,7 +165,8 @@ def _direction(position, view, out):
 
 @kernel
 def project(first, last, positions, log_scales, rotations, logits, sh, view, antialiased, records, depths):
-    """Records of the Gaussians in [first, last); depth 0 marks one that cannot be seen."""
+    """Records of the Gaussians in [first, last); depth 0 marks one that cannot be seen, or not in this picture."""
+    middle_x, middle_y = f32(0.5) * view[WIDTH], f32(0.5) * view[HEIGHT]
     rotation = np.empty((3, 3), np.float32)
     point, scales, direction = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     t, v = np.empty((2, 3), np.float32), np.empty((2, 3), np.float32)
@@ -189,12 +190,15 @@ def project(first, last, positions, log_scales, rotations, logits, sh, view, ant
         det = xx * yy - xy * xy
         if not (det > 0) or opacity * f32(255) <= f32(1):
             continue
-        record = records[g]
-        record[MEAN_X] = view[FX] * point[0] / point[2] + view[CX]
-        record[MEAN_Y] = view[FY] * point[1] / point[2] + view[CY]
-        record[CONIC_A], record[CONIC_B], record[CONIC_C], record[OPACITY] = yy / det, -xy / det, xx / det, opacity
         reach = f32(2) * np.log(f32(255) * opacity)
-        record[HALF_WIDTH], record[HALF_HEIGHT], record[REACH] = np.sqrt(reach * xx), np.sqrt(reach * yy), reach
+        half_width, half_height = np.sqrt(reach * xx), np.sqrt(reach * yy)
+        mean_x, mean_y = view[FX] * point[0] / point[2] + view[CX], view[FY] * point[1] / point[2] + view[CY]
+        if not (abs(mean_x - middle_x) <= middle_x + half_width and abs(mean_y - middle_y) <= middle_y + half_height):
+            continue
+        record = records[g]
+        record[MEAN_X], record[MEAN_Y] = mean_x, mean_y
+        record[CONIC_A], record[CONIC_B], record[CONIC_C], record[OPACITY] = yy / det, -xy / det, xx / det, opacity
+        record[HALF_WIDTH], record[HALF_HEIGHT], record[REACH] = half_width, half_height, reach
         _direction(positions[g], view, direction)
         sh_basis(direction[0], direction[1], direction[2], coefficients, basis)
         for channel in range(3):
@@ -226,14 +230,14 @@ def _rotation_backward(quaternion, inverse, d, out):
 
 
 @kernel
-def _colour_backward(g, sums, records, positions, sh, view, basis, along, direction, grad_positions, grad_sh):
+def _colour_backward(g, sums, record, positions, sh, view, basis, along, direction, grad_positions, grad_sh):
     """SH gradient, and the position's through the viewing direction."""
     coefficients = sh.shape[1]
     inverse = _direction(positions[g], view, direction)
     sh_basis(direction[0], direction[1], direction[2], coefficients, basis)
     along[:] = 0
     for channel in range(3):
-        if records[g, RED + channel] <= 0:  # clamped at black
+        if record[RED + channel] <= 0:  # clamped at black
             continue
         for k in range(coefficients):
             grad_sh[g, k, channel] = basis[k] * sums[channel]
@@ -281,11 +285,11 @@ def _point_backward(point, view, t, d_t, sums, record, out):
 
 @kernel
 def project_backward(
-    first, last, order, firsts, pair_slots, slots, records,
+    first, last, firsts, pair_slots, slots, records,
     positions, log_scales, rotations, logits, sh, view, antialiased,
     grad_positions, grad_log_scales, grad_rotations, grad_logits, grad_sh,
 ):  # fmt: skip
-    """Gathers the slots of the visible Gaussians in [first, last) and carries them back to their attributes."""
+    """Gathers the slots of the Gaussians in [first, last) that have any, and carries them back to their attributes."""
     rotation, d_rotation = np.empty((3, 3), np.float32), np.empty((3, 3), np.float32)
     point, scales, direction, d_point = (
         np.empty(3, np.float32),
@@ -300,12 +304,11 @@ def project_backward(
         np.empty((2, 3), np.float32),
     )
     basis, along, sums = np.zeros(16, np.float32), np.zeros(16, np.float32), np.empty(9, np.float32)
-    for i in range(first, last):
-        g = order[i]
-        if firsts[i] == firsts[i + 1]:
+    for g in range(first, last):
+        if firsts[g] == firsts[g + 1]:
             continue
         sums[:] = 0
-        for pair in range(firsts[i], firsts[i + 1]):
+        for pair in range(firsts[g], firsts[g + 1]):
             for k in range(9):
                 sums[k] += slots[pair_slots[pair], k]
         record = records[g]
@@ -341,4 +344,4 @@ def project_backward(
         _point_backward(point, view, t, d_t, sums, record, d_point)
         for a in range(3):
             grad_positions[g, a] = view[a] * d_point[0] + view[3 + a] * d_point[1] + view[6 + a] * d_point[2]
-        _colour_backward(g, sums, records, positions, sh, view, basis, along, direction, grad_positions, grad_sh)
+        _colour_backward(g, sums, record, positions, sh, view, basis, along, direction, grad_positions, grad_sh)

@@ -22,18 +22,20 @@ POWER_MIN = -8.0  # exp(-8) < 1/255
 _nodes = np.cos(np.pi * (np.arange(64) + 0.5) / 64) * 0.125 - 0.125
 EXP = [float(c) for c in np.polynomial.Polynomial.fit(_nodes, np.exp(_nodes), 5).convert().coef]
 
-# The view as an array [24]: rotation 9 (row-major), translation 3, camera position 3, then
+# The view as an array [26]: rotation 9 (row-major), translation 3, camera position 3, then
 FX, FY, CX, CY = 15, 16, 17, 18  # pixels
 LOW_X, HIGH_X, LOW_Y, HIGH_Y = 19, 20, 21, 22  # bounds of x / z and y / z where the Jacobian is evaluated
 NEAR = 23
+WIDTH, HEIGHT = 24, 25  # of the picture, pixels
 
 
 def view_array(view: RasterView) -> NDArray[np.float32]:
-    """[24] the view in the layout above."""
+    """[26] the view in the layout above."""
     bounds = []
     for focal, centre, size in ((view.fx, view.cx, view.width), (view.fy, view.cy, view.height)):
         margin = (FRUSTUM - 1) * 0.5 * size / focal
         bounds += [-centre / focal - margin, (size - centre) / focal + margin]
     matrix = view.camera_from_world
     parts = (matrix[:3, :3].ravel(), matrix[:3, 3], view.camera_position)
-    return np.concatenate([*parts, [view.fx, view.fy, view.cx, view.cy, *bounds, view.near]]).astype(np.float32)
+    numbers = [view.fx, view.fy, view.cx, view.cy, *bounds, view.near, view.width, view.height]
+    return np.concatenate([*parts, numbers]).astype(np.float32)

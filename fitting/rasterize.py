@@ -11,6 +11,7 @@ to 0.999 opaque where 3DGS and ours stop at 0.99.
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -68,6 +69,42 @@ def importance(
     name = backend or default_backend(positions.device)
     tensors = [t.detach() for t in (positions, log_scales, rotations, opacity_logits, sh)]
     return _module("taichi" if name == "gsplat" else name).importance(*tensors, view)
+
+
+def draw(
+    positions: Tensor,
+    log_scales: Tensor,
+    rotations: Tensor,
+    opacity_logits: Tensor,
+    sh: Tensor,
+    view: RasterView,
+    backend: str | None = None,
+) -> Tensor:
+    """[H, W, 4] what covers the view's background: colour times alpha, then alpha. Not differentiable."""
+    name = backend or default_backend(positions.device)
+    tensors = (positions, log_scales, rotations, opacity_logits, sh)
+    if name == "numba":
+        return _module(name).draw(*(t.detach() for t in tensors), view)[0]
+    with torch.no_grad():
+        black, white = (rasterize(*tensors, replace(view, background=(b, b, b)), name) for b in (0.0, 1.0))
+    return torch.cat([black, 1 - (white - black).mean(dim=2, keepdim=True)], dim=2)
+
+
+def draw_and_weigh(
+    positions: Tensor,
+    log_scales: Tensor,
+    rotations: Tensor,
+    opacity_logits: Tensor,
+    sh: Tensor,
+    view: RasterView,
+    backend: str | None = None,
+) -> tuple[Tensor, NDArray[np.float32]]:
+    """`draw` and `importance` of one view, for the price of one where the backend can."""
+    name = backend or default_backend(positions.device)
+    tensors = (positions, log_scales, rotations, opacity_logits, sh)
+    if name == "numba":
+        return _module(name).draw(*(t.detach() for t in tensors), view)
+    return draw(*tensors, view, name), importance(*tensors, view, name)
 
 
 def _module(name: str) -> ModuleType:

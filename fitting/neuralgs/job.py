@@ -14,8 +14,10 @@ from fitting.neuralgs.canonical import limited_colours
 from fitting.neuralgs.distant import brought_nearer, check_coordinates, without_specks
 from fitting.neuralgs.importance import visible_weight
 from fitting.neuralgs.options import Effort
-from fitting.neuralgs.targets import Target, photograph_target, picture_size, rendered_target
-from fitting.neuralgs.views import ASPECT, cameras_beside, virtual_cameras
+from fitting.neuralgs.places import Place, find_place
+from fitting.neuralgs.pictures import draw_targets
+from fitting.neuralgs.targets import Target, photograph_target
+from fitting.neuralgs.views import cameras_beside, virtual_cameras
 from fitting.tensors import GaussianTensors
 from scenes.cameras import Camera
 from scenes.captures import read_capture
@@ -37,7 +39,7 @@ class Job:
     weight: NDArray[np.float64]  # [N] visible weight of each, pixels
     targets: Sequence[Target]
     held_out: Sequence[Target]
-    radius: float  # of the scene, world units
+    radius: float  # of the scene, or half as far as one sees in a place, world units
     device: torch.device
     notes: tuple[str, ...]  # for the user
 
@@ -65,49 +67,59 @@ def prepare(
     gaussians, limited = limited_colours(gaussians)
     tensors = GaussianTensors.of(gaussians, device)
     if images is None:
-        targets, held_out, notes = _own_pictures(source, gaussians, tensors, effort, seed, progress)
+        targets, held_out, weight, notes = _own_pictures(source, gaussians, tensors, effort, seed, progress)
     else:
         targets, held_out, notes = _photographs(images, effort.side, device, progress)
-    progress(0.6, "weighing Gaussians")
-    weight = visible_weight(
-        tensors,
-        targets[:: -(-len(targets) // WEIGHING_VIEWS)],
-        gaussians.antialiased,
-        lambda f: progress(0.6 + 0.4 * f, "weighing Gaussians"),
-    )
+        progress(0.6, "weighing Gaussians")
+        weight = visible_weight(
+            tensors,
+            targets[:: _stride(len(targets))],
+            gaussians.antialiased,
+            lambda f: progress(0.6 + 0.4 * f, "weighing Gaussians"),
+        )
     if weight.sum() == 0:
         raise KilofieldError(f"{source}: views: expected to see the Gaussians, found nothing in {len(targets)} views")
     seen = weight > INVISIBLE * weight.mean()
     kept, brought = brought_nearer(gaussians.select(seen), extent)
     notes = (*notes, *(note for note in (left_out, limited, brought) if note))
-    return Job(kept, weight[seen], targets, held_out, extent.radius, device, notes)
+    radius = extent.radius if place is None else place.radius
+    return Job(kept, weight[seen], targets, held_out, radius, device, notes)
 
 
-Pictures = tuple[list[Target], list[Target], tuple[str, ...]]
+def _stride(count: int) -> int:
+    """Every which view is weighed."""
+    return -(-count // WEIGHING_VIEWS)
 
 
 def _own_pictures(
     source: Path,
     gaussians: Gaussians,
     tensors: GaussianTensors,
+    place: Place | None,
     effort: Effort,
     seed: int,
     progress: Callable[[float, str], None],
-) -> Pictures:
-    cameras, held_out, note = _cameras(source, gaussians, effort.views, seed)
-    targets = []
+) -> tuple[list[Target], list[Target], NDArray[np.float64], tuple[str, ...]]:
+    """Views to fit to, views to judge by, the visible weight [N] in the former, and a word on the cameras."""
     progress(0.0, "drawing the original")
-    for i, camera in enumerate([*cameras, *held_out]):
-        targets.append(
-            rendered_target(tensors, camera, *picture_size(effort.side, camera.aspect or ASPECT), gaussians.antialiased)
-        )
-        progress(0.6 * (i + 1) / (len(cameras) + len(held_out)), "drawing the original")
-    return targets[: len(cameras)], targets[len(cameras) :], (note,)
+    cameras, held_out, note = _cameras(source, gaussians, effort.views, seed)
+    weighed = [i % _stride(len(cameras)) == 0 for i in range(len(cameras))] + [False] * len(held_out)
+    targets, weight = draw_targets(
+        tensors,
+        [*cameras, *held_out],
+        weighed,
+        effort.side,
+        gaussians.antialiased,
+        lambda f: progress(f, "drawing the original"),
+    )
+    return targets[: len(cameras)], targets[len(cameras) :], weight, (note,)
 
 
-def _cameras(source: Path, gaussians: Gaussians, count: int, seed: int) -> tuple[list[Camera], list[Camera], str]:
+def _cameras(
+    source: Path, gaussians: Gaussians, place: Place | None, count: int, seed: int
+) -> tuple[list[Camera], list[Camera], str]:
     """Cameras to fit with, cameras to judge by, and a word on where they come from."""
-    note = f"views: {count} virtual cameras"
+    note = f"views: {count} virtual cameras" + (", where a visitor could stand" if place else "")
     beside = cameras_beside(source)
     if beside is not None:
         path, given = beside
@@ -117,11 +129,14 @@ def _cameras(source: Path, gaussians: Gaussians, count: int, seed: int) -> tuple
             note = f"views: {len(chosen)} of the {len(given)} in {path}"
             return [rest[i] for i in chosen], held_out[:: -(-len(held_out) // HELD_OUT)], note
         note += f"; the {len(given)} in {path} are too few"
-    cameras = virtual_cameras(gaussians, scene_extent(gaussians), count + HELD_OUT, seed)
+    cameras = virtual_cameras(gaussians, scene_extent(gaussians), count + HELD_OUT, seed, place)
     return cameras[HELD_OUT:], cameras[:HELD_OUT], note
 
 
-def _photographs(path: Path, side: int, device: torch.device, progress: Callable[[float, str], None]) -> Pictures:
+Photographs = tuple[list[Target], list[Target], tuple[str, ...]]
+
+
+def _photographs(path: Path, side: int, device: torch.device, progress: Callable[[float, str], None]) -> Photographs:
     capture = read_capture(path)
     frames = capture.train or capture.test
     if len(frames) < 2:

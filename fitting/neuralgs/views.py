@@ -1,7 +1,8 @@
 """Where to look from, when all there is is the scene: cameras placed where a person would stand.
 
 Around an object they look inwards from every side; in a room, which is a scene that surrounds its own free middle, most
-stand in the free space and look every way. INRIA's `cameras.json` beside the file, when there is one, knows better.
+stand in the free space and look every way; in a place (`places.py`) all stand where a visitor could. INRIA's
+`cameras.json` beside the file, when there is one, knows better.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fitting.neuralgs.places import Place
 from fitting.raster_view import RasterView
-from fitting.rasterize import rasterize
+from fitting.rasterize import draw
 from fitting.tensors import GaussianTensors
 from scenes.camera_files import read_cameras
 from scenes.cameras import NEAR, Camera, look_at
@@ -29,13 +31,20 @@ FREE = 0.4  # radii around the middle of a room that are nearly empty
 CLOSED, OPEN = 0.1, 0.7  # shares of the background that shine through
 INSIDE_SHARE = 0.6  # of the cameras stand in the room; the others stay outside, for a hollow object looks like a room
 CUT_SHARE = 0.4  # of the views have 3DGS's near plane, which cuts small scenes open, as it does in many viewers
+EYE_LEVEL = 0.85  # of the cameras in a place are at eye height; the others are anywhere in its air, for bird's-eye views
+LOOKED_AT = 0.35  # of them look at Gaussians, as the cameras around an object do; the others around them,
+PITCH = (-0.09, 0.2)  # radians: the mean and deviation of how far up they look
 ASPECT = 3 / 2
 SIDEWAYS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
 
 
-def virtual_cameras(gaussians: Gaussians, extent: Extent, count: int, seed: int) -> list[Camera]:
-    """`count` cameras around the object, or in the room; the same for the same seed."""
+def virtual_cameras(
+    gaussians: Gaussians, extent: Extent, count: int, seed: int, place: Place | None = None
+) -> list[Camera]:
+    """`count` cameras around the object, in the room or in the `place`; the same for the same seed."""
     rng = np.random.default_rng((seed, 1))
+    if place is not None:
+        return _visitors(gaussians, place, count, rng)
     aims = _aims(gaussians, extent, count, rng)
     positions = _eyes_around(extent, count, rng)
     if is_room(gaussians, extent):
@@ -45,6 +54,23 @@ def virtual_cameras(gaussians: Gaussians, extent: Extent, count: int, seed: int)
     nears = np.where(rng.random(count) < CUT_SHARE, NEAR, extent.near)
     views = zip(positions, aims, fovs, nears, strict=True)
     return [look_at(eye, aim, extent.up, float(fov), near=float(near)) for eye, aim, fov, near in views]
+
+
+def _visitors(gaussians: Gaussians, place: Place, count: int, rng: np.random.Generator) -> list[Camera]:
+    """`count` cameras of visitors of a place, who look ahead, a little down, and at things."""
+    at_eye_level = rng.random((count, 1)) < EYE_LEVEL
+    eyes = np.where(at_eye_level, rng.choice(place.eyes, count), rng.choice(place.vantages, count))
+    ahead = rng.normal(size=(count, 3))
+    ahead -= (ahead @ place.up)[:, None] * place.up
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+    ahead += np.tan(np.clip(rng.normal(*PITCH, count), -1, 1))[:, None] * place.up
+    middle = Extent(np.median(place.eyes, axis=0), 4 * place.sight, place.up)
+    things = _aims(gaussians, middle, count, rng)
+    targets = np.where(rng.random((count, 1)) < LOOKED_AT, things, eyes + ahead)
+    fovs = rng.uniform(*FOV_Y, count)
+    nears = np.where(rng.random(count) < CUT_SHARE, NEAR, Extent(eyes[0], place.radius, place.up).near)
+    views = zip(eyes, targets, fovs, nears, strict=True)
+    return [look_at(eye, target, place.up, float(fov), near=float(near)) for eye, target, fov, near in views]
 
 
 def cameras_beside(source: Path) -> tuple[Path, list[Camera]] | None:
@@ -76,8 +102,7 @@ def _shine_through(gaussians: Gaussians, extent: Extent) -> NDArray[np.float64]:
     tensors, shares = GaussianTensors.of(gaussians), []
     for direction in SIDEWAYS:
         camera = look_at(extent.centre, extent.centre + np.array(direction), extent.up, np.pi / 2)
-        over = [rasterize(*tensors, RasterView.of(camera, 64, 64, (b, b, b))) for b in (0.0, 1.0)]
-        shares.append(float((over[1] - over[0]).mean()))
+        shares.append(1 - float(draw(*tensors, RasterView.of(camera, 64, 64))[..., 3].mean()))
     return np.array(shares)
 
 
