@@ -123,8 +123,9 @@ def compress(
     """Compress a trained scene into a .kilo.
 
     Merges Gaussians, encodes them as short codes that small networks decode, and tunes everything by looking at renders
-    of the original from many cameras. OUT.kilo appears only when it is finished. Ctrl-C loses nothing: it writes a
-    checkpoint, and the same command with --resume goes on from there (after a crash, from half a minute before it).
+    of the original from many cameras. OUT.kilo appears only when it is finished. Ctrl-C while it tunes loses no step:
+    it writes a checkpoint, and the same command with --resume goes on from there (after a crash, from half a minute
+    before it). A search for --target-psnr and lossless have none and start again.
 
     In a terminal a table shows bytes, PSNR and SSIM as they change, judged in views that are not fitted to; --preview
     shows pictures of these. The report at the end says what the bytes were spent on and which stage took how long;

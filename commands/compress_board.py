@@ -121,6 +121,8 @@ class Board:
         """The latest looks."""
         table = _table("step", "time", "bytes", "PSNR", "SSIM", "gain")
         looks = list(self._looks)
+        if [look.step for look in looks] == [None]:  # nothing was tuned, and the report says what was written
+            return table
         for before, look in list(zip([None, *looks], looks, strict=False))[-self._room :]:
             step = "written" if look.step is None else f"{look.step:,}/{look.steps:,}"
             gain = "" if before is None else _signed(look.psnr - before.psnr)

@@ -140,6 +140,7 @@ def test_the_report_and_its_figures_say_what_was_spent(scene: Path, monkeypatch:
     for spent in (s for s in found["spent"] if s["bytes"]):
         row = f"{spent['bytes']:,}", f"{spent['percent']:.1f}", f"{spent['bits_per_gaussian']:.2f}"
         assert any(tuple(text.split()[-3:]) == row for text in result.stdout.splitlines())
+    assert "\x1b" not in result.stdout  # no colours where it is no terminal
     assert f"{found['gaussians']:,} of {found['source_gaussians']:,}" in result.stdout
     scene_in_file = read_kilo(out)
     assert (found["networks"], found["code"]) == (len(scene_in_file.bank), scene_in_file.bank.shape.code)

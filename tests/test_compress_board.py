@@ -57,6 +57,13 @@ def test_only_the_latest_rows_are_left_over_the_bar_and_all_fits_80_columns() ->
     assert not any("compress scene.ply" in text or "loss" in text for text in drawn(board))
 
 
+def test_a_file_made_without_tuning_leaves_no_table() -> None:
+    board = board_of()
+    board(Progress("done", 1.0, look=look(None, 57.0)))
+    board.over = True
+    assert "".join(drawn(board)) == ""
+
+
 @pytest.mark.parametrize("height", [8, 10, 24])
 def test_the_table_is_never_taller_than_the_terminal(height: int) -> None:
     board = board_of(height)
