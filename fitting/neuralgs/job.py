@@ -14,8 +14,8 @@ from fitting.neuralgs.canonical import limited_colours
 from fitting.neuralgs.distant import brought_nearer, check_coordinates, without_specks
 from fitting.neuralgs.importance import visible_weight
 from fitting.neuralgs.options import Effort
-from fitting.neuralgs.places import Place, find_place
 from fitting.neuralgs.pictures import draw_targets
+from fitting.neuralgs.places import Place, find_place
 from fitting.neuralgs.targets import Target, photograph_target
 from fitting.neuralgs.views import cameras_beside, virtual_cameras
 from fitting.tensors import GaussianTensors
@@ -66,8 +66,9 @@ def prepare(
     gaussians, left_out = without_specks(gaussians, extent)
     gaussians, limited = limited_colours(gaussians)
     tensors = GaussianTensors.of(gaussians, device)
+    place = find_place(gaussians, seed)
     if images is None:
-        targets, held_out, weight, notes = _own_pictures(source, gaussians, tensors, effort, seed, progress)
+        targets, held_out, weight, notes = _own_pictures(source, gaussians, tensors, place, effort, seed, progress)
     else:
         targets, held_out, notes = _photographs(images, effort.side, device, progress)
         progress(0.6, "weighing Gaussians")
@@ -102,7 +103,7 @@ def _own_pictures(
 ) -> tuple[list[Target], list[Target], NDArray[np.float64], tuple[str, ...]]:
     """Views to fit to, views to judge by, the visible weight [N] in the former, and a word on the cameras."""
     progress(0.0, "drawing the original")
-    cameras, held_out, note = _cameras(source, gaussians, effort.views, seed)
+    cameras, held_out, note = _cameras(source, gaussians, place, effort.views, seed)
     weighed = [i % _stride(len(cameras)) == 0 for i in range(len(cameras))] + [False] * len(held_out)
     targets, weight = draw_targets(
         tensors,
