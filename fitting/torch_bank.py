@@ -24,11 +24,15 @@ class ClusterBatch:
 
     def pad(self, values: Tensor) -> Tensor:
         """[N, C] to [K, M, C], zeros where a cluster has fewer than M members."""
+        if self.shape[0] == 1:  # nothing to move
+            return values[None]
         padded = values.new_zeros(self.shape[0] * self.shape[1], values.shape[1])
         return padded.index_copy(0, self.flat, values).view(*self.shape, -1)
 
     def unpad(self, values: Tensor) -> Tensor:
         """[K, M, D] back to [N, D]."""
+        if self.shape[0] == 1:
+            return values[0]
         return values.reshape(self.shape[0] * self.shape[1], -1)[self.flat]
 
 
@@ -45,7 +49,7 @@ def evaluate_bank(shape: BankShape, weights: Tensor, local: Tensor, codes: Tenso
             bias, matrix = blocks[f"hidden{layer}_bias"], blocks[f"hidden{layer}"]
             hidden = torch.baddbmm(bias, hidden, matrix)
             if shape.modulation:
-                hidden = modulate(hidden, blocks[f"modulation{layer}"], place)
+                hidden = modulate(hidden, blocks[f"modulation{layer}"].view(-1, *shape.modulation, 2), place)
             hidden = activate(hidden, shape.activation)
         outputs = torch.baddbmm(outputs, hidden, blocks["output"])
     if shape.linear and padded_codes is not None:
@@ -63,9 +67,8 @@ def encode_position(local: Tensor, frequencies: tuple[float, ...]) -> Tensor:
 
 
 def modulate(features: Tensor, grids: Tensor, local: Tensor) -> Tensor:
-    """`scenes.bank.modulate` for K networks: `features` [K, M, W], `grids` [K, R^3, 2], `local` [K, M, 3]."""
-    side = round(grids.shape[1] ** (1 / 3))
-    volumes = grids.transpose(1, 2).reshape(len(grids), 2, side, side, side)  # x slowest
+    """`scenes.bank.modulate` for K networks: `features` [K, M, W], `grids` [K, X, Y, Z, 2], `local` [K, M, 3]."""
+    volumes = grids.permute(0, 4, 1, 2, 3)
     places = local.flip(-1)[:, :, None, None]  # grid_sample names the last dimension first
     found = torch.nn.functional.grid_sample(volumes, places, padding_mode="border", align_corners=True)
     g, b = found[..., 0, 0].unsqueeze(-1).unbind(1)  # [K, M, 1]

@@ -33,7 +33,7 @@ def bank_defines(shape: BankShape) -> dict[str, int]:
     return defines | {f"BANK_{block.name.upper()}": block.offset for block in shape.blocks()}
 
 
-def bank_uniforms(shape: BankShape) -> dict[str, int]:
+def bank_uniforms(shape: BankShape) -> dict[str, int | tuple[int, ...]]:
     """The loop bounds, which must not be constants (see `shaders/bank_network.glsl`)."""
     return {
         "bank_width": shape.width,
@@ -41,7 +41,7 @@ def bank_uniforms(shape: BankShape) -> dict[str, int]:
         "bank_frequencies": len(shape.frequencies),
         "bank_output_count": shape.outputs,
         "bank_layers": shape.layers,
-        "bank_modulation": shape.modulation,
+        "bank_modulation": shape.modulation or (0, 0, 0),
     }
 
 

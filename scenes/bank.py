@@ -1,7 +1,7 @@
 """The MLP bank: K small networks of one shape, each owning a part of the scene.
 
-This is the slow, obvious twin in numpy, and `fast_bank.py` its fast one. `fitting/torch_bank.py` fits the same bank and `renderer/bank_glsl.py`
-generates the shader that evaluates it, both from the layout declared here.
+This is the slow, obvious twin in numpy; `fast_bank.py` is the fast one. `fitting/torch_bank.py` fits the same bank and
+`renderer/bank_glsl.py` generates the shader that evaluates it, both from the layout declared here.
 
     code [C] ----------------------- linear path ------------------------.
                                                                          v
@@ -14,6 +14,7 @@ number each for a layer and a position, from a small grid over the network's box
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import product
 
@@ -59,7 +60,7 @@ class BankShape:
     linear: bool = True  # direct path from the code to the outputs
     activation: str = "tanh"  # of the hidden layers
     output_activation: str = "none"
-    modulation: int = 0  # points a side of each hidden layer's grid of gamma and beta, 2 or more; 0 for none
+    modulation: tuple[int, ...] = ()  # points along x, y, z of each hidden layer's grid of gamma and beta; () for none
 
     def __post_init__(self) -> None:
         if self.width % 4 or min(self.code, self.width, self.layers) < 0 or self.outputs < 1:
@@ -68,8 +69,11 @@ class BankShape:
             raise ValueError(f"bank: unknown activation {self.activation!r} or {self.output_activation!r}")
         if self.linear and not self.code:
             raise ValueError("bank: a linear path needs a code")
-        if self.modulation and not (2 <= self.modulation <= MAX_MODULATION and self.layers * self.width):
-            raise ValueError(f"bank: expected modulation 0, or 2 to {MAX_MODULATION} of hidden layers, found {self}")
+        sides = self.modulation
+        if sides and (len(sides) != 3 or not 1 <= min(sides) <= max(sides) <= MAX_MODULATION):
+            raise ValueError(f"bank: expected modulation by 1 to {MAX_MODULATION} points on 3 axes, found {sides}")
+        if sides and not self.layers * self.width:
+            raise ValueError(f"bank: expected hidden layers to modulate, found {self}")
 
     @property
     def inputs(self) -> int:
@@ -87,7 +91,7 @@ class BankShape:
         for layer in range(self.layers):
             sizes += [(f"hidden{layer}", fan_in, self.width), (f"hidden{layer}_bias", 1, self.width)]
             if self.modulation:
-                sizes.append((f"modulation{layer}", self.modulation**3, 2))
+                sizes.append((f"modulation{layer}", math.prod(self.modulation), 2))
             fan_in = self.width
         if self.layers:
             sizes.append(("output", self.width, self.outputs))
@@ -138,7 +142,8 @@ class MlpBank:
         for layer in range(self.shape.layers):
             linear = hidden @ self.block(network, f"hidden{layer}") + self.block(network, f"hidden{layer}_bias")
             if self.shape.modulation:
-                linear = modulate(linear, self.block(network, f"modulation{layer}"), local)
+                grid = self.block(network, f"modulation{layer}")
+                linear = modulate(linear, grid, local, self.shape.modulation)
             hidden = activate(linear, self.shape.activation)
         outputs = np.zeros((len(local), self.shape.outputs), np.float32) + self.block(network, "output_bias")
         if self.shape.layers:
@@ -156,29 +161,28 @@ def encode_position(local: Floats, frequencies: tuple[float, ...]) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def modulate(features: Floats, grid: Floats, local: Floats) -> Floats:
+def modulate(features: Floats, grid: Floats, local: Floats, sides: tuple[int, ...]) -> Floats:
     """gamma(x) * normalised features + beta(x) (CAM, arXiv 2311.14993), [N, W].
 
     `features` [N, W] get mean 0 and variance 1 over each sample's own W features, as in the authors' code; `grid`
-    [R^3, 2] are a modulation's weights; `local` [N, 3] is x.
+    [XYZ, 2] are a modulation's weights g and b at `sides` X, Y, Z points; `local` [N, 3] is x.
     """
-    side = round(len(grid) ** (1 / 3))
-    g, b = interpolate(grid.reshape(side, side, side, 2), local).T[:, :, None]
+    g, b = interpolate(grid.reshape(*sides, 2), local).T[:, :, None]
     centred = features - features.mean(axis=1, keepdims=True)
     normalised = centred / np.sqrt(np.square(centred).mean(axis=1, keepdims=True) + np.float32(NORM_EPSILON))
     return (1 + np.float32(MODULATION_GAIN) * g) * normalised + np.float32(MODULATION_GAIN) * b
 
 
 def interpolate(grid: Floats, local: Floats) -> Floats:
-    """[N, C] trilinear in `grid` [R, R, R, C], whose outermost points are at -1 and 1; constant beyond them."""
-    last = len(grid) - 1
-    place = (np.clip(local, -1, 1) + 1) * np.float32(last / 2)
-    cell = np.minimum(place.astype(np.int64), last - 1)
+    """[N, C] trilinear in `grid` [X, Y, Z, C], whose outermost points are at -1 and 1; constant beyond them."""
+    last = np.array(grid.shape[:3]) - 1
+    place = (np.clip(local, -1, 1) + 1) * (last / 2).astype(np.float32)
+    cell = np.minimum(place.astype(np.int64), np.maximum(last - 1, 0))
     share = place - cell.astype(np.float32)
     values = np.zeros((len(local), grid.shape[-1]), np.float32)
     for corner in product((0, 1), repeat=3):
         factors = np.where(np.array(corner) == 1, share, 1 - share).prod(axis=1)
-        values += factors[:, None] * grid[tuple((cell + corner).T)]
+        values += factors[:, None] * grid[tuple(np.minimum(cell + corner, last).T)]
     return values
 
 

@@ -32,7 +32,8 @@ def evaluate_network(bank: MlpBank, network: int, local: Floats, codes: NDArray[
         hidden += bank.block(network, f"hidden{layer}_bias")
         if shape.modulation:
             grid = bank.block(network, f"modulation{layer}")
-            hidden = modulate(hidden.reshape(-1, shape.width), grid, features[:3].T).reshape(hidden.shape)
+            rows = modulate(hidden.reshape(-1, shape.width), grid, features[:3].T, shape.modulation)
+            hidden = rows.reshape(hidden.shape)
         hidden = activate(hidden, shape.activation)
     outputs = np.zeros((*tiles.shape[:2], shape.outputs), np.float32)
     outputs += bank.block(network, "output_bias")

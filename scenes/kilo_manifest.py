@@ -163,14 +163,14 @@ def _shape(node: _Node, degree: int) -> BankShape:
         linear=linear,
         activation=node["activation"].choice(ACTIVATIONS),
         output_activation=node["output_activation"].choice(OUTPUT_ACTIVATIONS),
-        modulation=_modulation(node["modulation"], layers * width) if node.has("modulation") else 0,
+        modulation=_modulation(node["modulation"], layers * width) if node.has("modulation") else (),
     )
 
 
-def _modulation(node: _Node, hidden: int) -> int:
+def _modulation(node: _Node, hidden: int) -> tuple[int, ...]:
     if not hidden:
         node.fail("none without hidden layers")
-    return node.integer(2, MAX_MODULATION)
+    return tuple(side.integer(1, MAX_MODULATION) for side in node.items(3, 3))
 
 
 def _stream(node: _Node, shape: tuple[int, ...], dtypes: tuple[str, ...], codecs: tuple[str, ...]) -> Stream:

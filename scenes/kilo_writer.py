@@ -122,9 +122,8 @@ def _quantised(weights: Floats, steps: Floats, columns: NDArray[np.int64]) -> ND
 def _shape(shape: BankShape) -> dict[str, Any]:
     """As the manifest has it: what is new since the first files only where it is used."""
     keys = asdict(shape) | {"frequencies": [float(f) for f in shape.frequencies]}
-    if not shape.modulation:
-        del keys["modulation"]
-    return keys
+    sides = keys.pop("modulation")
+    return keys | {"modulation": list(sides)} if sides else keys
 
 
 def _bounds(positions: Floats) -> list[list[float]]:

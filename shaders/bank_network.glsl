@@ -10,7 +10,7 @@ uniform int bank_width;
 uniform int bank_code;
 uniform int bank_frequencies;
 uniform int bank_output_count;
-uniform int bank_modulation; // grid points a side
+uniform ivec3 bank_modulation; // grid points along each axis
 
 float bank_values[BANK_VALUES];   // inputs of the layer at hand
 float bank_next[BANK_NEXT];       // its outputs
@@ -63,15 +63,15 @@ void bank_linear(int matrix, int rows) {
 #ifdef BANK_MODULATION0
 // Trilinear in the grid that starts at weight `grid`; x is slowest, the outermost points are at -1 and 1.
 vec2 bank_interpolate(int grid, vec3 local) {
-    vec3 place = (clamp(local, -1.0, 1.0) + 1.0) * (0.5 * float(bank_modulation - 1));
-    ivec3 cell = min(ivec3(place), ivec3(bank_modulation - 2));
+    vec3 place = (clamp(local, -1.0, 1.0) + 1.0) * (0.5 * vec3(bank_modulation - 1));
+    ivec3 cell = min(ivec3(place), max(bank_modulation - 2, 0));
     vec3 share = place - vec3(cell);
     vec2 sum = vec2(0.0);
     for (int corner = 0; corner < 8; ++corner) {
         ivec3 side = ivec3(corner >> 2, corner >> 1 & 1, corner & 1);
         vec3 factors = mix(1.0 - share, share, vec3(side));
-        ivec3 point = cell + side;
-        int at = grid + 2 * ((point.x * bank_modulation + point.y) * bank_modulation + point.z);
+        ivec3 point = min(cell + side, bank_modulation - 1);
+        int at = grid + 2 * ((point.x * bank_modulation.y + point.y) * bank_modulation.z + point.z);
         sum += factors.x * factors.y * factors.z * vec2(bank_weight(at), bank_weight(at + 1));
     }
     return sum;

@@ -19,7 +19,7 @@ def random_scene(
     on_grid: bool = True,
     stepped: bool = True,
     activation: str = "tanh",
-    modulation: int = 0,
+    modulation: tuple[int, ...] = (),
     seed: int = 0,
 ) -> NeuralGaussians:
     """Clusters are ranges of the Morton order; every number is one a file can hold."""

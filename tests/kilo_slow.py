@@ -126,10 +126,10 @@ class _Scene:
         frequencies, c, w, h, d = (self.bank[k] for k in ("frequencies", "code", "width", "layers", "outputs"))
         self.blocks: list[tuple[int, int]] = []
         fan_in = 3 + 6 * len(frequencies) + c
-        self.side = self.bank.get("modulation", 0)
-        assert manifest.get("requires", []) == (["modulation"] if self.side else [])
+        self.sides = self.bank.get("modulation", [])
+        assert manifest.get("requires", []) == (["modulation"] if self.sides else [])
         for _ in range(h):
-            self.blocks += [(fan_in, w), (1, w)] + ([(self.side**3, 2)] if self.side else [])
+            self.blocks += [(fan_in, w), (1, w)] + ([(math.prod(self.sides), 2)] if self.sides else [])
             fan_in = w
         self.blocks += [(w, d)] if h else []
         self.blocks += [(1, d)] + ([(c, d)] if self.bank["linear"] else [])
@@ -199,8 +199,8 @@ class _Scene:
         h, rest = self.bank["layers"], matrices
         for _ in range(h):
             z = _add(_times(hidden, rest.pop(0)), rest.pop(0)[0])
-            if self.side:
-                z = _modulated(z, rest.pop(0), self.side, local)
+            if self.sides:
+                z = _modulated(z, rest.pop(0), self.sides, local)
             hidden = [_activation(x, self.bank["activation"]) for x in z]
         y = [0.0] * self.bank["outputs"]
         if h:
@@ -222,13 +222,14 @@ def _add(a: list[float], b: list[float]) -> list[float]:
     return [x + y for x, y in zip(a, b, strict=True)]
 
 
-def _modulated(z: list[float], grid: list[list[float]], side: int, local: list[float]) -> list[float]:
+def _modulated(z: list[float], grid: list[list[float]], sides: list[int], local: list[float]) -> list[float]:
     mean = sum(z) / len(z)
     variance = sum((x - mean) ** 2 for x in z) / len(z)
     g = b = 0.0
     for i, (point_g, point_b) in enumerate(grid):
-        nodes = [2 * k / (side - 1) - 1 for k in (i // side**2, i // side % side, i % side)]
-        hats = [max(1 - abs(min(max(x, -1), 1) - n) * (side - 1) / 2, 0) for x, n in zip(local, nodes, strict=True)]
+        ks = (i // (sides[1] * sides[2]), i // sides[2] % sides[1], i % sides[2])
+        places = [(min(max(x, -1), 1) + 1) / 2 * (s - 1) for x, s in zip(local, sides, strict=True)]
+        hats = [max(1 - abs(x - k), 0) for x, k in zip(places, ks, strict=True)]
         g, b = g + math.prod(hats) * point_g, b + math.prod(hats) * point_b
     return [(1 + 10 * g) * (x - mean) / math.sqrt(variance + 1e-5) + 10 * b for x in z]
 

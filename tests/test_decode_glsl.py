@@ -28,8 +28,8 @@ BANKS = [
     (BankShape((1.0, 2.0), 16, 32, 2, 34, activation="tanh"), 2, 7),
     (BankShape((1.0, 2.0, 4.0), 16, 64, 2, 19, linear=False, activation="tanh"), 1, 1),
     (BankShape(EIGHT, 8, 16, 4, 55, activation="sine"), 3, 7),
-    (BankShape((1.0,), 8, 16, 1, 10, modulation=4), 0, 7),
-    (BankShape((1.0, 2.0), 0, 32, 3, 34, linear=False, activation="softplus", modulation=7), 2, 2),
+    (BankShape((1.0,), 8, 16, 1, 10, modulation=(4, 4, 4)), 0, 7),
+    (BankShape((1.0, 2.0), 0, 32, 3, 34, linear=False, activation="softplus", modulation=(7, 1, 2)), 2, 2),
     (BankShape(TEN, 0, 128, 2, 34, linear=False, activation="relu"), 2, 1),
     (BankShape(TEN, 16, 128, 4, 55, activation="tanh", output_activation="tanh"), 3, 7),
 ]

@@ -17,7 +17,7 @@ SHAPES = {
     "linear path alone": BankShape((), 10, 0, 0, 10),
     "no code": BankShape((1.0, 2.0, 4.0), 0, 16, 3, 10, linear=False, activation="sine"),
     "code without linear path": BankShape((np.pi,), 5, 8, 2, 10, linear=False, activation="relu"),
-    "modulated": BankShape((np.pi,), 6, 12, 2, 19, activation="softplus", modulation=3),
+    "modulated": BankShape((np.pi,), 6, 12, 2, 19, activation="softplus", modulation=(3, 1, 4)),
     "tanh outputs": BankShape((), 4, 8, 1, 10, output_activation="tanh"),
 }
 

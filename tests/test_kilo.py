@@ -26,7 +26,7 @@ VARIANTS = {
     "one Gaussian": {"count": 1, "networks": 1},
     "no Gaussian": {"count": 0},
     "degree 3, sine, two layers": {"degree": 3, "activation": "sine", "layers": 2},
-    "modulated, two layers": {"modulation": 4, "layers": 2},
+    "modulated, two layers": {"modulation": (4, 1, 3), "layers": 2},
 }
 
 

@@ -148,8 +148,9 @@ def _set(path: str, value: Any):
             _set("bank.activation", "gelu"),
             "manifest bank.activation: expected one of tanh, relu, softplus, sine, found",
         ),
-        (_set("bank.modulation", 33), "manifest bank.modulation: expected an integer from 2 to 32, found 33"),
-        (_set("bank.modulation", 2), "manifest chunks[0].weights.shape: expected [1, "),
+        (_set("bank.modulation", [1, 33, 1]), "bank.modulation[1]: expected an integer from 1 to 32, found 33"),
+        (_set("bank.modulation", 4), "manifest bank.modulation: expected a list of 3, found 4"),
+        (_set("bank.modulation", [2, 2, 2]), "manifest chunks[0].weights.shape: expected [1, "),
         (_set("bank.outputs", 11), "manifest bank.outputs: expected an integer from 10 to 10, found 11"),
         (_set("bank", []), "manifest bank: expected an object, found []"),
         (_set("chunks", {}), "manifest chunks: expected a list of 1 to 2, found {}"),
@@ -174,7 +175,7 @@ def test_a_manifest_that_lies_is_told_so(change, message: str) -> None:
 
 def test_modulation_without_hidden_layers_is_refused() -> None:
     manifest, streams = _parts(pack_kilo(random_scene(count=9, layers=0)))
-    manifest["bank"]["modulation"] = 4
+    manifest["bank"]["modulation"] = [4, 4, 4]
     assert "manifest bank.modulation: expected none without hidden layers" in _message(build(manifest, streams))
 
 

@@ -74,8 +74,8 @@ BANKS = [
     (BankShape((1.0, 2.0), 16, 32, 2, 34, activation="tanh"), 2, 7, False, True),
     (BankShape((1.0, 2.0, 4.0), 16, 64, 2, 19, linear=False), 1, 1, True, True),
     (BankShape(EIGHT, 8, 16, 4, 55, activation="sine"), 3, 7, True, False),
-    (BankShape((1.0, 2.0), 8, 24, 2, 34, modulation=4), 2, 7, True, True),
-    (BankShape((1.0,), 8, 16, 1, 10, modulation=16), 0, 2, True, True),  # too large for shared memory
+    (BankShape((1.0, 2.0), 8, 24, 2, 34, modulation=(4, 4, 4)), 2, 7, True, True),
+    (BankShape((1.0,), 8, 16, 1, 10, modulation=(16, 16, 16)), 0, 2, True, True),  # too large for shared memory
     (BankShape((1.0, 2.0), 8, 96, 2, 55), 3, 2, True, True),  # too large for shared memory
     (BankShape((1.0, 2.0), 8, 96, 2, 34), 2, 2, True, False),
     (BankShape((1.0,), 8, 128, 4, 10), 0, 1, True, False),  # close to the loops llvmpipe allows a thread

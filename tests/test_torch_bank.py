@@ -15,8 +15,8 @@ SHAPES = [
     BankShape((2.0,), 4, 8, 2, 7, linear=False, activation="softplus"),
     BankShape((1.0, 2.0, 4.0), 0, 128, 4, 10, linear=False, output_activation="tanh"),
     *(BankShape((3.0,), 3, 12, 1, 5, activation=a) for a in ACTIVATIONS),
-    BankShape((1.0, 2.0), 6, 16, 1, 7, modulation=2),
-    BankShape((), 0, 16, 3, 7, linear=False, activation="sine", modulation=5),
+    BankShape((1.0, 2.0), 6, 16, 1, 7, modulation=(2, 2, 2)),
+    BankShape((), 0, 16, 3, 7, linear=False, activation="sine", modulation=(5, 1, 3)),
 ]
 
 
