@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 import torch
 from cli_samples import kilofield, sample_gaussians
 
+from commands import console
 from fitting.neuralgs import paper
 from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.options import EFFORTS
@@ -26,6 +28,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small scene, and a draft of a few steps."""
     path = tmp_path / "scene.ply"
     write_ply(path, sample_gaussians(200))
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", math.inf)  # compiling may take longer
     shorten(monkeypatch, 6)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from cli_samples import kilofield, sample_gaussians
 from PIL import Image, ImageFont
 
+from commands import console
 from commands import preview as preview_file
 from commands.preview import HEADLINE, LEAST_WIDTH, headline, sheet
 from fitting.neuralgs.compress import compress
@@ -37,6 +39,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small scene, and a draft of three looks."""
     path = tmp_path / "scene.ply"
     write_ply(path, sample_gaussians(100))
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", math.inf)  # compiling may take longer
     monkeypatch.setitem(EFFORTS, "draft", replace(EFFORTS["draft"], steps=24, views=4, side=32))
     return path
 
