@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,9 @@ def _opened(path: str | os.PathLike[str]) -> BinaryIO:
         raise SceneFileError(path, "file", "a readable file", error.strerror or "none") from error
 
 
+_Tier: TypeAlias = tuple[Floats, NDArray[np.int16], NDArray[np.int64]]  # positions [n, 3], codes [n, C], clusters [n]
+
+
 @dataclass(frozen=True)
 class _Part:
     """What one chunk holds, its tiers merged."""
@@ -146,18 +149,12 @@ class _Reader:
             for t, tier in enumerate(chunk.tiers)
             if tiers is None or t in tiers
         ]
-        shape = self.manifest.shape
-        positions, codes, clusters = (
-            np.concatenate(arrays)
-            for arrays in zip(
-                (np.empty((0, 3), np.float32), np.empty((0, shape.code), np.int16), np.empty(0, np.int64)),
-                *found,
-                strict=True,
-            )
-        )
-        order = np.argsort(clusters, kind="stable")
         boxes = self.floats(chunk.boxes, f"{place} boxes")
-        return _Part(positions[order], codes[order], clusters[order], boxes, weights, steps)
+        positions, codes, clusters = _joined(found, self.manifest.shape.code)
+        if len(found) > 1:
+            order = np.argsort(clusters, kind="stable")
+            positions, codes, clusters = positions[order], codes[order], clusters[order]
+        return _Part(positions, codes, clusters, boxes, weights, steps)
 
     def _weights(self, chunk: Chunk, place: str) -> tuple[Floats, Floats | None]:
         if chunk.steps is None:
@@ -167,7 +164,7 @@ class _Reader:
         with np.errstate(over="ignore"):  # `_check_values` rejects what is too large for float32
             return quantised.astype(np.float32) * steps[:, self.blocks], steps
 
-    def _tier(self, chunk: Chunk, tier: Tier, place: str) -> tuple[Floats, NDArray[np.int16], NDArray[np.int64]]:
+    def _tier(self, chunk: Chunk, tier: Tier, place: str) -> _Tier:
         shape, grid = self.manifest.shape, self.manifest.grid
         clusters = np.repeat(chunk.first + np.arange(chunk.clusters), tier.counts)
         if grid is None:
@@ -180,8 +177,17 @@ class _Reader:
                 positions = grid.positions(cells)
         codes = np.empty((len(positions), 0), np.int16)
         if tier.codes is not None:
-            codes = self.array(tier.codes, f"{place} codes", np.arange(shape.code)).astype(np.int16)
+            codes = self.array(tier.codes, f"{place} codes", np.arange(shape.code)).astype(np.int16, copy=False)
         return positions, codes, clusters
+
+
+def _joined(tiers: list[_Tier], code: int) -> _Tier:
+    """Positions, codes and clusters of all `tiers`, one behind another."""
+    if len(tiers) == 1:
+        return tiers[0]
+    none = np.empty((0, 3), np.float32), np.empty((0, code), np.int16), np.empty(0, np.int64)
+    positions, codes, clusters = zip(none, *tiers, strict=True)
+    return np.concatenate(positions), np.concatenate(codes), np.concatenate(clusters)
 
 
 def _read(
@@ -214,11 +220,11 @@ def _assemble(reader: _Reader, parts: list[_Part], indices: list[int]) -> Neural
         boxes[mine], weights[mine] = part.boxes, part.weights
         if steps is not None and part.steps is not None:
             steps[mine] = part.steps
-    clusters = np.concatenate([np.empty(0, np.int64), *(part.clusters for part in parts)])
+    positions, codes, clusters = _joined([(p.positions, p.codes, p.clusters) for p in parts], shape.code)
     offset, scale = reader.floats(manifest.outputs, "outputs")
     scene = NeuralGaussians(
-        positions=np.concatenate([np.empty((0, 3), np.float32), *(part.positions for part in parts)]),
-        codes=np.concatenate([np.empty((0, shape.code), np.int16), *(part.codes for part in parts)]),
+        positions=positions,
+        codes=codes,
         counts=np.bincount(clusters, minlength=networks),
         boxes=boxes,
         bank=MlpBank(shape, weights),

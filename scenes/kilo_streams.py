@@ -26,7 +26,6 @@ CODECS = ("raw", "zstd", "rans", "octree")
 MAX_RATIO = 1024
 MAX_FREE = 1 << 16
 ZSTD_LEVEL = 19
-BLOCK_SYMBOLS = 1 << 20  # decoded at a time
 
 
 @dataclass(frozen=True)
@@ -156,14 +155,14 @@ def _decode(data: bytes, stream: Stream, columns: Array | None, bits: int, progr
         return _decode_symbols(data, stream, columns, progress)
     if stream.codec == "zstd":
         data = _unzstd(data, stream.raw)
-    return np.frombuffer(data, DTYPES[stream.dtype]).reshape(stream.shape)
+    return np.frombuffer(data, DTYPES[stream.dtype]).reshape(stream.shape).copy()  # bytes cannot be written to
 
 
 def _decode_symbols(data: bytes, stream: Stream, columns: Array, progress: Progress) -> Array:
     """rANS a few rows at a time: the decoder's own arrays are many times wider than the symbols."""
     info, decoder = np.iinfo(DTYPES[stream.dtype]), rans.Decoder(data)
     symbols = np.empty(stream.shape, DTYPES[stream.dtype])
-    rows = max(BLOCK_SYMBOLS // len(columns), 1)
+    rows = decoder.rows(len(columns))
     places = decoder.places(np.tile(columns, min(rows, len(symbols))))
     for first in range(0, len(symbols), rows):
         block = symbols[first : first + rows]

@@ -54,7 +54,10 @@ class PositionGrid:
 
     def positions(self, cells: NDArray[np.integer]) -> Floats:
         """[N, 3] world positions of `cells`."""
-        return (np.asarray(self.origin) + self.step * cells.astype(np.float64)).astype(np.float32)
+        positions = np.empty(cells.shape, np.float32)
+        for axis, origin in enumerate(self.origin):  # three long rows are faster than many of three
+            positions[:, axis] = origin + self.step * cells[:, axis].astype(np.float64)
+        return positions
 
 
 @dataclass(frozen=True)

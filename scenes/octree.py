@@ -17,6 +17,7 @@ standardization activities", 2020), with static tables.
 from __future__ import annotations
 
 import struct
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ OCCUPANCIES = FLAG_DENSITIES * PARENTS  # the first table of occupancies, behind
 LEAVES = OCCUPANCIES + BYTE_DENSITIES  # the table of the points a cell has beyond its first
 _CHILDREN = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(bool)
 _POPULATION = _CHILDREN.sum(axis=1)
+_CHILD = np.uint64(7)  # the last bits of a Morton code
 
 
 def morton_codes(cells: NDArray[np.integer]) -> NDArray[np.uint64]:
@@ -42,8 +44,28 @@ def morton_codes(cells: NDArray[np.integer]) -> NDArray[np.uint64]:
 
 def cells_of_morton(codes: NDArray[np.uint64]) -> NDArray[np.uint32]:
     """[N, 3] the inverse of `morton_codes`."""
-    shifted = np.asarray(codes, np.uint64)[:, None] >> np.arange(3, dtype=np.uint64)
-    return _gather(shifted).astype(np.uint32)
+    codes, table = np.asarray(codes, np.uint64), _pieces()
+    cells = np.empty((len(codes), 3), np.uint32)
+    for first in range(0, len(codes), _BLOCK):
+        left = codes[first : first + _BLOCK].astype(np.int64)
+        packed = np.zeros(len(left), np.int64)
+        for shift in range(0, int(left.max()).bit_length() // 3 + 1, _PIECE):
+            packed |= table.take(left & ((1 << 3 * _PIECE) - 1), mode="clip") << shift
+            left >>= 3 * _PIECE
+        for axis in range(3):
+            cells[first : first + _BLOCK, axis] = packed >> 21 * axis & 0x1FFFFF
+    return cells
+
+
+_PIECE = 5  # bits of each coordinate that one look-up takes from a Morton code
+_BLOCK = 1 << 14  # codes at a time, so that their arrays stay in the cache
+
+
+@cache
+def _pieces() -> NDArray[np.int64]:
+    """x | y << 21 | z << 42 of each Morton code of `_PIECE` bits a coordinate."""
+    x, y, z = _gather(np.arange(1 << 3 * _PIECE, dtype=np.uint64)[:, None] >> np.arange(3, dtype=np.uint64)).T
+    return (x | y << np.uint64(21) | z << np.uint64(42)).astype(np.int64)
 
 
 # The classic masks that spread 21 bits to every third place, and the shifts between them.
@@ -152,15 +174,16 @@ def _decode_leaves(decoder: rans.Decoder, plain: _PlainBits, bits: int, count: i
     for level in range(bits):
         flags, occupied = _tables(count, parents)
         single = decoder.take(flags) == 1
-        shift = np.uint64(3 * (bits - level))
-        found.append(nodes[single] << shift | plain.take(int(single.sum()), int(shift)))
+        width = 3 * (bits - level)
+        found.append(nodes[single] << np.uint64(width) | plain.take(int(single.sum()), width))
         nodes = nodes[~single]
         occupancy = decoder.take(np.full(len(nodes), occupied))
         if occupancy.min(initial=1) < 1 or occupancy.max(initial=1) > 255:
             raise CodecError("occupancies from 1 to 255", f"{occupancy.min()} to {occupancy.max()}")
-        parents = np.repeat(_POPULATION[occupancy], _POPULATION[occupancy])
-        owner, child = np.nonzero(_CHILDREN[occupancy])
-        nodes = nodes[owner] << np.uint64(3) | child.astype(np.uint64)
+        children = _POPULATION[occupancy]
+        parents = np.repeat(children, children)
+        child = np.unpackbits(occupancy.astype(np.uint8), bitorder="little").nonzero()[0].astype(np.uint64) & _CHILD
+        nodes = np.repeat(nodes, children) << np.uint64(3) | child
         left -= len(found[-1])
         if len(nodes) > left:
             raise CodecError(f"at most {count} cells", "more")
@@ -173,16 +196,20 @@ class _PlainBits:
     def __init__(self, data: bytes) -> None:
         self._data = np.frombuffer(data, np.uint8)
         self._position = 0
+        self._padded = np.concatenate([self._data, np.zeros(9, np.uint8)])
+        # The 8 bytes from each byte on, as one number.
+        self._eights = np.ndarray(len(data) + 2, ">u8", self._padded, strides=(1,))
 
     def take(self, count: int, width: int) -> NDArray[np.uint64]:
-        """The next `count` fields of `width` bits."""
-        first, stop = self._position, self._position + count * width
-        if stop > 8 * len(self._data):
+        """The next `count` fields of `width` bits, 64 at most."""
+        places = self._position + width * np.arange(count)  # of the first bits
+        self._position += count * width
+        if self._position > 8 * len(self._data):
             raise CodecError("more plain bits", "the end of the stream")
-        bits = np.unpackbits(self._data[first // 8 : -(-stop // 8)])[first % 8 : first % 8 + count * width]
-        self._position = stop
-        places = np.uint64(1) << np.arange(width - 1, -1, -1, dtype=np.uint64)
-        return bits.reshape(count, width).astype(np.uint64) @ places
+        byte, skip = places >> 3, (places & 7).astype(np.uint64)
+        fields = self._eights[byte].astype(np.uint64) << skip
+        fields |= self._padded[byte + 8].astype(np.uint64) >> (np.uint64(8) - skip)
+        return (fields >> np.uint64(64 - width)).astype(np.uint64, copy=False)
 
     def finish(self) -> None:
         """Nothing is left but the padding of the last byte."""

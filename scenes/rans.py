@@ -134,6 +134,11 @@ class Decoder:
             raise CodecError("a table with symbols", "an empty or missing one")
         return self._slots.first[index]
 
+    def rows(self, columns: int) -> int:
+        """How many rows of `columns` symbols are best taken at a time: whole turns of the lanes that fit the cache."""
+        turns = BLOCK_SYMBOLS // (self._lanes * columns)
+        return max(turns, 1) * self._lanes
+
     def take_places(self, places: NDArray[np.int64]) -> NDArray[np.signedinteger]:
         """The next symbols [m], given the `places` [m] of their tables; the narrowest integers that hold them."""
         values = np.empty(len(places), self._slots.values.dtype)
