@@ -14,6 +14,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fitting.raster_numba import parallel
+
 WINDOW = 11
 SIGMA = 1.5
 C1, C2 = 0.01**2, 0.03**2  # Wang et al. 2004, for pictures in [0, 1]
@@ -71,9 +73,10 @@ class _CpuSsim(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         image, target = (np.ascontiguousarray(a.detach().permute(2, 0, 1).numpy()) for a in arguments)
         gradient = np.empty_like(image)
-        total = sum(_ssim_plane(x, y, TAPS, g) for x, y, g in zip(image, target, gradient, strict=True))
+        sums = np.empty(len(image))
+        parallel(_ssim_planes, len(image), image, target, TAPS, gradient, sums)
         ctx.gradient = torch.from_numpy(gradient).permute(1, 2, 0) / image.size
-        return torch.tensor(total / image.size, dtype=torch.float32)
+        return torch.tensor(sums.sum() / image.size, dtype=torch.float32)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
@@ -142,3 +145,10 @@ def _ssim_plane(x, y, taps, gradient):
         for i in range(width):
             gradient[j, i] += two * x[j, i] * mu_y[j, i] + y[j, i] * yy[j, i]
     return total
+
+
+@njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
+def _ssim_planes(first, last, x, y, taps, gradient, sums):
+    """Channels [first, last) of pictures [C, H, W]."""
+    for channel in range(first, last):
+        sums[channel] = _ssim_plane(x[channel], y[channel], taps, gradient[channel])

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fitting.laplace_rate import laplace_bits
 from fitting.neuralgs.canonical import attribute_steps, canonical_attributes
 from fitting.neuralgs.options import DEFAULT_RECIPE, Recipe
 from fitting.tensors import GaussianTensors
@@ -17,13 +18,13 @@ from fitting.torch_bank import ClusterBatch, evaluate_bank, initial_weights, qua
 from scenes.bank import BankShape, MlpBank
 from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians, sh_count
-from scenes.neural_gaussians import AttributeLayout, NeuralGaussians, PositionGrid
+from scenes.neural_gaussians import NeuralGaussians, PositionGrid
 from scenes.octree import morton_codes
 
 CODES = {0: 10, 1: 16, 2: 18, 3: 20}  # latent dimensions by SH degree; one without use costs next to nothing
 FREQUENCIES = (np.pi, 2 * np.pi)  # of the positional encoding beside the code
-FEWEST_BITS, MOST_BITS = 10, 20  # of the position grid, per axis
-STEP_SHARE = 0.25  # of a typical Gaussian: a position off by half of that does not show
+FEWEST_BITS, MOST_BITS = 6, 20  # of the position grid, per axis
+STEP_SHARE = 0.2  # of a typical Gaussian's middle scale: half or twice of that costs half a dB at the same bytes
 LARGEST_CODE = 2000  # int16 with room to spare; no sensible code is near it
 
 
@@ -78,10 +79,7 @@ class NeuralModel:
 
     def bits(self, noise: Tensor) -> Tensor:
         """The codes' expected bits under the prior, with uniform `noise` [N, C] standing in for rounding."""
-        distance = (self.codes + noise - self.prior_mean) / self.prior_log_scale.exp()
-        half = 0.5 / self.prior_log_scale.exp()
-        probability = _laplace_cdf(distance + half) - _laplace_cdf(distance - half)
-        return -torch.log2(probability.clamp_min(1e-9)).sum()
+        return laplace_bits(self.codes, noise, self.prior_mean, self.prior_log_scale)
 
     def freeze_positions(self) -> None:
         """Positions stay in their cells from now on, and clusters become equal runs of their Morton order again."""
@@ -132,15 +130,14 @@ class NeuralModel:
 
 
 def attributes_to_tensors(positions: Tensor, attributes: Tensor, sh_degree: int) -> GaussianTensors:
-    """Rasteriser input from attributes [N, D] in the order of `AttributeLayout`."""
-    layout = AttributeLayout(sh_degree)
-    vectors = attributes[:, layout.rotation]
+    """Rasteriser input from attributes [N, D] in the order of `scenes.neural_gaussians.AttributeLayout`."""
+    opacity, log_scales, vectors, sh = attributes.split([1, 3, 3, 3 * sh_count(sh_degree)], dim=1)  # one gradient
     return GaussianTensors(
         positions,
-        attributes[:, layout.log_scale],
+        log_scales,
         torch.cat([torch.ones_like(vectors[:, :1]), vectors], dim=1),
-        attributes[:, 0],
-        attributes[:, layout.sh].reshape(len(positions), sh_count(sh_degree), 3),
+        opacity[:, 0],
+        sh.reshape(len(positions), sh_count(sh_degree), 3),
     )
 
 
@@ -248,9 +245,9 @@ def position_grid(gaussians: Gaussians) -> PositionGrid:
     extent = scene_extent(gaussians)
     inside = np.linalg.norm(positions - extent.centre, axis=1) <= extent.radius
     middle_scales = np.sort(gaussians.log_scales[inside if inside.any() else slice(None)], axis=1)[:, 1]
-    fine = STEP_SHARE * float(np.exp(np.median(middle_scales.astype(np.float64))))
-    bits = int(np.clip(np.ceil(np.log2(span / fine)), FEWEST_BITS, MOST_BITS))
-    step = float(f"{span / (2**bits - 1):.4g}")  # few digits: they are text in the file
+    fine = max(STEP_SHARE * float(np.exp(np.median(middle_scales.astype(np.float64)))), span / (2**MOST_BITS - 1))
+    bits = int(np.clip(np.ceil(np.log2(span / fine + 1)), FEWEST_BITS, MOST_BITS))
+    step = float(f"{min(fine, span / (2**FEWEST_BITS - 1)):.4g}")  # few digits: they are text in the file
     x, y, z = (round(float(o / step)) * step for o in (low + high) / 2 - step * 2**bits / 2)
     return PositionGrid((float(f"{x:.9g}"), float(f"{y:.9g}"), float(f"{z:.9g}")), step, bits)
 
@@ -276,8 +273,3 @@ def cluster_boxes(positions: NDArray[np.float32], clusters: NDArray[np.int64], c
     with np.errstate(over="ignore"):
         halves = boxes.astype(np.float16).astype(np.float32)
     return halves if np.isfinite(halves).all() and (halves[:, 1] > 0).all() else boxes
-
-
-def _laplace_cdf(x: Tensor) -> Tensor:
-    tail = 0.5 * torch.exp(-x.abs())
-    return torch.where(x > 0, 1 - tail, tail)

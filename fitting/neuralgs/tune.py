@@ -59,7 +59,7 @@ class Tuner:
             "prior_log_scale": PRIOR_RATE,
         }
         groups = [{"params": [t], "lr": rates[n], "base": rates[n]} for n, t in self.model.parameters().items()]
-        self.optimiser = torch.optim.Adam(groups, betas=BETAS, eps=EPSILON)
+        self.optimiser = torch.optim.Adam(groups, betas=BETAS, eps=EPSILON, fused=True)
 
     def run(self, until: int, each: Callable[[Tuner, float], None]) -> None:
         """Steps up to `until`, calling `each(self, loss)` after every one."""
