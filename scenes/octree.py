@@ -175,7 +175,7 @@ def _decode_leaves(decoder: rans.Decoder, plain: _PlainBits, bits: int, count: i
         flags, occupied = _tables(count, parents)
         single = decoder.take(flags) == 1
         width = 3 * (bits - level)
-        found.append(nodes[single] << np.uint64(width) | plain.take(int(single.sum()), width))
+        found.append(np.bitwise_or(nodes[single] << np.uint64(width), plain.take(int(single.sum()), width)))
         nodes = nodes[~single]
         occupancy = decoder.take(np.full(len(nodes), occupied))
         if occupancy.min(initial=1) < 1 or occupancy.max(initial=1) > 255:
@@ -183,7 +183,7 @@ def _decode_leaves(decoder: rans.Decoder, plain: _PlainBits, bits: int, count: i
         children = _POPULATION[occupancy]
         parents = np.repeat(children, children)
         child = np.unpackbits(occupancy.astype(np.uint8), bitorder="little").nonzero()[0].astype(np.uint64) & _CHILD
-        nodes = np.repeat(nodes, children) << np.uint64(3) | child
+        nodes = np.bitwise_or(np.repeat(nodes, children) << np.uint64(3), child)
         left -= len(found[-1])
         if len(nodes) > left:
             raise CodecError(f"at most {count} cells", "more")
