@@ -22,9 +22,9 @@ FAINT = 0.1  # opacity below which a Gaussian is no part of anything
 MIDDLE = 0.8  # of the Gaussians lie within a distance of the median;
 BEYOND = 3.0  # times that distance begins the background,
 BACKGROUND = 0.02  # which has this share of the scene's area: 0 in six objects measured, 0.05 to 0.32 in four places
-CORE = 0.01  # of the Gaussians lie outside the grid at each end of an axis
+CORE = 0.01  # of the other Gaussians lie outside the grid at each end of an axis
 CELLS = 192  # along the grid's longest axis
-LARGEST_SHARE = 0.99  # of the Gaussians keep their area as weight
+LARGEST_SHARE = 0.995  # of the Gaussians keep their area as weight, as in `scenes/extent.py`
 SAMPLES = 64  # points at most that stand for a Gaussian larger than a cell
 OPAQUE = 0.5  # optical depth across a cell that is solid
 LEVEL = 0.9  # cosine with an axis of what counts as level with it
@@ -106,7 +106,7 @@ class _Air:
         solid = grid.solid[upwards]
         height = grid.cell * _runs(solid, axis)[upwards]
         ceiling = height + grid.cell * np.flip(_runs(np.flip(solid, axis), axis), axis)[upwards]
-        clearance = grid.cell * distance_transform_edt(~grid.solid)
+        clearance = grid.cell * np.asarray(distance_transform_edt(~grid.solid))
         roomy = clearance >= np.maximum(NARROWEST * grid.cell, CLEARANCE * np.where(np.isinf(height), 0, height))
         heights = grid.origin[axis] + (np.arange(solid.shape[axis]) + 0.5) * grid.cell
         level = heights.reshape([-1 if i == axis else 1 for i in range(3)])
@@ -137,10 +137,15 @@ def _runs(solid: Booleans, axis: int) -> Doubles:
 
 def has_background(gaussians: Gaussians) -> bool:
     """Whether a share of the scene's area lies far beyond where most of its Gaussians are."""
-    positions, area = gaussians.positions.astype(np.float64), _areas(gaussians)
+    area = _areas(gaussians)
+    return bool(area[_far(gaussians)].sum() > BACKGROUND * area.sum())
+
+
+def _far(gaussians: Gaussians) -> Booleans:
+    """[N] whether each is far beyond where most are."""
+    positions = gaussians.positions.astype(np.float64)
     distance = np.linalg.norm(positions - np.median(positions, axis=0), axis=1)
-    far = distance > BEYOND * np.quantile(distance, MIDDLE)
-    return bool(area[far].sum() > BACKGROUND * area.sum())
+    return distance > BEYOND * np.quantile(distance, MIDDLE)
 
 
 def ground_up(gaussians: Gaussians, grid: _Grid) -> tuple[Doubles, float]:
@@ -171,7 +176,8 @@ def _opacities(gaussians: Gaussians) -> Doubles:
 
 def _solid_grid(gaussians: Gaussians, rng: np.random.Generator) -> _Grid:
     """The cells that light does not pass: optical depths of points that stand for the Gaussians, added up."""
-    low, high = np.quantile(gaussians.positions.astype(np.float64), (CORE, 1 - CORE), axis=0)
+    near = gaussians.positions[~_far(gaussians)].astype(np.float64)
+    low, high = np.quantile(near, (CORE, 1 - CORE), axis=0)
     cell = max(float((high - low).max()) / CELLS, 1e-9)
     origin = low - 2 * cell
     shape = np.ceil((high + 2 * cell - origin) / cell).astype(int)
