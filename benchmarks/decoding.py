@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -53,8 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "{file}: {gaussians:,} Gaussians in {bytes:,} bytes, {whole:.3f} s, {rate:,.0f} a second".format(**figures)
         )
     with replacing(wanted.out / "decoding.json") as path:
-        text = {"benchmark": "decoding", "repeats": wanted.repeats, "files": found, "machine": machine_facts("")}
-        path.write_text(json.dumps(text, indent=2) + "\n")
+        report = {"benchmark": "decoding", "repeats": wanted.repeats, "files": found, "machine": machine_facts("")}
+        if hasattr(os, "getloadavg"):
+            report["load_average"] = os.getloadavg()[0]  # more than about 1 is other programs' doing
+        path.write_text(json.dumps(report, indent=2) + "\n")
 
 
 def measure(path: Path, repeats: int) -> dict[str, Any]:
