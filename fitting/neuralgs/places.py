@@ -31,8 +31,9 @@ LEVEL = 0.9  # cosine with an axis of what counts as level with it
 NARROWEST = 1.5  # cells between the eye and anything solid, at least;
 CLEARANCE = 0.25  # of the eye's height over the ground, too
 CANDIDATES = 6000
-COMPASS = 16  # directions a visitor looks around in
-SURROUNDED = 0.6  # of these end at something solid
+COMPASS = 12  # directions a visitor looks around in, level
+DOWNWARD = 0.35  # and with this slope down: on a terrace most level looks end nowhere
+SURROUNDED = 0.6  # of all these looks end at something solid
 ROOF = 2.0  # times as high as one sees around, at most, is a ceiling
 UNDER_ROOF = (0.3, 0.75)  # of the way from floor to ceiling, where eyes are
 OUT_OF_DOORS = (0.1, 0.35)  # of how far one sees around: measured in two gardens, where that is 5 and 8 metres
@@ -84,10 +85,12 @@ def find_place(gaussians: Gaussians, seed: int) -> Place | None:
 
 
 def _surrounded(grid: _Grid, cells: NDArray[np.int64], up: Doubles) -> tuple[NDArray[np.int64], Doubles]:
-    """Those of `cells` [M, 3] from which most looks around end at something, and how far all those looks go, [L]."""
-    around = grid.cell * _sights(grid.solid, cells, _compass(up))
+    """Those of `cells` [M, 3] from which most looks around end at something, and how far the level ones go, [L]."""
+    level = _compass(up)
+    around = grid.cell * _sights(grid.solid, cells, np.concatenate([level, level - DOWNWARD * up]))
     kept = np.isfinite(around).mean(axis=1) >= SURROUNDED
-    return cells[kept], around[kept][np.isfinite(around[kept])]
+    ahead = around[kept, :COMPASS]
+    return cells[kept], ahead[np.isfinite(ahead)]
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,10 @@ def _compass(up: Doubles) -> Doubles:
 
 
 def _sights(solid: Booleans, cells: NDArray[np.integer], directions: Doubles) -> Doubles:
-    """[M, D] how many cells a look from each of `cells` [M, 3] passes before something solid; inf: out of the grid."""
+    """[M, D] after how many steps along `directions` [D, 3] a look from `cells` [M, 3] meets something solid.
+
+    Infinite where it leaves the grid first. A step is about a cell long.
+    """
     sights = np.full((len(cells), len(directions)), np.inf)
     for column, direction in enumerate(directions):
         going = np.arange(len(cells))
