@@ -104,7 +104,7 @@ def test_picture_size_keeps_the_longest_side() -> None:
     assert picture_size(320, 0.5) == (160, 320)
 
 
-@pytest.mark.parametrize("size", [(120, 90), (123, 95), (100, 67)])
+@pytest.mark.parametrize("size", [(120, 90), (123, 95), (119, 83)])
 def test_a_reduced_photograph_stays_registered_with_its_camera(tmp_path: Path, size: tuple[int, int]) -> None:
     """A photograph drawn large and averaged down is the picture drawn small through its camera, also when cropped."""
     scene = solid()
@@ -115,7 +115,7 @@ def test_a_reduced_photograph_stays_registered_with_its_camera(tmp_path: Path, s
     write_png(tmp_path / "photo.png", np.clip(straight * 255, 0, 255).round().astype(np.uint8))
     target = photograph_target(Frame(camera, tmp_path / "photo.png", *size), 31, torch.device("cpu"))
     height, width = target.rgba.shape[:2]
-    assert max(height, width) <= 31
+    assert max(height, width) == pytest.approx(31, abs=2)  # the whole factor that comes nearest
     drawn = rendered_target(tensors, target.camera, width, height, False).rgba.float()
     shifted = rendered_target(tensors, camera, width, height, False).rgba.float()
     error, uncorrected = ((x[..., 3] - target.rgba[..., 3].float()).abs().mean() for x in (drawn, shifted))

@@ -45,13 +45,14 @@ def rendered_target(tensors: GaussianTensors, camera: Camera, width: int, height
 
 
 def photograph_target(frame: Frame, side: int, device: torch.device) -> Target:
-    """A photograph, averaged down by a whole factor until its longest side is at most `side` pixels.
+    """A photograph, averaged down by the whole factor that brings its longest side nearest to `side` pixels.
 
-    Rows and columns that do not fill a pixel are cut off, from the picture and from its camera.
+    Nearest, not below: a photograph a little larger than `side` keeps all its detail instead of losing three quarters
+    of its pixels. Rows and columns that do not fill a pixel are cut off, from the picture and from its camera.
     """
     rgba = torch.from_numpy(frame.image())
     height, width = rgba.shape[:2]
-    factor = -(-max(height, width) // side)
+    factor = max(round(max(height, width) / side), 1)
     kept_height, kept_width = height - height % factor, width - width % factor
     rgba = rgba[:kept_height, :kept_width]
     rgba = torch.cat([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], dim=2)
