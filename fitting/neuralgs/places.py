@@ -25,6 +25,7 @@ BACKGROUND = 0.02  # which has this share of the scene's area: 0 in six objects 
 CORE = 0.01  # of the other Gaussians lie outside the grid at each end of an axis
 CELLS = 192  # along the grid's longest axis
 LARGEST_SHARE = 0.995  # of the Gaussians keep their area as weight, as in `scenes/extent.py`
+LARGEST = 1e12  # world units: no scene reaches as far
 SAMPLES = 64  # points at most that stand for a Gaussian larger than a cell
 OPAQUE = 0.5  # optical depth across a cell that is solid
 LEVEL = 0.9  # cosine with an axis of what counts as level with it
@@ -169,8 +170,13 @@ def ground_up(gaussians: Gaussians, grid: _Grid) -> tuple[Doubles, float]:
 
 def _areas(gaussians: Gaussians) -> Doubles:
     """[N] opacity times cross-section; the few largest count as less."""
-    area = np.exp(np.sort(gaussians.log_scales.astype(np.float64), axis=1)[:, 1:].sum(axis=1))
+    area = np.sort(_scales(gaussians), axis=1)[:, 1:].prod(axis=1)
     return np.minimum(area, np.quantile(area, LARGEST_SHARE)) * _opacities(gaussians)
+
+
+def _scales(gaussians: Gaussians) -> Doubles:
+    """[N, 3] world units; what would overflow is no less out of place at `LARGEST`."""
+    return np.exp(np.minimum(gaussians.log_scales.astype(np.float64), np.log(LARGEST)))
 
 
 def _opacities(gaussians: Gaussians) -> Doubles:
@@ -194,7 +200,7 @@ def _solid_grid(gaussians: Gaussians, rng: np.random.Generator) -> _Grid:
 
 def _samples(gaussians: Gaussians, cell: float, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
     """Points [P, 3] spread as the Gaussians are, and the optical depth [P] each adds to a cell it lies in."""
-    scales = np.exp(gaussians.log_scales.astype(np.float64))
+    scales = _scales(gaussians)
     across = np.sort(scales, axis=1)[:, 1:].prod(axis=1)
     count = np.clip(np.ceil(across / (0.5 * cell) ** 2), 1, SAMPLES).astype(int)
     depth = -np.log1p(-np.minimum(_opacities(gaussians), 0.99)) * 2 * np.pi * across / cell**2
