@@ -17,7 +17,7 @@ from benchmarks.photographs import draw, judge, main, premultiplied
 from benchmarks.train_gaussians import Plan, Trainer, start, train
 from benchmarks.visual_hull import visual_hull
 from fitting.neuralgs import options
-from fitting.neuralgs.targets import photograph_target, rendered_target
+from fitting.neuralgs.targets import photograph_target, photograph_windows, rendered_target, window
 from fitting.tensors import GaussianTensors
 from renderer.images import write_png
 from scenes.cameras import look_at
@@ -135,6 +135,28 @@ def shift(a: Floats, b: Floats) -> NDArray[np.float64]:
     first, second = (gaussian_filter(x.astype(np.float64), BLUR) for x in (a, b))
     slopes = np.stack([slope.ravel() for slope in reversed(np.gradient(second))])
     return -np.linalg.solve(slopes @ slopes.T, slopes @ (first - second).ravel())
+
+
+def test_a_windows_camera_draws_that_part_of_the_picture(solid: Gaussians, few: list[Frame]) -> None:
+    tensors = GaussianTensors.of(solid)
+    whole = rendered_target(tensors, few[3].camera, 400, 400, antialiased=False).rgba
+    camera = window(few[3].camera, (120 / 400, 90 / 400), (140 / 400, 100 / 400))
+    part = rendered_target(tensors, camera, 140, 100, antialiased=False).rgba
+    assert part[..., 3].float().mean() > 0.3
+    torch.testing.assert_close(part, whole[90:190, 120:260], atol=0.01, rtol=0)
+
+
+def test_windows_are_parts_of_the_photograph(few: list[Frame]) -> None:
+    device, rng = torch.device("cpu"), np.random.default_rng(0)
+    assert photograph_windows(few[0], 320, 3, rng, device) == []  # as large as the whole
+    truth = premultiplied(few[0].image())
+    found = photograph_windows(few[0], 150, 3, rng, device)
+    for target in found:
+        left, top = (round(200 - c * 150) for c in target.camera.centre)
+        assert target.camera.intrinsics(150, 150)[:2] == pytest.approx(few[0].camera.intrinsics(400, 400)[:2])
+        np.testing.assert_allclose(target.rgba.float(), truth[top : top + 150, left : left + 150], atol=1e-3)
+        assert target.rgba[..., 3].float().mean() > 0.05
+    assert len({target.camera.centre for target in found}) == 3
 
 
 def test_photographs_beat_renders_on_other_photographs(

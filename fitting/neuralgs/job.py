@@ -16,7 +16,7 @@ from fitting.neuralgs.importance import visible_weight
 from fitting.neuralgs.options import Effort
 from fitting.neuralgs.pictures import draw_targets
 from fitting.neuralgs.places import Place, find_place
-from fitting.neuralgs.targets import Target, photograph_target
+from fitting.neuralgs.targets import Target, photograph_target, photograph_windows
 from fitting.neuralgs.views import cameras_beside, virtual_cameras
 from fitting.tensors import GaussianTensors
 from scenes.cameras import Camera
@@ -28,6 +28,8 @@ from scenes.gaussians import Gaussians
 HELD_OUT = 8  # views kept for judging; of given cameras, every eighth as is the field's habit
 WEIGHING_VIEWS = 240  # at most: more change no weight that matters
 FAINTEST = 1 / 255  # opacity below which the rasteriser never draws a Gaussian
+WINDOWS = 2  # of each photograph that is too large: parts at full resolution beside the reduced whole
+JUDGED_DETAIL = 4  # times the pictures' longest side: photographs to judge by are reduced to it at most
 INVISIBLE = 1e-4  # of the mean weight: a Gaussian this faint in all views is left out
 
 
@@ -70,7 +72,7 @@ def prepare(
     if images is None:
         targets, held_out, weight, notes = _own_pictures(source, gaussians, tensors, place, effort, seed, progress)
     else:
-        targets, held_out, notes = _photographs(images, effort.side, device, progress)
+        targets, held_out, notes = _photographs(images, effort.side, seed, device, progress)
         progress(0.6, "weighing Gaussians")
         weight = visible_weight(
             tensors,
@@ -137,7 +139,9 @@ def _cameras(
 Photographs = tuple[list[Target], list[Target], tuple[str, ...]]
 
 
-def _photographs(path: Path, side: int, device: torch.device, progress: Callable[[float, str], None]) -> Photographs:
+def _photographs(
+    path: Path, side: int, seed: int, device: torch.device, progress: Callable[[float, str], None]
+) -> Photographs:
     capture = read_capture(path)
     frames = capture.train or capture.test
     if len(frames) < 2:
@@ -145,10 +149,11 @@ def _photographs(path: Path, side: int, device: torch.device, progress: Callable
     held_out = capture.test if capture.train and capture.test else frames[::HELD_OUT]
     kept = frames if capture.train and capture.test else [f for i, f in enumerate(frames) if i % HELD_OUT]
     held_out = held_out[:: max(len(held_out) // HELD_OUT, 1)]
-    targets = []
-    progress(0.0, "reading photographs")
-    for i, frame in enumerate([*kept, *held_out]):
-        targets.append(photograph_target(frame, side, device))
-        progress(0.6 * (i + 1) / (len(kept) + len(held_out)), "reading photographs")
+    whole, parts = [], []
+    for i, frame in enumerate(kept):
+        progress(0.6 * i / len(kept), "reading photographs")
+        whole.append(photograph_target(frame, side, device))
+        parts += photograph_windows(frame, side, WINDOWS, np.random.default_rng((seed, 7, i)), device)
+    judged = [photograph_target(frame, JUDGED_DETAIL * side, device) for frame in held_out]
     notes = (f"views: {len(kept)} photographs, {len(capture.missing)} missing",)
-    return targets[: len(kept)], targets[len(kept) :], notes
+    return whole + parts, judged, notes
