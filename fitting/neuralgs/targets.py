@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fitting.losses import ssim
 from fitting.raster_view import RasterView
-from fitting.rasterize import rasterize
+from fitting.rasterize import draw
 from fitting.tensors import GaussianTensors
 from scenes.cameras import Camera
 from scenes.captures import Frame
@@ -36,12 +36,8 @@ class Target:
 
 
 def rendered_target(tensors: GaussianTensors, camera: Camera, width: int, height: int, antialiased: bool) -> Target:
-    """The scene's own picture; what it is over black and over white tells colour and alpha."""
-    with torch.no_grad():
-        black = rasterize(*tensors, RasterView.of(camera, width, height, (0.0, 0.0, 0.0), antialiased))
-        white = rasterize(*tensors, RasterView.of(camera, width, height, (1.0, 1.0, 1.0), antialiased))
-    alpha = 1 - (white - black).mean(dim=2, keepdim=True)
-    return Target(camera, torch.cat([black, alpha], dim=2).half())
+    """The scene's own picture."""
+    return Target(camera, draw(*tensors, RasterView.of(camera, width, height, antialiased=antialiased)).half())
 
 
 def photograph_target(frame: Frame, side: int, device: torch.device) -> Target:
