@@ -24,7 +24,7 @@ from scenes.octree import morton_codes
 NEIGHBOURS = 10
 ROUND_SHARE = 0.2  # of the Gaussians at most merge in one round: later pairs see what earlier ones became
 APART = 1e-3  # of the resolution: how far Gaussians are taken apart to find neighbours where many share one place
-COLOUR_TOLERANCE = 0.1  # a colour difference this large costs as much as a misplaced Gaussian
+COLOUR_TOLERANCE = 0.07  # a colour difference this large costs as much as a misplaced Gaussian
 CHEAPEST = 8  # pairs a merge that are sorted at first: enough disjoint ones are nearly always among them
 GRID_BITS = 21  # an axis, of the order Gaussians are kept in, so that neighbours lie close in memory
 Doubles = NDArray[np.float64]

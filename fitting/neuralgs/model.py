@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fitting.fresh import choose_frequencies
 from fitting.laplace_rate import laplace_bits
 from fitting.neuralgs.canonical import attribute_steps, canonical_attributes
 from fitting.neuralgs.options import DEFAULT_RECIPE, Recipe
@@ -173,17 +174,24 @@ def start_model(
     offset = np.average(attributes, axis=0, weights=share).astype(np.float16).astype(np.float32)
     dimensions = CODES[gaussians.sh_degree] if recipe.codes else 0
     components, codes = _principal_components((attributes - offset) / steps, share, dimensions)
+    clusters = morton_clusters(grid, gaussians.positions, networks)
+    boxes = cluster_boxes(gaussians.positions, clusters, networks)
+    frequencies = FREQUENCIES
+    if recipe.fresh and layers:
+        local = ((gaussians.positions - boxes[clusters, 0]) / boxes[clusters, 1]).astype(np.float32)
+        frequencies = choose_frequencies(attributes / steps, local, clusters, layers=layers, width=width).chosen
     shape = BankShape(
-        FREQUENCIES,
+        frequencies,
         codes.shape[1],
         width,
         layers,
         attributes.shape[1],
         linear=recipe.codes,
+        modulation=(recipe.modulation,) * 3 if recipe.modulation and layers else (),
     )
     weights = _start_weights(shape, components * coarseness, networks, seed)
     codes = torch.from_numpy((codes / coarseness).astype(np.float32))
-    clusters = morton_clusters(grid, gaussians.positions, networks)
+    spread = ((codes - codes.mean(0)) ** 2).mean(0)
 
     def learnt(tensor: Tensor) -> Tensor:
         return tensor.detach().clone().to(device).requires_grad_()
@@ -193,11 +201,11 @@ def start_model(
         codes=learnt(codes),
         weights=learnt(weights),
         prior_mean=learnt(codes.mean(0)),
-        prior_log_scale=learnt((codes.std(0, correction=0) / math.sqrt(2)).clamp_min(0.1).log()),  # a Laplace deviation
+        prior_log_scale=learnt((spread / 2).clamp_min(0.01).log() / 2),  # a Laplace distribution of that variance
         shape=shape,
         grid=grid,
         clusters=clusters,
-        boxes=cluster_boxes(gaussians.positions, clusters, networks),
+        boxes=boxes,
         output_offset=torch.from_numpy(offset).to(device),
         output_scale=torch.from_numpy(steps).to(device),
         sh_degree=gaussians.sh_degree,

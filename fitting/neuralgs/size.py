@@ -75,6 +75,8 @@ AIM = 0.985  # of the budget, so that the last small changes still fit
 def rescale_towards(tuner: Tuner, max_bytes: int) -> None:
     """Changes the codes' unit so that the file comes near the budget: log2 of the factor is bits a code."""
     model = tuner.model
+    if not model.shape.code:
+        return
     excess = 8 * (encode_kilo(model.pack())[1].total - AIM * max_bytes) / max(model.codes.numel(), 1)  # bits a code
     factor = float(np.clip(2.0**-excess, 0.6, 1.6))
     with torch.no_grad():
