@@ -42,21 +42,6 @@ FEWEST = 30  # places to stand, or nobody stands there
 
 
 @dataclass(frozen=True)
-class Place:
-    """What surrounds its visitor."""
-
-    up: Doubles  # [3] unit, one of +-x, +-y, +-z
-    eyes: Doubles  # [M, 3] free points at eye height, surrounded and over ground
-    vantages: Doubles  # [L, 3] free points anywhere in the middle
-    sight: float  # how far a visitor sees, world units: the median over eyes and directions
-
-    @property
-    def radius(self) -> float:
-        """That of an object seen from as far: cameras stand two radii from an object."""
-        return 0.5 * self.sight
-
-
-@dataclass(frozen=True)
 class _Grid:
     solid: Booleans  # [X, Y, Z]
     origin: Doubles  # [3] world, a corner
@@ -65,6 +50,42 @@ class _Grid:
     def world(self, cells: NDArray[np.integer]) -> Doubles:
         """The middles [M, 3] of cells."""
         return self.origin + (cells + 0.5) * self.cell
+
+    def ahead(self, cells: NDArray[np.integer], directions: Doubles) -> Doubles:
+        """[M] how far looks from `cells` [M, 3] along unit `directions` [M, 3] go, in world units; inf: out."""
+        sights = np.full(len(cells), np.inf)
+        going = np.arange(len(cells))
+        for step in range(1, int(np.linalg.norm(self.solid.shape)) + 1):
+            reached = np.rint(cells[going] + step * directions[going]).astype(int)
+            inside = ((reached >= 0) & (reached < self.solid.shape)).all(axis=1)
+            going, reached = going[inside], reached[inside]
+            ends = self.solid[tuple(reached.T)]
+            sights[going[ends]] = step * self.cell
+            going = going[~ends]
+            if not len(going):
+                break
+        return sights
+
+
+@dataclass(frozen=True)
+class Place:
+    """What surrounds its visitor."""
+
+    up: Doubles  # [3] unit, one of +-x, +-y, +-z
+    eyes: Doubles  # [M, 3] free points at eye height, surrounded and over ground
+    vantages: Doubles  # [L, 3] free points anywhere in the middle
+    grid: _Grid
+    sight: float  # how far a visitor sees, world units: the median over eyes and directions
+
+    @property
+    def radius(self) -> float:
+        """That of an object seen from as far: cameras stand two radii from an object."""
+        return 0.5 * self.sight
+
+    def ahead(self, eyes: Doubles, directions: Doubles) -> Doubles:
+        """[M] how far a look from each of `eyes` [M, 3] along `directions` [M, 3] goes; inf: out of the middle."""
+        cells = np.floor((eyes - self.grid.origin) / self.grid.cell).astype(int)
+        return self.grid.ahead(cells, directions / np.linalg.norm(directions, axis=1, keepdims=True))
 
 
 def find_place(gaussians: Gaussians, seed: int) -> Place | None:
@@ -82,13 +103,14 @@ def find_place(gaussians: Gaussians, seed: int) -> Place | None:
     sight = float(np.median(sights))
     low, high = air.eye_heights(anywhere, sight)
     eyes, _ = _surrounded(grid, air.drawn(air.grounded & (air.height >= low) & (air.height <= high), rng), up)
-    return Place(up, grid.world(eyes), grid.world(anywhere), sight) if len(eyes) >= FEWEST else None
+    return Place(up, grid.world(eyes), grid.world(anywhere), grid, sight) if len(eyes) >= FEWEST else None
 
 
 def _surrounded(grid: _Grid, cells: NDArray[np.int64], up: Doubles) -> tuple[NDArray[np.int64], Doubles]:
     """Those of `cells` [M, 3] from which most looks around end at something, and how far the level ones go, [L]."""
-    level = _compass(up)
-    around = grid.cell * _sights(grid.solid, cells, np.concatenate([level, level - DOWNWARD * up]))
+    looks = _compass(up)
+    looks = np.concatenate([looks, (looks - DOWNWARD * up) / np.sqrt(1 + DOWNWARD**2)])
+    around = np.stack([grid.ahead(cells, np.tile(look, (len(cells), 1))) for look in looks], axis=1)
     kept = np.isfinite(around).mean(axis=1) >= SURROUNDED
     ahead = around[kept, :COMPASS]
     return cells[kept], ahead[np.isfinite(ahead)]
@@ -215,23 +237,3 @@ def _compass(up: Doubles) -> Doubles:
     east, north = np.eye(3)[up == 0]
     angles = 2 * np.pi * np.arange(COMPASS)[:, None] / COMPASS
     return np.cos(angles) * east + np.sin(angles) * north
-
-
-def _sights(solid: Booleans, cells: NDArray[np.integer], directions: Doubles) -> Doubles:
-    """[M, D] after how many steps along `directions` [D, 3] a look from `cells` [M, 3] meets something solid.
-
-    Infinite where it leaves the grid first. A step is about a cell long.
-    """
-    sights = np.full((len(cells), len(directions)), np.inf)
-    for column, direction in enumerate(directions):
-        going = np.arange(len(cells))
-        for step in range(1, int(np.linalg.norm(solid.shape)) + 1):
-            reached = np.rint(cells[going] + step * direction).astype(int)
-            inside = ((reached >= 0) & (reached < solid.shape)).all(axis=1)
-            going, reached = going[inside], reached[inside]
-            ends = solid[tuple(reached.T)]
-            sights[going[ends], column] = step
-            going = going[~ends]
-            if not len(going):
-                break
-    return sights

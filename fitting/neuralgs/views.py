@@ -32,7 +32,11 @@ CLOSED, OPEN = 0.1, 0.7  # shares of the background that shine through
 INSIDE_SHARE = 0.6  # of the cameras stand in the room; the others stay outside, for a hollow object looks like a room
 CUT_SHARE = 0.4  # of the views have 3DGS's near plane, which cuts small scenes open, as it does in many viewers
 EYE_LEVEL = 0.85  # of the cameras in a place are at eye height; the others anywhere in its air, some above heads
-LOOKED_AT = 0.35  # of them look at Gaussians, as the cameras around an object do; the others around them,
+LOOKED_AT = 0.6  # of them look at Gaussians from nearby, so that all parts are seen well; the others look around
+CHOICES = 32  # eyes that one is drawn from to look at a Gaussian, the nearer the likelier,
+ARMS_LENGTH = 0.3  # of sight: but from here on nearer is no better
+SPARE = 2  # times as many looks as cameras are drawn, since some end
+TOO_CLOSE = 0.15  # of sight, right at something
 PITCH = (-0.09, 0.2)  # radians: the mean and deviation of how far up they look
 ASPECT = 3 / 2
 SIDEWAYS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
@@ -57,20 +61,50 @@ def virtual_cameras(
 
 
 def _visitors(gaussians: Gaussians, place: Place, count: int, rng: np.random.Generator) -> list[Camera]:
-    """`count` cameras of visitors of a place, who look ahead, a little down, and at things."""
-    at_eye_level = rng.random((count, 1)) < EYE_LEVEL
-    eyes = np.where(at_eye_level, rng.choice(place.eyes, count), rng.choice(place.vantages, count))
-    ahead = rng.normal(size=(count, 3))
-    ahead -= (ahead @ place.up)[:, None] * place.up
-    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
-    ahead += np.tan(np.clip(rng.normal(*PITCH, count), -1, 1))[:, None] * place.up
-    middle = Extent(np.median(place.eyes, axis=0), 4 * place.sight, place.up)
-    things = _aims(gaussians, middle, count, rng)
-    targets = np.where(rng.random((count, 1)) < LOOKED_AT, things, eyes + ahead)
+    """`count` cameras of visitors of a place, who look at things, or ahead and a little down, but not into walls."""
+    eyes, targets = _looks(gaussians, place, SPARE * count, rng)
+    blocked = place.ahead(eyes, targets - eyes) < TOO_CLOSE * place.sight
+    chosen = np.argsort(blocked, kind="stable")[:count]
     fovs = rng.uniform(*FOV_Y, count)
     nears = np.where(rng.random(count) < CUT_SHARE, NEAR, Extent(eyes[0], place.radius, place.up).near)
-    views = zip(eyes, targets, fovs, nears, strict=True)
+    views = zip(eyes[chosen], targets[chosen], fovs, nears, strict=True)
     return [look_at(eye, target, place.up, float(fov), near=float(near)) for eye, target, fov, near in views]
+
+
+def _looks(
+    gaussians: Gaussians, place: Place, count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eyes and targets, [count, 3] both."""
+    things = _things(gaussians, count, rng)
+    at_eye_level = rng.random((count, 1)) < EYE_LEVEL
+    eyes = np.where(at_eye_level, _near(things, place.eyes, place, rng), _near(things, place.vantages, place, rng))
+    looked_at = rng.random((count, 1)) < LOOKED_AT
+    eyes = np.where(looked_at | ~at_eye_level, eyes, rng.choice(place.eyes, count))
+    return eyes, np.where(looked_at, things, eyes + _ahead(place.up, count, rng))
+
+
+def _things(gaussians: Gaussians, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """[count, 3] Gaussians drawn by opacity, whatever their size: where detail is, there are many."""
+    opacity = 1 / (1 + np.exp(-gaussians.opacity_logits.astype(np.float64)))
+    return gaussians.positions[rng.choice(len(gaussians), count, p=opacity / opacity.sum())].astype(np.float64)
+
+
+def _near(
+    things: NDArray[np.float64], points: NDArray[np.float64], place: Place, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """[N, 3] one of `points` for each of `things` [N, 3], drawn by the inverse square of the distance."""
+    choices = rng.choice(points, (len(things), CHOICES))
+    squares = ((choices - things[:, None]) ** 2).sum(axis=2) + (ARMS_LENGTH * place.sight) ** 2
+    chosen = (rng.exponential(size=squares.shape) * squares).argmin(axis=1)  # the first of so many clocks to ring
+    return choices[np.arange(len(things)), chosen]
+
+
+def _ahead(up: NDArray[np.float64], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """[count, 3] looks of a visitor, every way and mostly level."""
+    looks = rng.normal(size=(count, 3))
+    looks -= (looks @ up)[:, None] * up
+    looks /= np.linalg.norm(looks, axis=1, keepdims=True)
+    return looks + np.tan(np.clip(rng.normal(*PITCH, count), -1, 1))[:, None] * up
 
 
 def cameras_beside(source: Path) -> tuple[Path, list[Camera]] | None:
