@@ -133,8 +133,7 @@ class NeuralGaussians:
     def _outputs(self, cluster: int, rows: slice) -> Floats:
         """[n, D] the attributes of some Gaussians of one cluster."""
         centre, half = self.boxes[cluster][:, :, None]
-        local = np.ascontiguousarray(self.positions[rows].T)  # [3, n]
-        local -= centre
+        local = np.subtract(self.positions[rows].T, centre, order="C")  # [3, n]
         local /= half
         outputs = evaluate_network(self.bank, cluster, local.T, self.codes[rows])
         outputs *= self.output_scale
