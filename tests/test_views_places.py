@@ -176,6 +176,18 @@ def test_cameras_of_a_place_look_around_at_eye_height() -> None:
     assert min(map(float, shares)) > 0.1
 
 
+def test_looks_end_at_the_first_solid_thing() -> None:
+    place = place_in(garden())
+    eyes = np.array([[-8.0, 0.0, 1.0], [-8.0, 0.0, 1.0], [-8.0, 5.0, 5.0]])
+    looks = np.array([[3.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    sights = place.ahead(eyes, looks)
+    assert sights[:2] == pytest.approx([7.0, 2.0], abs=2 * place.grid.cell)  # to the block and to the hedge
+    assert np.isinf(sights[2])  # over the hedge
+    cameras = virtual_cameras(garden(), scene_extent(garden()), 100, 0, place)
+    directions = np.array([camera.camera_from_world[2, :3] for camera in cameras])
+    assert place.ahead(np.array([c.position for c in cameras]), directions).min() > 0.1 * place.sight
+
+
 def test_cameras_of_a_place_are_the_same_for_the_same_seed() -> None:
     scene = room()
     place, extent = place_in(scene), scene_extent(scene)
