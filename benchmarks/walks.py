@@ -12,7 +12,7 @@ In splat-transform's boxes x and y have the opposite sign of those in the .ply t
         --filter-box=-60,-230,-2,4.5,9,30
     splat-transform -g cpu HeadquarterGarden/2_0/meta.json HeadquarterGarden/2_1/meta.json garden.ply \\
         --filter-box=-80,35,-4,140,60,100
-    .venv/bin/python -m benchmarks.compression --peer splat-transform --budgets showroom=0.5 garden=0.7 \\
+    .venv/bin/python -m benchmarks.compression --peer splat-transform --budgets showroom=0.25 garden=0.31 \\
         --scenes showroom=showroom.ply:benchmarks/cameras/showroom.json garden=garden.ply:benchmarks/cameras/garden.json
 """
 
