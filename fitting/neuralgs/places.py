@@ -1,7 +1,8 @@
 """Where a visitor could stand in a place: a garden, a street, a flat with windows; found in a grid of what is solid.
 
 What tells a place from an object is its background: whoever sees one stands inside it. The grid covers the middle,
-where nearly all Gaussians are; trained scenes are fine where their cameras were and coarse far away.
+where nearly all Gaussians are; trained scenes are fine where their cameras were and coarse far away. Not covered: places
+whose up is far from an axis, and rooms without a view, which `views.py` tells by their closed middle.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from scenes.gaussians import Gaussians, rotation_matrices
 
 Doubles = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
-Seen = tuple[Doubles, Doubles]  # [N, 3] positions, [N] weights: opacity times cross-section
 
 FAINT = 0.1  # opacity below which a Gaussian is no part of anything
 MIDDLE = 0.8  # of the Gaussians lie within a distance of the median;
