@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compression import judge, readable_source, render
+from benchmarks.compression import Scene, readable_source
+from benchmarks.judging import judge, render
 from benchmarks.machine import add_folders, machine_facts
 from fitting.neuralgs.compress import compress
 from fitting.neuralgs.options import EFFORTS, CompressOptions, Recipe
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted.out.mkdir(parents=True, exist_ok=True)
     known = json.loads(path.read_text())["rows"] if path.exists() else []
     for scene in wanted.scenes:
-        with readable_source(scene, wanted.data, None) as source:
+        with readable_source(Scene(scene), wanted.data, None) as source:
             degree = load_scene(source).gaussians.sh_degree
             budget = wanted.budget or BUDGETS[scene]
             for change in changes(wanted.steps, budget, degree):

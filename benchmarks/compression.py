@@ -28,23 +28,22 @@ import numpy as np
 from plyfile import PlyData
 
 from benchmarks import peer_sog, rate_distortion
+from benchmarks.judging import SIZE, Scenery, judge, over, render, render_rgba, turned, view_scores
 from benchmarks.machine import add_folders, machine_facts
 from benchmarks.peer_sog import PeerPoint, PeerScene, Variant
 from renderer.context import create_context, device_facts
-from renderer.gaussian_renderer import GaussianRenderer
-from renderer.metrics import MeanScore, ViewScore, json_number, mean_score, mean_squared_error, ssim
+from renderer.metrics import json_number, mean_score
 from scenes.atomic import replacing
 from scenes.camera_files import read_cameras
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
-from scenes.extent import scene_extent
+from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Floats, Gaussians
 from scenes.load import load_scene
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.ply import LARGEST_ALPHA
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZE = (480, 320)
 DEFAULT_SCENES = ("playbot-31k", "hamburger", "donut")
 
 
@@ -157,10 +156,7 @@ def measure(run: Run, source: Path, cameras: Sequence[Camera]) -> dict[str, obje
         encode = timed([*_kilofield(), "compress", str(source), str(kilo), "--quiet", *run.arguments()])
         decode = timed([*_kilofield(), "convert", str(kilo), str(back), "--quiet"])
         files = [load_scene(path) for path in (source, back, kilo)]
-    original, ours, neural = (render(file.scene, cameras) for file in files)
-    views, agreement = view_scores(original, ours), judge(ours, neural)
-    near = scene_extent(files[0].gaussians).near
-    whole = [render(file.scene, [replace(camera, near=near) for camera in cameras]) for file in files[:2]]
+    neural = files[2].scene
     return {
         "benchmark": "compression",
         "scene": run.scene,
@@ -170,19 +166,39 @@ def measure(run: Run, source: Path, cameras: Sequence[Camera]) -> dict[str, obje
         "seed": run.seed,
         "bytes": files[2].bytes,
         "source_bytes": files[0].bytes,
-        "gaussians": len(files[2].scene),
+        "gaussians": len(neural),
         "source_gaussians": len(files[0].scene),
-        "psnr": json_number(mean_score(views).psnr),
-        "psnr_views": [json_number(view.psnr) for view in views],
-        "ssim": mean_score(views).ssim,
-        "psnr_whole": json_number(judge(*whole).psnr),  # with a near plane that does not cut a small scene open
-        "render_agreement_psnr": json_number(agreement.psnr),  # of the .kilo and of back.ply; null: identical
+        "networks": len(neural.bank) if isinstance(neural, NeuralGaussians) else 0,
+        **_likeness([file.scene for file in files], scene_extent(files[0].gaussians), cameras),
         "seconds": encode.seconds,
         "peak_bytes": encode.peak_bytes,
         "decode_seconds": decode.seconds,
         "cameras": len(cameras),
         "size": list(SIZE),
         "machine": machine_facts(str(device_facts(create_context())["renderer"])),
+    }
+
+
+def _likeness(scenes: Sequence[Scenery], extent: Extent, cameras: Sequence[Camera]) -> dict[str, object]:
+    """How well the second of `scenes` shows the first: the source, the .ply made of the .kilo, the .kilo."""
+    pictures = [render_rgba(scene, cameras) for scene in scenes]
+    black, white = ([[over(p, shade) for p in three] for three in pictures] for shade in (0.0, 1.0))
+    views = view_scores(black[0], black[1], [p[..., 3] for p in pictures[0]])
+    mean = mean_score(views)
+
+    def psnr_from(others: Sequence[Camera]) -> float | None:
+        return json_number(judge(*(render(scene, others) for scene in scenes[:2])).psnr)
+
+    return {
+        "psnr": json_number(mean.psnr),
+        "psnr_views": [json_number(view.psnr) for view in views],
+        "psnr_object": None if mean.object_psnr is None else json_number(mean.object_psnr),  # its own pixels alone
+        "ssim": mean.ssim,
+        "psnr_white": json_number(judge(*white[:2]).psnr),  # before white
+        "psnr_turned": psnr_from(turned(cameras, extent)),  # from other cameras of the same kind
+        # with a near plane that does not cut a small scene open
+        "psnr_whole": psnr_from([replace(camera, near=extent.near) for camera in cameras]),
+        "render_agreement_psnr": json_number(judge(*black[1:]).psnr),  # of the .kilo and of back.ply; null: identical
     }
 
 
@@ -246,26 +262,6 @@ def peer_scene(path: Path) -> Gaussians:
     if broken := file.dropped - invisible:
         raise KilofieldError(f"{path}: expected Gaussians that can be drawn, found {broken} that cannot")
     return file.gaussians
-
-
-def render(scene: Gaussians | NeuralGaussians, cameras: Sequence[Camera]) -> list[Floats]:
-    """The pictures [H, W, 3] of a scene, clipped to [0, 1]."""
-    renderer = GaussianRenderer(create_context())
-    renderer.load(scene)
-    pictures = [np.clip(renderer.render(camera, *SIZE), 0, 1) for camera in cameras]
-    renderer.release()
-    return pictures
-
-
-def judge(a: Sequence[Floats], b: Sequence[Floats]) -> MeanScore:
-    """The mean figures of pairs of pictures."""
-    return mean_score(view_scores(a, b))
-
-
-def view_scores(a: Sequence[Floats], b: Sequence[Floats]) -> list[ViewScore]:
-    """The figures of each pair of pictures."""
-    pairs = enumerate(zip(a, b, strict=True))
-    return [ViewScore(str(i), mean_squared_error(x, y), ssim(x, y)) for i, (x, y) in pairs]
 
 
 def timed(command: Sequence[str]) -> Usage:

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.compression import Run, judge, timed
+from benchmarks.compression import Run, timed
+from benchmarks.judging import judge, turned, view_scores
 from benchmarks.peer_sog import PEERS, read_peers
 from benchmarks.rasterizer import measure as measure_backends
 from benchmarks.readme_tables import NOTHING_YET, compression_table, filled, peer_bytes
 from fitting.raster_view import RasterView
 from fitting.tensors import GaussianTensors
+from scenes.cameras import look_at
+from scenes.extent import Extent
 
 RESULT = {
     "scene": "donut",
@@ -69,6 +72,29 @@ def test_a_row_says_what_was_measured() -> None:
         "6.5",
         "1.5 GB",
     ]
+
+
+def test_turned_cameras_look_at_the_middle_from_as_far() -> None:
+    extent = Extent(np.array([1.0, 2.0, 3.0]), 1.0, np.array([0.0, -1.0, 0.0]))
+    camera = look_at(np.array([4.0, 1.0, 5.0]), extent.centre, extent.up, 0.8)
+    (other,) = turned([camera], extent, np.radians(30))
+    offsets = [c.position - extent.centre for c in (camera, other)]
+    assert np.linalg.norm(offsets[1]) == pytest.approx(np.linalg.norm(offsets[0]))
+    assert offsets[1][1] == pytest.approx(offsets[0][1])  # as high as before
+    flat = [o[[0, 2]] / np.linalg.norm(o[[0, 2]]) for o in offsets]
+    assert flat[0] @ flat[1] == pytest.approx(np.cos(np.radians(30)))
+    seen = other.camera_from_world @ [*extent.centre, 1]
+    assert np.abs(seen[:2]).max() < 1e-9
+    assert seen[2] > 0
+
+
+def test_the_object_alone_is_judged_where_it_is() -> None:
+    a = [np.zeros((4, 4, 3), np.float32)]
+    b, alpha = [a[0].copy()], [np.zeros((4, 4), np.float32)]
+    b[0][0, 0], alpha[0][0, 0] = 0.1, 1.0
+    (view,) = view_scores(a, b, alpha)
+    assert view.object_psnr == pytest.approx(20, abs=1e-3)
+    assert view.psnr == pytest.approx(20 + 10 * np.log10(16), abs=1e-3)
 
 
 def test_without_results_the_table_says_so() -> None:

@@ -112,7 +112,7 @@ class Effort:
 EFFORTS: dict[str, Effort] = {
     "draft": Effort(steps=700, views=120, side=320, layers=1, width=16),
     "balanced": Effort(steps=8000, views=720, side=320, layers=1, width=24),
-    "best": Effort(steps=24000, views=1000, side=448, layers=1, width=32),
+    "best": Effort(steps=16000, views=1000, side=384, layers=1, width=32),
     "lossless": Effort(steps=0, views=64, side=480, layers=0, width=0),  # a quality, whatever the preset
     "paper": Effort(steps=900, views=120, side=320, layers=4, width=128),
 }
