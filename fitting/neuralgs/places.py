@@ -1,8 +1,8 @@
 """Where a visitor could stand in a place: a garden, a street, a flat with windows; found in a grid of what is solid.
 
 What tells a place from an object is its background: whoever sees one stands inside it. The grid covers the middle,
-where nearly all Gaussians are; trained scenes are fine where their cameras were and coarse far away. Not covered: places
-whose up is far from an axis, and rooms without a view, which `views.py` tells by their closed middle.
+where nearly all Gaussians are; trained scenes are fine where their cameras were and coarse far away. Not covered:
+places whose up is far from an axis, and rooms without a view, which `views.py` tells by their closed middle.
 """
 
 from __future__ import annotations
