@@ -89,12 +89,12 @@ def test_turned_cameras_look_at_the_middle_from_as_far() -> None:
 
 
 def test_the_object_alone_is_judged_where_it_is() -> None:
-    a = [np.zeros((4, 4, 3), np.float32)]
-    b, alpha = [a[0].copy()], [np.zeros((4, 4), np.float32)]
+    a = [np.zeros((16, 16, 3), np.float32)]
+    b, alpha = [a[0].copy()], [np.zeros((16, 16), np.float32)]
     b[0][0, 0], alpha[0][0, 0] = 0.1, 1.0
     (view,) = view_scores(a, b, alpha)
     assert view.object_psnr == pytest.approx(20, abs=1e-3)
-    assert view.psnr == pytest.approx(20 + 10 * np.log10(16), abs=1e-3)
+    assert view.psnr == pytest.approx(20 + 10 * np.log10(256), abs=1e-3)
 
 
 def test_without_results_the_table_says_so() -> None:
