@@ -117,7 +117,9 @@ def measure(scene: str, source: Path, change: Change, budget: int, wanted: argpa
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: dB against the recipe as it is, and bytes, of each scene."""
+    """Markdown: dB against the recipe as it is, and bytes, of each scene; empty without rows."""
+    if not rows:
+        return ""
     scenes = list(dict.fromkeys(row["scene"] for row in rows))
     names = list(dict.fromkeys(row["change"] for row in rows))
     lines = ["| change | " + " | ".join(scenes) + " |", "| --- |" + " --- |" * len(scenes)]

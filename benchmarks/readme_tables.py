@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import ablation
 from benchmarks.gpu import gpu_rows
 from benchmarks.peer_sog import Curve, read_peers
 from benchmarks.rate_distortion import rate_table
@@ -25,6 +26,10 @@ HEADER = (
     "bytes",
     "fewer",
     "PSNR",
+    "worst view",
+    "on white",
+    "other cameras",
+    "object alone",
     "uncut",
     "SSIM",
     "decimate + SOG at that PSNR",
@@ -49,10 +54,22 @@ def main() -> None:
         "speed": speed_table(fit_speed, flights),
         "rendering": rendering_table(rendering),
         "gpu": gpu_tables(gpus),
+        "ablation": ablation.table(_entries("ablation", "rows")) or NOTHING_YET,
+        "decoding": decoding_table(_entries("decoding", "files")),
+        "scaling": scaling_table(_entries("scaling", "rows")),
+        "photographs": photographs_table(
+            [json.loads(p.read_text()) for p in sorted(RESULTS.glob("photographs*.json"))]
+        ),
     }
     text = filled(readme.read_text(), tables)
     with replacing(readme) as path:
         path.write_text(text)
+
+
+def _entries(name: str, key: str) -> list[dict[str, Any]]:
+    """The list under `key` in a result; none where there is no such result."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text())[key] if path.exists() else []
 
 
 def filled(text: str, tables: Mapping[str, str]) -> str:
@@ -121,6 +138,60 @@ def gpu_tables(runs: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(_line(cells) for cells in (header, ("---",) * len(header), *rows)) + "\n"
 
 
+def decoding_table(files: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of Gaussians a second from file to arrays: `benchmarks.decoding`."""
+    rows = [
+        (
+            str(file["file"]),
+            f"{file['gaussians']:,}",
+            str(file["sh_degree"]),
+            f"{file['bytes'] / 1e6:.2f} MB",
+            f"{file['whole'] * 1000:.0f} ms",
+            f"{file['rate'] / 1e6:.2f} M",
+        )
+        for file in files
+    ]
+    return _table(("file", "Gaussians", "SH", "size", "file to arrays", "Gaussians a second"), rows)
+
+
+def scaling_table(scenes: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of encoding times against the number of Gaussians: `benchmarks.scaling`."""
+    rows = [
+        (
+            scene["scene"],
+            f"{scene['gaussians']:,}",
+            name,
+            "-" if run["seconds"] is None else f"{run['seconds']:.0f} s",
+            "-" if run["peak_bytes"] is None else f"{run['peak_bytes'] / 1e9:.1f} GB",
+            "-" if run["bytes"] is None else f"{run['bytes'] / 1000:,.0f} KB",
+        )
+        for scene in scenes
+        for name, run in scene["encodings"].items()
+    ]
+    return _table(("scene", "Gaussians", "encoder", "time", "peak memory", "size"), rows)
+
+
+def photographs_table(results: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of tuning on photographs and on renders, judged on photographs: `benchmarks.photographs`."""
+    names = {"source": "the .ply", "renders": "tuned on its renders", "photographs": "tuned on photographs"}
+    rows = [
+        (
+            f"{result['capture']}, {result['preset']}",
+            label,
+            f"{result[key]['bytes'] / 1000:,.0f} KB",
+            *(f"{result[key][shade]['psnr']:.2f} dB" for shade in ("black", "white")),
+            f"{result[key]['black']['object_psnr']:.2f} dB",
+        )
+        for result in results
+        for key, label in names.items()
+    ]
+    return _table(("capture", "what", "size", "PSNR, black", "PSNR, white", "object alone"), rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(_line(cells) for cells in (header, ("---",) * len(header), *rows)) + "\n" if rows else NOTHING_YET
+
+
 def peer_bytes(curve: Curve, decibels: float) -> float | None:
     """What the peer needs for that PSNR: log bytes interpolated between its measured points; None outside them."""
     sizes, quality = np.array(sorted(curve), np.float64).reshape(-1, 2).T
@@ -132,18 +203,26 @@ def peer_bytes(curve: Curve, decibels: float) -> float | None:
 def _row(result: Mapping[str, Any], curve: Curve) -> tuple[str, ...]:
     peer = peer_bytes(curve, result["psnr"])
     size = result["quality"] or f"{result['max_mb']:g} MB"
+    views = [view for view in result.get("psnr_views") or () if view is not None]
+    worst = min(views) if views else None
     return (
         result["scene"],
         f"{result['preset']}, {size}",
         f"{result['bytes'] / 1000:.0f} KB",
         f"{result['source_bytes'] / result['bytes']:.0f}x",
         f"{result['psnr']:.1f} dB",
+        *(_decibels(value) for value in (worst, *map(result.get, ("psnr_white", "psnr_turned", "psnr_object")))),
         f"{result['psnr_whole']:.1f} dB",
         f"{result['ssim']:.3f}",
         f"{peer / 1000:.0f} KB" if peer else "-",
         f"{result['seconds'] / 60:.1f}",
         f"{result['peak_bytes'] / 1e9:.1f} GB",
     )
+
+
+def _decibels(value: float | None) -> str:
+    """With one decimal; - for what older results do not have."""
+    return "-" if value is None else f"{value:.1f} dB"
 
 
 def _line(cells: Sequence[str]) -> str:
