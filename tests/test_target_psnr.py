@@ -13,7 +13,7 @@ from cli_samples import kilofield, sample_gaussians, sample_neural
 
 from fitting.neuralgs.compress import compress
 from fitting.neuralgs.options import EFFORTS, CompressOptions, Progress, Trial
-from fitting.neuralgs.search import MOST_RUNS, TOLERANCES, Attempt, Found, budget_limits, first_budget, search
+from fitting.neuralgs.search import MOST_RUNS, TOLERANCES, Attempt, Found, best_of, budget_limits, first_budget, search
 from scenes.kilo import read_kilo
 from scenes.load import load_scene
 from scenes.ply import write_ply
@@ -217,3 +217,14 @@ def test_help_tells_the_exit_code() -> None:
     text = " ".join(kilofield("compress", "--help").stdout.replace("│", " ").split())
     assert "--target-psnr" in text
     assert "exit code is 3" in text
+
+
+def test_of_files_as_small_the_better_is_taken() -> None:
+    """A scene that fits whole has one size: then a probe of few steps may be a byte smaller than the full fit."""
+    attempts = [
+        Attempt(b, Trial(name, 100, b, psnr), 0.9, sample_neural())
+        for name, b, psnr in (("probe 1", 5_940, 34.4), ("run 1", 5_943, 37.3), ("run 2", 9_000, 39.0))
+    ]
+    assert best_of(31.0, attempts).best.trial.name == "run 1"
+    assert best_of(38.0, attempts).best.trial.name == "run 2"
+    assert not best_of(40.0, attempts).reached

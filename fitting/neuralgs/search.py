@@ -32,6 +32,7 @@ USUAL_SLOPE = 2.5  # dB for twice the bytes, on hamburger with `draft`: only the
 GAIN = 0.6  # dB for twice the steps
 SLOPES = (2.0, 8.0)  # dB for twice the bytes, to look beyond what was measured: probes of many Gaussians are too flat
 CLOSE = 0.1  # doublings: budgets this near to each other tell no slope
+SAME_SIZE = 1.005  # files this near in size count as equally small
 LONGEST_STEP = 3.0  # doublings from one fit to the next
 
 
@@ -103,7 +104,7 @@ def search(target: float, start: int, limits: tuple[int, int], steps: int, fit: 
         if runs[-1].psnr >= target and runs[-1].psnr <= target + TOLERANCES[min(len(runs), len(TOLERANCES)) - 1]:
             break
         budget = _next_budget(target + MARGIN * len(runs) + DOUBT * _miss(target, runs), runs, slope, limits)
-    return _best(target, [*probes, *runs])
+    return best_of(target, [*probes, *runs])
 
 
 def _miss(target: float, runs: Sequence[Attempt]) -> float:
@@ -141,7 +142,10 @@ def _clipped(budget: int, doublings: float, limits: tuple[int, int]) -> int:
     return round(float(np.clip(budget * 2.0**doublings, *limits)))
 
 
-def _best(target: float, attempts: Sequence[Attempt]) -> Found:
+def best_of(target: float, attempts: Sequence[Attempt]) -> Found:
+    """The smallest of `attempts` that reach `target`, or the one nearest to it."""
     reaching = [a for a in attempts if a.psnr >= target]
-    best = min(reaching, key=lambda a: a.bytes) if reaching else max(attempts, key=lambda a: a.psnr)
+    fewest = min((a.bytes for a in reaching), default=0)
+    as_small = [a for a in reaching if a.bytes <= SAME_SIZE * fewest]  # a few bytes more for what looks better
+    best = max(as_small or attempts, key=lambda a: a.psnr)
     return Found(best, tuple(attempts), bool(reaching))
