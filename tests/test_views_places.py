@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +82,7 @@ def turned(scene: Gaussians, axis: int, sign: int) -> Gaussians:
 @pytest.fixture(autouse=True)
 def coarse_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small scenes need no fine grid, and tests no patience."""
-    monkeypatch.setattr(places, "CELLS", 80)
+    monkeypatch.setattr(places, "CELLS", 64)
 
 
 def place_in(scene: Gaussians, seed: int = 0) -> Place:
@@ -89,8 +91,18 @@ def place_in(scene: Gaussians, seed: int = 0) -> Place:
     return place
 
 
+@cache
+def garden_place() -> Place:
+    return place_in(garden())
+
+
+@cache
+def room_place() -> Place:
+    return place_in(room())
+
+
 def test_visitors_of_a_garden_stand_on_its_lawn() -> None:
-    place = place_in(garden())
+    place = garden_place()
     assert np.array_equal(place.up, Z)
     assert len(place.eyes) >= places.FEWEST
     assert (np.abs(place.eyes[:, :2]) < 10).all()
@@ -103,7 +115,7 @@ def test_visitors_of_a_garden_stand_on_its_lawn() -> None:
 
 
 def test_visitors_of_a_room_stand_between_floor_and_ceiling() -> None:
-    place = place_in(room())
+    place = room_place()
     assert np.array_equal(np.abs(place.up), Z)  # a floor and a ceiling look alike
     for points in (place.eyes, place.vantages):
         assert (np.abs(points) < [4, 3, 3]).all()
@@ -112,9 +124,9 @@ def test_visitors_of_a_room_stand_between_floor_and_ceiling() -> None:
     assert np.quantile(place.eyes[:, 2], 0.95) < 2.4
 
 
-@pytest.mark.parametrize("scene", [garden, room])
-def test_nobody_stands_in_anything(scene: type) -> None:
-    place, middle = place_in(scene()), scene().positions[:-HILLS]
+@pytest.mark.parametrize(("scene", "place_of"), [(garden, garden_place), (room, room_place)])
+def test_nobody_stands_in_anything(scene: Callable[[], Gaussians], place_of: Callable[[], Place]) -> None:
+    place, middle = place_of(), scene().positions[:-HILLS]
     cell = np.ptp(middle, axis=0).max() / places.CELLS
     for eye in place.eyes[::40]:
         assert np.linalg.norm(middle - eye, axis=1).min() > cell
@@ -130,7 +142,7 @@ def test_up_is_found_along_every_axis(axis: int, sign: int) -> None:
 def test_the_scale_of_a_scene_does_not_matter() -> None:
     scene = garden()
     small = replace(scene, positions=scene.positions / 64, log_scales=scene.log_scales - np.float32(np.log(64)))
-    here, there = place_in(scene), place_in(small)
+    here, there = garden_place(), place_in(small)
     assert there.sight == pytest.approx(here.sight / 64, rel=0.05)
     assert there.eyes.mean(axis=0) == pytest.approx(here.eyes.mean(axis=0) / 64, abs=0.01)
 
@@ -162,7 +174,7 @@ def test_real_objects_are_no_places(data: Path, name: str) -> None:
 
 def test_cameras_of_a_place_look_around_at_eye_height() -> None:
     scene = garden()
-    place, tensors = place_in(scene), GaussianTensors.of(scene)
+    place, tensors = garden_place(), GaussianTensors.of(scene)
     cameras = virtual_cameras(scene, scene_extent(scene), 80, 0, place)
     assert len(cameras) == 80
     eyes = {tuple(eye) for eye in place.eyes.round(6)}
@@ -177,7 +189,7 @@ def test_cameras_of_a_place_look_around_at_eye_height() -> None:
 
 
 def test_looks_end_at_the_first_solid_thing() -> None:
-    place = place_in(garden())
+    place = garden_place()
     eyes = np.array([[-8.0, 0.0, 1.0], [-8.0, 0.0, 1.0], [-8.0, 5.0, 5.0]])
     looks = np.array([[3.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     sights = place.ahead(eyes, looks)
@@ -190,7 +202,7 @@ def test_looks_end_at_the_first_solid_thing() -> None:
 
 def test_cameras_of_a_place_are_the_same_for_the_same_seed() -> None:
     scene = room()
-    place, extent = place_in(scene), scene_extent(scene)
+    place, extent = room_place(), scene_extent(scene)
     first, again, other = (virtual_cameras(scene, extent, 6, seed, place) for seed in (1, 1, 2))
     poses = [np.stack([c.camera_from_world for c in cameras]) for cameras in (first, again, other)]
     assert np.array_equal(poses[0], poses[1])
