@@ -24,7 +24,7 @@ from scenes.extent import Extent
 from scenes.gaussians import Gaussians
 
 NEAREST, FARTHEST = 1.2, 2.9  # radii from the centre of an object
-AIMED_AT_CENTRE = 0.5  # of the cameras; the others aim at Gaussians, so that all parts are seen well
+AIMED_AT_CENTRE = 0.65  # of the cameras; the others aim at Gaussians, so that all parts are seen well
 FOV_Y = (0.7, 1.0)  # radians: 40 to 57 degrees, what people film with
 WALLS = 5  # of six directions from the middle that must be closed, and open nearby, before a scene counts as a room
 FREE = 0.4  # radii around the middle of a room that are nearly empty
