@@ -1,6 +1,6 @@
 """What each part of the recipe is worth: the same scene and the same bytes, one change at a time.
 
-    .venv/bin/python -m benchmarks.ablation --scenes hamburger playbot-31k guitar --steps 2000
+    .venv/bin/python -m benchmarks.ablation --scenes hamburger playbot-31k guitar --steps 1000
 
 Every row is a fit of its own, judged on the evaluation cameras (480x320, black background), which no fit sees. Each
 lands in `results/ablation.json` at once, and a run goes on where another ended. Fits are short: gains under 0.1 dB are
@@ -12,23 +12,33 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.compression import Scene, readable_source
 from benchmarks.judging import judge, render
 from benchmarks.machine import add_folders, machine_facts
-from fitting.neuralgs.compress import compress
+from fitting.neuralgs.checkpoint import Checkpoint
+from fitting.neuralgs.fit import fit_ours
+from fitting.neuralgs.job import Job, prepare
 from fitting.neuralgs.options import EFFORTS, CompressOptions, Recipe
+from fitting.neuralgs.paper import fit_paper
+from fitting.neuralgs.reporter import Reporter
+from fitting.neuralgs.run import Run
 from renderer.context import create_context, device_facts
 from renderer.metrics import json_number
 from scenes.atomic import replacing
 from scenes.camera_files import read_cameras
+from scenes.cameras import Camera
 from scenes.errors import KilofieldError
+from scenes.gaussians import Gaussians
+from scenes.kilo import unpack_kilo
+from scenes.kilo_writer import encode_kilo
 from scenes.load import load_scene
 
 BUDGETS = {"hamburger": 45_000, "playbot-31k": 105_000, "guitar": 75_000}  # bytes: what `balanced` is judged at
@@ -43,6 +53,14 @@ class Change:
     name: str
     recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
     preset: str = "balanced"
+
+
+class Judged:
+    """A scene as it is, from the cameras it is judged on."""
+
+    def __init__(self, name: str, gaussians: Gaussians, cameras: Sequence[Camera]) -> None:
+        self.name, self.cameras = name, cameras
+        self.pictures = render(gaussians, cameras)
 
 
 def changes(steps: int, budget: int, sh_degree: int) -> list[Change]:
@@ -79,40 +97,57 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = json.loads(path.read_text())["rows"] if path.exists() else []
     for scene in wanted.scenes:
         with readable_source(Scene(scene), wanted.data, None) as source:
-            degree = load_scene(source).gaussians.sh_degree
+            gaussians = load_scene(source).gaussians
             budget = wanted.budget or BUDGETS[scene]
-            for change in changes(wanted.steps, budget, degree):
-                if (wanted.only and not any(o in change.name for o in wanted.only)) or _find(known, scene, change.name):
-                    continue
-                known = [*known, measure(scene, source, change, budget, wanted)]
-                _write(path, known)
-                print(json.dumps(known[-1]), flush=True)
+            rows = [c for c in changes(wanted.steps, budget, gaussians.sh_degree) if not _find(known, scene, c.name)]
+            judged = Judged(scene, gaussians, read_cameras(wanted.data / "cameras" / f"{scene}.json"))
+            for preset in dict.fromkeys(change.preset for change in rows):
+                job = job_of(source, gaussians, preset, wanted.seed)
+                for change in (change for change in rows if change.preset == preset):
+                    known = [*known, measure(judged, job, change, budget, wanted.seed)]
+                    _write(path, known)
+                    print(json.dumps(known[-1]), flush=True)
     print(table(known))
 
 
-def measure(scene: str, source: Path, change: Change, budget: int, wanted: argparse.Namespace) -> dict[str, Any]:
+def job_of(source: Path, gaussians: Gaussians, preset: str, seed: int) -> Job:
+    """The scene with its views, the same for all rows of a preset."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    return prepare(
+        source,
+        gaussians,
+        EFFORTS[preset],
+        images=None,
+        seed=seed,
+        device=torch.device("cpu"),
+        progress=lambda _, __: None,
+    )
+
+
+def measure(judged: Judged, job: Job, change: Change, budget: int, seed: int) -> dict[str, Any]:
     """Fits one row and judges it."""
-    with tempfile.TemporaryDirectory() as folder:
-        target, started = Path(folder) / "scene.kilo", time.monotonic()
-        size = None if change.preset == "paper" else budget
-        options = CompressOptions(preset=change.preset, max_bytes=size, recipe=change.recipe, seed=wanted.seed)  # type: ignore[arg-type]
-        result = compress(source, target, options)
-        seconds = time.monotonic() - started
-        cameras = read_cameras(wanted.data / "cameras" / f"{scene}.json")
-        score = judge(*(render(load_scene(p).scene, cameras) for p in (source, target)))
+    started = time.monotonic()
+    paper = change.preset == "paper"  # its size follows from its networks
+    options = CompressOptions("paper" if paper else "balanced", "medium", None if paper else budget, seed=seed)
+    options = replace(options, recipe=change.recipe)
+    nowhere = Checkpoint(Path(), "", kept=False)
+    run = Run(job, options, EFFORTS[change.preset].changed(change.recipe), nowhere, None, Reporter(None))
+    neural = fit_paper(run) if paper else fit_ours(run)
+    content, report = encode_kilo(neural, tool=run.maker)
+    score = judge(judged.pictures, render(unpack_kilo(content), judged.cameras))
     return {
-        "scene": scene,
+        "scene": judged.name,
         "change": change.name,
-        "budget": size,
-        "bytes": result.bytes,
+        "budget": options.max_bytes,
+        "bytes": report.total,
         "psnr": json_number(score.psnr),
         "ssim": score.ssim,
-        "gaussians": result.gaussians,
-        "networks": result.networks,
-        "streams": result.streams,
+        "gaussians": len(neural),
+        "networks": len(neural.bank),
         "steps": change.recipe.steps,
-        "seconds": seconds,
-        "seed": wanted.seed,
+        "seconds": time.monotonic() - started,
+        "seed": seed,
     }
 
 
@@ -151,9 +186,8 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.ablation", description=__doc__)
     parser.add_argument("--scenes", nargs="+", default=list(BUDGETS))
-    parser.add_argument("--steps", type=int, default=2000, help="of fine-tuning, as it is")
+    parser.add_argument("--steps", type=int, default=1000, help="of fine-tuning, as it is")
     parser.add_argument("--budget", type=int, help="bytes, in place of the scene's own")
-    parser.add_argument("--only", nargs="+", help="rows whose name contains one of these")
     parser.add_argument("--seed", type=int, default=0)
     add_folders(parser)
     return parser
