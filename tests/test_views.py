@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from fitting.neuralgs.targets import photograph_target, picture_size, rendered_target
-from fitting.neuralgs.views import FARTHEST, NEAREST, cameras_beside, is_room, virtual_cameras
+from fitting.neuralgs.views import FARTHEST, FROM_BELOW, NEAREST, cameras_beside, is_room, virtual_cameras
 from fitting.rasterize import rasterize
 from fitting.tensors import GaussianTensors
 from renderer.images import write_png
@@ -63,6 +63,13 @@ def test_cameras_stand_around_an_object_and_see_it() -> None:
         assert rendered_target(tensors, camera, 48, 32, False).rgba[..., 3].float().mean() > 0.02
     directions = np.array([c.position - extent.centre for c in cameras])
     assert np.abs(np.sign(directions).mean(axis=0)).max() < 0.7  # on every side
+
+
+def test_few_cameras_look_from_below() -> None:
+    scene = solid()
+    extent = scene_extent(scene)
+    heights = [(c.position - extent.centre) @ extent.up for c in virtual_cameras(scene, extent, 400, 0)]
+    assert np.mean(np.array(heights) < 0) == pytest.approx(FROM_BELOW, abs=0.05)
 
 
 def test_in_a_room_most_cameras_stand_inside() -> None:

@@ -25,6 +25,7 @@ from scenes.gaussians import Gaussians
 
 NEAREST, FARTHEST = 1.2, 2.9  # radii from the centre of an object
 AIMED_AT_CENTRE = 0.65  # of the cameras; the others aim at Gaussians, so that all parts are seen well
+FROM_BELOW = 0.1  # of the cameras around an object: few people look at its underside, and grounds hide it
 FOV_Y = (0.7, 1.0)  # radians: 40 to 57 degrees, what people film with
 WALLS = 5  # of six directions from the middle that must be closed, and open nearby, before a scene counts as a room
 FREE = 0.4  # radii around the middle of a room that are nearly empty
@@ -153,9 +154,12 @@ def _aims(gaussians: Gaussians, extent: Extent, count: int, rng: np.random.Gener
 
 
 def _eyes_around(extent: Extent, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """[count, 3] on every side, between the nearest and the farthest distance."""
+    """[count, 3] on every side, between the nearest and the farthest distance, most of them above the middle."""
     directions = rng.normal(size=(count, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    height = directions @ extent.up
+    raised = (height < 0) & (rng.random(count) < 1 - FROM_BELOW / 0.5)
+    directions -= 2 * (raised * height)[:, None] * extent.up
     return extent.centre + directions * extent.radius * rng.uniform(NEAREST, FARTHEST, (count, 1))
 
 
