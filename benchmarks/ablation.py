@@ -113,7 +113,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def job_of(source: Path, gaussians: Gaussians, preset: str, seed: int) -> Job:
     """The scene with its views, the same for all rows of a preset."""
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     return prepare(
         source,
         gaussians,

@@ -298,8 +298,7 @@ class Saved:
 @cache
 def _threads() -> tuple[ThreadPoolExecutor, int]:
     count = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 32)
-    # Denormal numbers, as blurred blacks are full of, take a hundred times as long
-    return ThreadPoolExecutor(count, initializer=torch.set_flush_denormal, initargs=(True,)), count
+    return ThreadPoolExecutor(count), count
 
 
 def parallel(kernel: Callable[..., None], count: int, *arguments: object) -> None:

@@ -52,7 +52,6 @@ def compress(
     if not target.parent.is_dir():
         raise KilofieldError(f"{target}: cannot write: no such folder {target.parent}")
     torch.set_num_threads(1)  # small tensors: more threads only wait for each other, and one gives the same sums always
-    torch.set_flush_denormal(True)
     say = Reporter(progress, preview)
     say("reading", 0.0)
     file = load_scene(source)
