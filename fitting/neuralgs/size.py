@@ -44,7 +44,7 @@ QUALITIES: dict[
     "medium": (0.28, 0.9, 1.1, 3e-2),
     "high": (0.55, 0.95, 0.8, 1e-2),
 }
-BUDGET_PRICE = 3e-2
+BUDGET_PRICE = 6e-3
 REFERENCE_COUNT = 50_000  # scenes of this size keep exactly the share; larger ones a little less of what they have
 
 
