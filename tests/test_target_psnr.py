@@ -17,6 +17,7 @@ from fitting.neuralgs.search import MOST_RUNS, TOLERANCES, Attempt, Found, best_
 from scenes.kilo import read_kilo
 from scenes.load import load_scene
 from scenes.ply import write_ply
+from tests.test_compress import ball as patterned_ball
 
 STEPS = 800
 LIMITS = (5_000, 1_000_000)
@@ -150,12 +151,15 @@ def test_the_target_is_reached_and_the_same_file_comes_again(ball: Path) -> None
     assert not list(ball.parent.glob("*.checkpoint"))
 
 
-def test_more_decibels_take_more_bytes(ball: Path) -> None:
+def test_more_decibels_take_more_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EFFORTS, "draft", replace(EFFORTS["draft"], steps=80, views=16, side=64, width=8))
+    write_ply(tmp_path / "ball.ply", patterned_ball(2500))  # a random heap looks no better with more Gaussians
     small, large = (
-        compress(ball, ball.with_name("out.kilo"), CompressOptions(preset="draft", target_psnr=t)) for t in (29.0, 31.0)
+        compress(tmp_path / "ball.ply", tmp_path / "out.kilo", CompressOptions(preset="draft", target_psnr=t))
+        for t in (24.0, 28.0)
     )
-    assert small.psnr >= 29
-    assert large.psnr >= 31
+    assert small.psnr >= 24
+    assert large.psnr >= 28
     assert small.bytes < large.bytes
 
 
