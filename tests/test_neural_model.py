@@ -114,9 +114,9 @@ def test_clusters_that_follow_the_curve_are_cheaper() -> None:
 
 
 def test_plans_grow_with_quality_and_budget() -> None:
-    counts = [plan_for_quality(q, 50_000).count for q in ("small", "medium", "high")]
+    counts = [plan_for_quality(q, 50_000, 0).count for q in ("small", "medium", "high")]
     assert counts == sorted(set(counts))
     budgets = [plan_for_bytes(b, 50_000, 2) for b in (20_000, 100_000, 10_000_000)]
     assert budgets[0].count < budgets[1].count < budgets[2].count <= 45_000
     assert budgets[2].coarseness < budgets[1].coarseness
-    assert plan_for_quality("small", 3).count >= 1
+    assert plan_for_quality("small", 3, 0).count >= 1

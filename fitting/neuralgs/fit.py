@@ -74,10 +74,10 @@ def _prefit(model: NeuralModel, kept: Gaussians, weight: Doubles) -> None:
 
 
 def _plan(run: Run) -> Plan:
-    count, options = len(run.job.gaussians), run.options
+    count, degree, options = len(run.job.gaussians), run.job.gaussians.sh_degree, run.options
     if options.max_bytes is None:
-        return plan_for_quality(options.quality, count).changed(options.recipe)
-    plan = plan_for_bytes(options.max_bytes, count, run.job.gaussians.sh_degree).changed(options.recipe)
+        return plan_for_quality(options.quality, count, degree).changed(options.recipe)
+    plan = plan_for_bytes(options.max_bytes, count, degree).changed(options.recipe)
     if options.recipe.codes:
         return plan
     kept = int(POSITIONS_SHARE * options.max_bytes / POSITION_BYTES)  # what codes would take goes to positions

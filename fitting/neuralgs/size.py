@@ -37,22 +37,22 @@ class Plan:
         return replace(self, networks=recipe.networks or self.networks, price=self.price if recipe.rate else 0.0)
 
 
-QUALITIES: dict[
-    str, tuple[float, float, float, float]
-] = {  # share kept, exponent on the scene's size, coarseness, price
-    "small": (0.14, 0.9, 1.3, 4e-2),
-    "medium": (0.28, 0.9, 1.1, 3e-2),
-    "high": (0.55, 0.95, 0.8, 1e-2),
+QUALITIES: dict[str, tuple[float, float, float]] = {  # share kept, exponent on the scene's size, coarseness
+    "small": (0.14, 0.9, 1.6),
+    "medium": (0.28, 0.9, 1.35),
+    "high": (0.55, 0.95, 0.85),
 }
-BUDGET_PRICE = 6e-3
 REFERENCE_COUNT = 50_000  # scenes of this size keep exactly the share; larger ones a little less of what they have
+# What all bits of a file as large as planned cost in the loss. Per bit they are the cheaper the more there are, as the
+# slope of distortion by rate is flatter there: one price for all scenes lost 1 dB on one or the other in long fits.
+RATE_WEIGHT = 0.01
 
 
-def plan_for_quality(quality: str, count: int) -> Plan:
+def plan_for_quality(quality: str, count: int, sh_degree: int) -> Plan:
     """The plan for a named quality and a scene of `count` visible Gaussians."""
-    share, exponent, coarseness, price = QUALITIES[quality]
+    share, exponent, coarseness = QUALITIES[quality]
     kept = share * REFERENCE_COUNT * (count / REFERENCE_COUNT) ** exponent
-    return _plan(kept, count, coarseness, price)
+    return _plan(kept, count, coarseness, FIXED_BYTES + kept * PLANNED_BYTES[sh_degree])
 
 
 def plan_for_bytes(max_bytes: int, count: int, sh_degree: int) -> Plan:
@@ -61,11 +61,12 @@ def plan_for_bytes(max_bytes: int, count: int, sh_degree: int) -> Plan:
     coarseness = 1.0
     if kept > LARGEST_SHARE * count:  # rich: spend the rest on finer steps
         coarseness = float(np.clip(LARGEST_SHARE * count / kept, 0.25, 1.0))
-    return _plan(kept, count, coarseness, BUDGET_PRICE)
+    return _plan(kept, count, coarseness, max_bytes)
 
 
-def _plan(kept: float, count: int, coarseness: float, price: float) -> Plan:
+def _plan(kept: float, count: int, coarseness: float, planned_bytes: float) -> Plan:
     kept = int(np.clip(kept, min(FEWEST, count), max(LARGEST_SHARE * count, 1)))
+    price = RATE_WEIGHT / (8e-6 * planned_bytes)
     return Plan(kept, coarseness, max(1, round(kept / NETWORK_GAUSSIANS)), price)
 
 
