@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.ablation --scenes hamburger playbot-31k guitar --steps 1000
 
 Every row is a fit of its own, judged on the evaluation cameras (480x320, black background), which no fit sees. Each
-lands in `results/ablation.json` at once, and a run goes on where another ended. Fits are short: gains under 0.1 dB are
-chance.
+lands in `results/ablation.json` at once, and a run goes on where another ended. Fits are short, and which views are
+drawn moves them by up to 0.3 dB.
 """
 
 from __future__ import annotations
