@@ -107,7 +107,7 @@ def test_some_points_among_others(tmp_path: Path) -> None:
     scene = ball()
     scene.log_scales[::2] = -200
     scene.log_scales[1::4, 2] = -1e30
-    assert compressed(scene, tmp_path).psnr > 25
+    assert compressed(scene, tmp_path).psnr > 23
 
 
 @pytest.mark.parametrize("log_scale", [30.0, 200.0, 1e30])

@@ -167,7 +167,7 @@ def test_photographs_beat_renders_on_other_photographs(
     for name, frames in (("train", few), ("test", chair.test[::6])):
         (capture / f"transforms_{name}.json").write_text(json.dumps(only(chair.path, name, frames)))
     write_ply(tmp_path / "solid.ply", solid)
-    monkeypatch.setitem(options.EFFORTS, "draft", replace(options.EFFORTS["draft"], steps=40, views=10, side=200))
+    monkeypatch.setitem(options.EFFORTS, "draft", replace(options.EFFORTS["draft"], steps=80, views=10, side=200))
     arguments = ["--data", tmp_path, "--capture", "few", "--out", tmp_path, "--ply", tmp_path / "solid.ply"]
     main([*map(str, arguments), "--preset", "draft", "--max-mb", "0.02", "--sheet", str(tmp_path / "sheet.png")])
     figures = json.loads((tmp_path / "photographs.json").read_text())
