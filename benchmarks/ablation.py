@@ -26,7 +26,7 @@ from benchmarks.machine import add_folders, machine_facts
 from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.fit import fit_ours
 from fitting.neuralgs.job import Job, prepare
-from fitting.neuralgs.options import EFFORTS, CompressOptions, Recipe
+from fitting.neuralgs.options import DEFAULT_RECIPE, EFFORTS, CompressOptions, Recipe
 from fitting.neuralgs.paper import fit_paper
 from fitting.neuralgs.reporter import Reporter
 from fitting.neuralgs.run import Run
@@ -51,7 +51,7 @@ class Change:
     """A row of the table."""
 
     name: str
-    recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
+    recipe: Recipe = DEFAULT_RECIPE
     preset: str = "balanced"
 
 
@@ -99,12 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with readable_source(Scene(scene), wanted.data, None) as source:
             gaussians = load_scene(source).gaussians
             budget = wanted.budget or BUDGETS[scene]
-            rows = [c for c in changes(wanted.steps, budget, gaussians.sh_degree) if not _find(known, scene, c.name)]
+            every = changes(wanted.steps, budget, gaussians.sh_degree)
+            rows = [change for change in every if not _done(_find(known, scene, change.name), change, wanted.seed)]
             judged = Judged(scene, gaussians, read_cameras(wanted.data / "cameras" / f"{scene}.json"))
             for preset in dict.fromkeys(change.preset for change in rows):
                 job = job_of(source, gaussians, preset, wanted.seed)
                 for change in (change for change in rows if change.preset == preset):
-                    known = [*known, measure(judged, job, change, budget, wanted.seed)]
+                    others = [row for row in known if (row["scene"], row["change"]) != (scene, change.name)]
+                    known = [*others, measure(judged, job, change, budget, wanted.seed)]
                     _write(path, known)
                     print(json.dumps(known[-1]), flush=True)
     print(table(known))
@@ -174,6 +176,11 @@ def _cell(row: Mapping[str, Any] | None, base: Mapping[str, Any] | None) -> str:
 
 def _find(rows: Sequence[Mapping[str, Any]], scene: str, name: str) -> Mapping[str, Any] | None:
     return next((row for row in rows if row["scene"] == scene and row["change"] == name), None)
+
+
+def _done(row: Mapping[str, Any] | None, change: Change, seed: int) -> bool:
+    """Whether `row` is what a fit of `change` would find again."""
+    return row is not None and (row["steps"], row["seed"]) == (change.recipe.steps, seed)
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
