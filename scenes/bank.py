@@ -179,7 +179,7 @@ def interpolate(grid: Floats, local: Floats) -> Floats:
     place = (np.clip(local, -1, 1) + 1) * (last / 2).astype(np.float32)
     cell = np.minimum(place.astype(np.int64), np.maximum(last - 1, 0))
     share = place - cell.astype(np.float32)
-    values = np.zeros((len(local), grid.shape[-1]), np.float32)
+    values = np.zeros((len(local), grid.shape[-1]), np.result_type(grid, local))
     for corner in product((0, 1), repeat=3):
         factors = np.where(np.array(corner) == 1, share, 1 - share).prod(axis=1)
         values += factors[:, None] * grid[tuple(np.minimum(cell + corner, last).T)]
