@@ -29,7 +29,7 @@ from renderer.resident_lanes import RAW_BITS, Steps, Table, encode_lanes, fit_ta
 from scenes.bank import BankShape, MlpBank
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
-from scenes.kilo_writer import columns_of_weights
+from scenes.kilo_pack import columns_of_weights
 from scenes.neural_gaussians import AttributeLayout, NeuralGaussians
 from scenes.octree import morton_codes
 

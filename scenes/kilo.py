@@ -10,26 +10,24 @@ import io
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenes.atomic import replacing
 from scenes.bank import MlpBank
-from scenes.errors import SceneFileError
 from scenes.gaussians import Floats
-from scenes.kilo_container import Source, open_source, read_json_manifest
-from scenes.kilo_manifest import MAX_GAUSSIANS, Chunk, Manifest, Tier, check_padding, parse_manifest
-from scenes.kilo_streams import Stream, read_stream
-from scenes.kilo_writer import KiloReport, canonical_order, columns_of_weights, encode_kilo
+from scenes.kilo_container import MEMORY, Source, open_source, opened, read_json_manifest
+from scenes.kilo_manifest import MAX_GAUSSIANS, Chunk, Manifest, Tier, parse_manifest
+from scenes.kilo_node import check_padding
+from scenes.kilo_pack import columns_of_weights
+from scenes.kilo_streams import StreamReader
+from scenes.kilo_writer import KiloReport, canonical_order, encode_kilo
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.progress import Progress, silent
 
 __all__ = ["KiloReport", "canonical_order", "pack_kilo", "read_kilo", "read_manifest", "unpack_kilo", "write_kilo"]
-
-MEMORY = "memory"  # the name of a file that has none
 
 
 def write_kilo(
@@ -77,7 +75,7 @@ def read_kilo(
     With `chunks` or `tiers`, only those are read from the file: the clusters of other chunks have no Gaussians, boxes
     of size 1 and networks of zeros. A tier a chunk does not have is left out. Raises `SceneFileError`.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return _read(open_source(file, os.fspath(path)), chunks, tiers, max_gaussians, progress)
 
 
@@ -88,18 +86,11 @@ def unpack_kilo(data: bytes, *, max_gaussians: int = MAX_GAUSSIANS) -> NeuralGau
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The manifest of a .kilo file, checked against the file but for the streams' contents. Raises `SceneFileError`."""
-    with _opened(path) as file:
+    with opened(path) as file:
         source = open_source(file, os.fspath(path))
         json, end = read_json_manifest(source)
         parse_manifest(source, json, end)
         return json
-
-
-def _opened(path: str | os.PathLike[str]) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        raise SceneFileError(path, "file", "a readable file", error.strerror or "none") from error
 
 
 _Tier: TypeAlias = tuple[Floats, NDArray[np.int16], NDArray[np.int64]]  # positions [n, 3], codes [n, C], clusters [n]
@@ -117,29 +108,13 @@ class _Part:
     steps: Floats | None
 
 
-class _Reader:
-    """Reads the streams of one file."""
+class _Reader(StreamReader):
+    """Reads the chunks of one file."""
 
     def __init__(self, source: Source, manifest: Manifest, progress: Progress) -> None:
-        self.source, self.manifest = source, manifest
-        self._progress, self._read = progress, 0  # bytes
+        super().__init__(source, manifest.start, progress)
+        self.manifest = manifest
         self.blocks = columns_of_weights(manifest.shape)
-
-    def floats(self, stream: Stream, place: str) -> Floats:
-        values = self.array(stream, place).astype(np.float32)
-        if not np.isfinite(values).all():
-            raise self.source.error(place, "finite numbers", "others")
-        return values
-
-    def array(self, stream: Stream, place: str, columns: NDArray[np.int64] | None = None) -> NDArray[Any]:
-        bits = self.manifest.grid.bits if self.manifest.grid else 0
-        total = max(self.source.size - self.manifest.start, 1)
-        before, self._read = self._read, self._read + stream.stored
-
-        def progress(share: float) -> None:
-            self._progress(min((before + share * stream.stored) / total, 1.0))
-
-        return read_stream(self.source, self.manifest.start, stream, place, columns, bits, progress)
 
     def chunk(self, index: int, chunk: Chunk, tiers: Collection[int] | None) -> _Part:
         place = f"chunk {index}"
@@ -170,7 +145,7 @@ class _Reader:
         if grid is None:
             positions = self.floats(tier.positions, f"{place} positions")
         else:
-            cells = self.array(tier.positions, f"{place} positions")
+            cells = self.array(tier.positions, f"{place} positions", bits=grid.bits)
             if cells.max(initial=0) >> grid.bits:
                 raise self.source.error(f"{place} positions", f"cells under 2^{grid.bits}", f"{cells.max()}")
             with np.errstate(over="ignore"):  # `_check_values` rejects what is too large for float32
@@ -200,7 +175,7 @@ def _read(
     json, end = read_json_manifest(source)
     manifest = parse_manifest(source, json, end, max_gaussians)
     if chunks is None and tiers is None:
-        check_padding(source, manifest, end)
+        check_padding(source, manifest.start, manifest.streams(), end)
     reader = _Reader(source, manifest, progress)
     parts = [reader.chunk(c, k, tiers) for c, k in enumerate(manifest.chunks) if chunks is None or c in chunks]
     return _assemble(reader, parts, [c for c in range(len(manifest.chunks)) if chunks is None or c in chunks])

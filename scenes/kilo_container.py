@@ -18,6 +18,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -30,6 +31,7 @@ HEADER = struct.Struct("<4s4I")
 ALIGNMENT = 4
 MAX_MANIFEST_BYTES = 1 << 24
 MAX_JSON_DEPTH = 16
+MEMORY = "memory"  # the name of a file that has none
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ class Source:
     def error(self, place: str, expected: str, found: str) -> SceneFileError:
         """An error at `place` of this file."""
         return SceneFileError(self.name, place, expected, found)
+
+
+def opened(path: str | os.PathLike[str]) -> BinaryIO:
+    """The file at `path`. Raises `SceneFileError`."""
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise SceneFileError(path, "file", "a readable file", error.strerror or "none") from error
 
 
 def open_source(file: BinaryIO, name: str) -> Source:

@@ -183,3 +183,28 @@ def _unzstd(data: bytes, raw: int) -> bytes:
     if len(out) != raw:
         raise CodecError(f"{raw} bytes", f"{len(out)}")
     return out
+
+
+class StreamReader:
+    """Reads the streams of one file; `progress` is told the share of its bytes that are decoded."""
+
+    def __init__(self, source: Source, start: int, progress: Progress) -> None:
+        self.source, self._start = source, start
+        self._progress, self._read = progress, 0  # bytes
+
+    def array(self, stream: Stream, place: str, columns: Array | None = None, bits: int = 0) -> Array:
+        """The array of `stream`; see `read_stream`."""
+        total = max(self.source.size - self._start, 1)
+        before, self._read = self._read, self._read + stream.stored
+
+        def progress(share: float) -> None:
+            self._progress(min((before + share * stream.stored) / total, 1.0))
+
+        return read_stream(self.source, self._start, stream, place, columns, bits, progress)
+
+    def floats(self, stream: Stream, place: str) -> NDArray[np.float32]:
+        """Finite numbers in single precision."""
+        values = self.array(stream, place).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise self.source.error(place, "finite numbers", "others")
+        return values

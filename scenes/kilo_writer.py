@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes import rans
-from scenes.bank import BankShape, MlpBank
+from scenes.bank import MlpBank
 from scenes.gaussians import Floats
-from scenes.kilo_container import aligned, build
-from scenes.kilo_manifest import MODULATION
-from scenes.kilo_streams import Packed, pack_cells, pack_floats, pack_plain, pack_symbols
+from scenes.kilo_node import MODULATION
+from scenes.kilo_pack import StreamPlacer, bounds_of, columns_of_weights, halves, shape_to_json
+from scenes.kilo_streams import pack_cells, pack_floats, pack_plain, pack_symbols
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.octree import morton_codes
 
@@ -34,12 +33,6 @@ class KiloReport:
     total: int
 
 
-def columns_of_weights(shape: BankShape) -> NDArray[np.int64]:
-    """[P] the block each weight of a network belongs to."""
-    blocks = shape.blocks()
-    return np.repeat(np.arange(len(blocks)), [block.rows * block.columns for block in blocks])
-
-
 def canonical_order(scene: NeuralGaussians, tiers: NDArray[np.integer] | None = None) -> NeuralGaussians:
     """`scene` as a file gives it back: sorted by cluster, then tier, then Morton code of the cell (with a grid).
 
@@ -48,9 +41,9 @@ def canonical_order(scene: NeuralGaussians, tiers: NDArray[np.integer] | None = 
     order = _order(scene, _tiers(scene, tiers))
     positions, weights = scene.positions[order], scene.bank.weights
     if scene.grid is None:
-        positions = _halves(positions, "positions").astype(np.float32)
+        positions = halves(positions, "positions").astype(np.float32)
     if scene.weight_steps is None:
-        weights = _halves(weights, "weights").astype(np.float32)
+        weights = halves(weights, "weights").astype(np.float32)
     return replace(scene, positions=positions, codes=scene.codes[order], bank=MlpBank(scene.bank.shape, weights))
 
 
@@ -103,14 +96,6 @@ def _check(scene: NeuralGaussians) -> None:
             raise ValueError("positions: expected all of them exactly on the grid")
 
 
-def _halves(values: Floats, what: str) -> NDArray[np.float16]:
-    with np.errstate(over="ignore"):
-        halves = values.astype(np.float16)
-    if not np.isfinite(halves).all():
-        raise ValueError(f"{what}: expected values a half float can hold")
-    return halves
-
-
 def _quantised(weights: Floats, steps: Floats, columns: NDArray[np.int64]) -> NDArray[np.int8]:
     step = steps.astype(np.float32)[:, columns]
     quantised = np.rint(np.divide(weights, step, out=np.zeros_like(weights), where=step != 0))
@@ -119,34 +104,13 @@ def _quantised(weights: Floats, steps: Floats, columns: NDArray[np.int64]) -> ND
     return quantised.astype(np.int8)
 
 
-def _shape(shape: BankShape) -> dict[str, Any]:
-    """As the manifest has it: what is new since the first files only where it is used."""
-    keys = asdict(shape) | {"frequencies": [float(f) for f in shape.frequencies]}
-    sides = keys.pop("modulation")
-    return keys | {"modulation": list(sides)} if sides else keys
-
-
-def _bounds(positions: Floats) -> list[list[float]]:
-    """A box around `positions` in few digits, rounded outwards."""
-    if not len(positions):
-        return [[0, 0, 0], [0, 0, 0]]
-    low, high = positions.min(axis=0).astype(np.float64), positions.max(axis=0).astype(np.float64)
-    digits = 3 - int(np.floor(np.log10(max((high - low).max(), np.abs(positions).max() * 1e-6, 1e-30))))
-    unit = 10.0**-digits
-    return [
-        [round(float(v), digits) for v in np.floor(low / unit - 1e-3) * unit],
-        [round(float(v), digits) for v in np.ceil(high / unit + 1e-3) * unit],
-    ]
-
-
 class _Writer:
     """Packs the arrays of a scene that is in canonical order and places them: first tiers first."""
 
     def __init__(self, scene: NeuralGaussians, tier_of: NDArray[np.int64]) -> None:
         self.scene, self.tier_of, self.clusters = scene, tier_of, scene.clusters
         self.ends = np.concatenate([[0], np.cumsum(scene.counts)])
-        self.placed: list[tuple[str, Packed]] = []
-        self.end = 0
+        self.streams = StreamPlacer()
 
     def write(self, chunks: list[int], tool: dict[str, Any] | None) -> tuple[bytes, KiloReport]:
         """The file and its report."""
@@ -159,13 +123,15 @@ class _Writer:
             manifest["grid"] = {"origin": [float(v) for v in grid.origin], "step": float(grid.step), "bits": grid.bits}
         if scene.bank.shape.modulation:
             manifest["requires"] = [MODULATION]
-        manifest["bank"] = {"networks": len(scene.bank)} | _shape(scene.bank.shape)
-        manifest["outputs"] = self._place("other", pack_floats(np.stack([scene.output_offset, scene.output_scale])))
+        manifest["bank"] = {"networks": len(scene.bank)} | shape_to_json(scene.bank.shape)
+        manifest["outputs"] = self.streams.place(
+            "other", pack_floats(np.stack([scene.output_offset, scene.output_scale]))
+        )
         manifest["chunks"] = self._chunks(chunks)
         if tool is not None:
             manifest["tool"] = tool
-        data = build(manifest, [packed.data for _, packed in self.placed])
-        return data, self._report(data)
+        data = self.streams.build(manifest)
+        return data, KiloReport(**self.streams.sizes(data, ("positions", "codes", "weights")))
 
     def _chunks(self, sizes: list[int]) -> list[dict[str, Any]]:
         starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
@@ -181,16 +147,16 @@ class _Writer:
         scene = self.scene
         chunk: dict[str, Any] = {
             "clusters": [first, stop - first],
-            "bounds": _bounds(scene.positions[self.ends[first] : self.ends[stop]]),
-            "boxes": self._place("other", pack_floats(scene.boxes[first:stop])),
+            "bounds": bounds_of(scene.positions[self.ends[first] : self.ends[stop]]),
+            "boxes": self.streams.place("other", pack_floats(scene.boxes[first:stop])),
         }
         weights = scene.bank.weights[first:stop]
         if scene.weight_steps is None:
-            chunk["weights"] = self._place("weights", pack_plain(_halves(weights, "weights")))
+            chunk["weights"] = self.streams.place("weights", pack_plain(halves(weights, "weights")))
         else:
             columns, steps = columns_of_weights(scene.bank.shape), scene.weight_steps[first:stop]
-            chunk["steps"] = self._place("other", pack_floats(steps))
-            chunk["weights"] = self._place("weights", pack_symbols(_quantised(weights, steps, columns), columns))
+            chunk["steps"] = self.streams.place("other", pack_floats(steps))
+            chunk["weights"] = self.streams.place("weights", pack_symbols(_quantised(weights, steps, columns), columns))
         return chunk | {"tiers": []}
 
     def _tier(self, tier: int, first: int, stop: int) -> dict[str, Any]:
@@ -203,26 +169,10 @@ class _Writer:
         packed = (
             pack_cells(scene.grid.cells(positions), scene.grid.bits)
             if scene.grid is not None
-            else pack_plain(_halves(positions, "positions"))
+            else pack_plain(halves(positions, "positions"))
         )
-        found["positions"] = self._place("positions", packed)
+        found["positions"] = self.streams.place("positions", packed)
         if scene.bank.shape.code:
             columns = np.arange(scene.bank.shape.code)
-            found["codes"] = self._place("codes", pack_symbols(scene.codes[mine], columns))
+            found["codes"] = self.streams.place("codes", pack_symbols(scene.codes[mine], columns))
         return found
-
-    def _place(self, purpose: str, packed: Packed) -> dict[str, Any]:
-        offset = aligned(self.end)
-        self.end = offset + len(packed.data)
-        self.placed.append((purpose, packed))
-        return packed.placed(offset).to_json()
-
-    def _report(self, data: bytes) -> KiloReport:
-        size = dict.fromkeys(("positions", "codes", "weights", "tables"), 0)
-        for purpose, packed in self.placed:
-            if purpose in size:
-                tables = rans.tables_size(packed.data) if packed.codec == "rans" else 0
-                size["tables"] += tables
-                size[purpose] += len(packed.data) - tables
-        manifest = 20 + int.from_bytes(data[8:12], "little")
-        return KiloReport(**size, manifest=manifest, other=len(data) - manifest - sum(size.values()), total=len(data))

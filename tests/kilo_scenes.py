@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scenes.bank import BankShape, MlpBank
-from scenes.kilo_writer import columns_of_weights
+from scenes.kilo_pack import columns_of_weights
 from scenes.neural_gaussians import AttributeLayout, NeuralGaussians, PositionGrid
 from scenes.octree import morton_codes
 

@@ -8,7 +8,7 @@ import numpy as np
 from gaussian_samples import random_neural
 
 from scenes.bank import BankShape, MlpBank
-from scenes.kilo_writer import columns_of_weights
+from scenes.kilo_pack import columns_of_weights
 from scenes.neural_gaussians import NeuralGaussians, PositionGrid
 from scenes.octree import morton_codes
 
