@@ -1,0 +1,174 @@
+"""A neural surface as the bytes of a .kilo file: chunks of cells, streams and the manifest about them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes.bank import BankShape, MlpBank
+from scenes.errors import SceneFileError
+from scenes.gaussians import Floats
+from scenes.kilo_container import MEMORY, open_source, read_json_manifest
+from scenes.kilo_node import MODULATION
+from scenes.kilo_pack import StreamPlacer, bounds_of, columns_of_weights, halves, shape_to_json
+from scenes.kilo_streams import Packed, pack_cells, pack_floats, pack_plain, pack_symbols
+from scenes.kilo_surface_manifest import KIND, octree_bits, parse_surface
+from scenes.octree import morton_codes
+from scenes.surface import NeuralSurface, WeightCoding
+
+LARGEST = np.iinfo(np.int16).max  # integer a weight may be
+
+
+@dataclass(frozen=True)
+class SurfaceReport:
+    """Where the bytes of a .kilo file of a surface are."""
+
+    cells: int  # their coordinates
+    geometry: int  # weights, without their tables
+    appearance: int
+    tables: int  # the rANS tables of all weights
+    manifest: int  # with the header
+    other: int  # means, steps, padding
+    total: int
+
+
+def coded_weights(integers: NDArray[np.integer], coding: WeightCoding, shape: BankShape) -> Floats:
+    """[K, P] weights of `integers` [K, P]: mean + integer * step of its block, each operation in single precision."""
+    with np.errstate(over="ignore", invalid="ignore"):  # a reader rejects what is too large for float32
+        products: Floats = integers.astype(np.float32) * _step_of_weights(coding, shape)
+        return coding.mean.astype(np.float32) + products
+
+
+def integers_of(weights: Floats, coding: WeightCoding, shape: BankShape) -> NDArray[np.integer]:
+    """[K, P] the integers, int8 or int16, of which `coded_weights` makes `weights` again; `ValueError` without any."""
+    step = _step_of_weights(coding, shape).astype(np.float64)
+    distance = weights - coding.mean.astype(np.float64)
+    integers = np.rint(np.divide(distance, step, out=np.zeros_like(distance), where=step != 0))
+    if not np.abs(integers).max(initial=0) <= LARGEST or not np.array_equal(
+        coded_weights(integers, coding, shape), weights
+    ):
+        raise ValueError(f"weights: expected mean + integer * step, in float32, with integers up to {LARGEST}")
+    return integers.astype(np.int8 if np.abs(integers).max(initial=0) <= 127 else np.int16)
+
+
+def _step_of_weights(coding: WeightCoding, shape: BankShape) -> Floats:
+    """[P]"""
+    return coding.steps.astype(np.float32)[columns_of_weights(shape)]
+
+
+def canonical_surface(surface: NeuralSurface) -> NeuralSurface:
+    """`surface` as a file gives it back: weights without a coding become half floats, the rest stays as it is."""
+
+    def stored(bank: MlpBank, coding: WeightCoding | None) -> MlpBank:
+        return bank if coding else replace(bank, weights=halves(bank.weights, "weights").astype(np.float32))
+
+    appearance = surface.appearance and stored(surface.appearance, surface.appearance_coding)
+    return replace(surface, geometry=stored(surface.geometry, surface.geometry_coding), appearance=appearance)
+
+
+def encode_surface(
+    surface: NeuralSurface, *, tool: dict[str, Any] | None = None, chunks: list[int] | None = None
+) -> tuple[bytes, SurfaceReport]:
+    """The file and where its bytes are; see `scenes.kilo_surface.write_surface`."""
+    chunks = [len(surface)] if chunks is None else list(chunks)
+    if min(chunks, default=0) < 1 or sum(chunks) != len(surface):
+        raise ValueError(f"chunks: expected sizes that add up to {len(surface)} cells, found {chunks}")
+    _check(surface)
+    streams = StreamPlacer()
+    data = streams.build(_manifest(surface, streams, chunks) | ({} if tool is None else {"tool": tool}))
+    _check_readable(data)
+    return data, SurfaceReport(**streams.sizes(data, ("cells", "geometry", "appearance")))
+
+
+def _check(surface: NeuralSurface) -> None:
+    """What the type does not promise but the file needs."""
+    banks = [surface.geometry] + ([surface.appearance] if surface.appearance else [])
+    if not all(np.isfinite(bank.weights).all() for bank in banks):
+        raise ValueError("surface: expected finite weights")
+    codes = morton_codes(surface.cells)
+    if not (codes[1:] > codes[:-1]).all():
+        raise ValueError("cells: expected the order of their Morton codes, no two the same")
+    _check_coding("geometry", surface.geometry, surface.geometry_coding)
+    _check_coding("appearance", surface.appearance, surface.appearance_coding)
+
+
+def _check_coding(name: str, bank: MlpBank | None, coding: WeightCoding | None) -> None:
+    if coding is None:
+        return
+    if bank is None:
+        raise ValueError(f"{name}: expected no coding without a bank")
+    expected = (bank.shape.parameters,), (len(bank.shape.blocks()),)
+    if (coding.mean.shape, coding.steps.shape) != expected:
+        raise ValueError(f"{name} coding: expected {expected}, found {(coding.mean.shape, coding.steps.shape)}")
+    if not np.isfinite(coding.mean).all() or not np.isfinite(coding.steps).all():
+        raise ValueError(f"{name} coding: expected finite numbers")
+
+
+def _check_readable(data: bytes) -> None:
+    """Every limit of the format is kept, so that what is written can be read."""
+    source = open_source(io.BytesIO(data), MEMORY)
+    try:
+        parse_surface(source, *read_json_manifest(source))
+    except SceneFileError as error:
+        raise ValueError(f"surface: {error.place}: expected {error.expected}, found {error.found}") from error
+
+
+def _manifest(surface: NeuralSurface, streams: StreamPlacer, chunks: list[int]) -> dict[str, Any]:
+    grid, geometry, appearance = surface.grid, surface.geometry, surface.appearance
+    manifest: dict[str, Any] = {
+        "kind": KIND,
+        "count": len(surface),
+        "grid": {
+            "origin": [float(v) for v in grid.origin],
+            "edge": float(grid.edge),
+            "size": [int(side) for side in grid.size],
+        },
+        "overlap": float(surface.overlap),
+    }
+    if geometry.shape.modulation or (appearance and appearance.shape.modulation):
+        manifest["requires"] = [MODULATION]
+    manifest["geometry"] = _bank(geometry, surface.geometry_coding, streams)
+    if appearance:
+        manifest["appearance"] = _bank(appearance, surface.appearance_coding, streams)
+    starts = np.concatenate([[0], np.cumsum(chunks)]).tolist()
+    manifest["chunks"] = [_chunk(surface, streams, first, stop) for first, stop in pairwise(starts)]
+    return manifest
+
+
+def _bank(bank: MlpBank, coding: WeightCoding | None, streams: StreamPlacer) -> dict[str, Any]:
+    found = shape_to_json(bank.shape)
+    if coding is None:
+        return found
+    if coding.mean.any():
+        found["mean"] = streams.place("other", pack_floats(coding.mean))
+    return found | {"steps": streams.place("other", pack_floats(coding.steps))}
+
+
+def _chunk(surface: NeuralSurface, streams: StreamPlacer, first: int, stop: int) -> dict[str, Any]:
+    cells = surface.cells[first:stop]
+    corners = np.stack([cells.min(axis=0), cells.max(axis=0) + 1])
+    box = np.asarray(surface.grid.origin) + surface.grid.edge * corners
+    coordinates = pack_cells(cells.astype(np.uint32), octree_bits(surface.grid.size))
+    chunk: dict[str, Any] = {
+        "cells": [first, stop - first],
+        "bounds": bounds_of(box.astype(np.float32)),
+        "coordinates": streams.place("cells", coordinates),
+    }
+    for name, bank, coding in (
+        ("geometry", surface.geometry, surface.geometry_coding),
+        ("appearance", surface.appearance, surface.appearance_coding),
+    ):
+        if bank:
+            chunk[name] = streams.place(name, _pack_weights(bank.weights[first:stop], coding, bank.shape))
+    return chunk
+
+
+def _pack_weights(weights: Floats, coding: WeightCoding | None, shape: BankShape) -> Packed:
+    if coding is None:
+        return pack_plain(halves(weights, "weights"))
+    return pack_symbols(integers_of(weights, coding, shape), columns_of_weights(shape))
