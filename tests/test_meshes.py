@@ -1,0 +1,434 @@
+"""Mesh files of every kind: the same shape and colours from each, known facts, and exact words about bad ones."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+from trimesh.visual import ColorVisuals, TextureVisuals
+from trimesh.visual.material import PBRMaterial
+
+from scenes.errors import KilofieldError, SceneFileError
+from scenes.meshes import read_mesh, subdivided
+from scenes.triangle_mesh import Mesh, linear_of_srgb, sampled, srgb_of_linear, welded
+
+CENTRE = np.full((1, 3), 1 / 3)
+TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+
+
+def save(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def message(path: Path) -> str:
+    with pytest.raises(SceneFileError) as caught:
+        read_mesh(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def ball(subdivisions: int = 2) -> trimesh.Trimesh:
+    return trimesh.creation.icosphere(subdivisions=subdivisions)
+
+
+def exported(made: trimesh.Trimesh | trimesh.Scene, kind: str, **more: str) -> bytes:
+    content: object = made.export(file_type=kind, **more)
+    if isinstance(content, str):
+        return content.encode()
+    assert isinstance(content, bytes)
+    return content
+
+
+def area(mesh: Mesh) -> float:
+    a, b, c = np.moveaxis(mesh.corners, 1, 0)
+    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [(".obj", "obj"), (".ply", "ply"), (".stl", "stl"), (".stl", "stl_ascii"), (".glb", "glb"), (".mesh", "ply")],
+)
+def test_the_same_ball_from_every_format(tmp_path: Path, suffix: str, kind: str) -> None:
+    expected = ball()
+    content = exported(expected, kind)
+    mesh = read_mesh(save(tmp_path / f"a{suffix}", content))
+    assert (len(mesh.vertices), len(mesh.faces)) == (len(expected.vertices), len(expected.faces))
+    assert (mesh.closed, mesh.manifold, mesh.components, mesh.notes) == (True, True, 1, ())
+    assert mesh.volume == pytest.approx(expected.volume, rel=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 1, atol=1e-6)
+    assert not mesh.has_colour
+    assert mesh.colour_at(np.array([0]), CENTRE) is None
+
+
+@pytest.mark.parametrize("kind", ["obj", "ply", "glb"])
+def test_colours_of_vertices(tmp_path: Path, kind: str) -> None:
+    """Red falls with x; each face's middle has the mean of its corners, in light for glTF and as stored elsewhere."""
+    made = ball()
+    red = np.clip(255 * (0.5 + 0.5 * made.vertices[:, 0]), 0, 255).astype(np.uint8)
+    made.visual = ColorVisuals(made, vertex_colors=np.stack([red, 0 * red, 255 - 0 * red], axis=1))
+    mesh = read_mesh(save(tmp_path / f"a.{kind}", exported(made, kind)))
+    faces = np.arange(len(mesh.faces))
+    found = mesh.colour_at(faces, np.repeat(CENTRE, len(faces), axis=0))
+    assert found is not None
+    assert found.dtype == np.float32
+    corners = 0.5 + 0.5 * mesh.corners[:, :, 0]
+    expected = srgb_of_linear(corners.mean(axis=1)) if kind == "glb" else corners.mean(axis=1)
+    # the level of a byte, where the curve from light to sRGB is 13 times as steep
+    np.testing.assert_allclose(found[:, 0], expected, atol=13 / 255 if kind == "glb" else 1.01 / 255)
+    np.testing.assert_allclose(found[:, 1:], np.broadcast_to([0, 1], (len(faces), 2)), atol=1e-6)
+
+
+def test_colours_of_faces(tmp_path: Path) -> None:
+    colours = ["255 0 0", "0 255 0", "0 0 255", "255 255 0"]
+    faces = ["3 0 2 1", "3 0 1 3", "3 0 3 2", "3 1 2 3"]
+    header = "ply\nformat ascii 1.0\ncomment caf\xe9\nelement vertex 4\n" + "".join(
+        f"property float {x}\n" for x in "xyz"
+    )
+    header += "element face 4\nproperty list uchar int vertex_indices\n"
+    header += "".join(f"property uchar {x}\n" for x in ("red", "green", "blue")) + "end_header\n"
+    body = "0 0 0\n1 0 0\n0 1 0\n0 0 1\n" + "".join(f"{f} {c}\n" for f, c in zip(faces, colours, strict=True))
+    mesh = read_mesh(save(tmp_path / "a.ply", (header + body).encode("latin-1")))
+    weights: np.ndarray = np.eye(3)[[0, 1, 2, 0]]
+    found = mesh.colour_at(np.arange(4), weights)
+    np.testing.assert_array_equal(found, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]])
+
+
+def textured_square(folder: Path, materials: str = "newmtl m\nmap_Kd t.png\n") -> Path:
+    """A unit square of two triangles whose picture has red, green over blue, white."""
+    pixels = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
+    Image.fromarray(pixels).save(folder / "t.png")
+    save(folder / "m.mtl", materials)
+    text = "mtllib m.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nusemtl m\n"
+    return save(folder / "a.obj", text + "f 1/1 2/2 3/3\nf 1/1 3/3 4/4\n")
+
+
+def colours_at(mesh: Mesh, places: np.ndarray) -> np.ndarray:
+    """RGB at places [N, 3] on the mesh, each within some triangle of a plane of constant z."""
+    found = []
+    for place in places:
+        for face, corners in enumerate(mesh.corners):
+            system = np.vstack([corners[:, :2].T, np.ones(3)])
+            weights = np.linalg.solve(system, [*place[:2], 1])
+            if (weights > -1e-9).all():
+                colour = mesh.colour_at(np.array([face]), weights[None])
+                assert colour is not None
+                found.append(colour[0])
+                break
+    return np.array(found)
+
+
+def test_a_texture_is_upright_and_shown_at_its_texel_centres(tmp_path: Path) -> None:
+    mesh = read_mesh(textured_square(tmp_path))
+    places = np.array([[0.25, 0.75, 0], [0.75, 0.75, 0], [0.25, 0.25, 0], [0.75, 0.25, 0], [0.5, 0.75, 0]])
+    expected = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [0.5, 0.5, 0]]
+    np.testing.assert_allclose(colours_at(mesh, places), expected, atol=1e-6)
+    assert (mesh.closed, mesh.components) == (False, 1)
+    assert mesh.notes == ()
+
+
+def test_the_same_texture_in_a_glb_is_mirrored_by_nothing_and_multiplied_in_light(tmp_path: Path) -> None:
+    scene = trimesh.load_scene(textured_square(tmp_path), process=False)
+    (square,) = scene.geometry.values()
+    picture = square.visual.material.image
+    factor = np.array([0.5, 1, 1, 1])
+    material = PBRMaterial(baseColorTexture=picture, baseColorFactor=factor)
+    square.visual = TextureVisuals(uv=square.visual.uv, material=material)
+    glb = exported(square, "glb")
+    mesh = read_mesh(save(tmp_path / "b.glb", glb))
+    places = np.array([[0.25, 0.75, 0], [0.75, 0.75, 0], [0.25, 0.25, 0]])
+    expected = [[srgb_of_linear(np.array(128 / 255)), 0, 0], [0, 1, 0], [0, 0, 1]]
+    np.testing.assert_allclose(colours_at(mesh, places), expected, atol=1e-6)
+
+
+def test_a_material_without_a_picture(tmp_path: Path) -> None:
+    mesh = read_mesh(textured_square(tmp_path, "newmtl m\nKd 0.2 0.4 0.6\n"))
+    colour = mesh.colour_at(np.array([0, 1]), np.repeat(CENTRE, 2, axis=0))
+    assert colour is not None
+    np.testing.assert_allclose(colour, [[0.2, 0.4, 0.6]] * 2, atol=1e-6)
+
+
+def test_what_is_not_there_is_noted(tmp_path: Path) -> None:
+    path = textured_square(tmp_path)
+    (tmp_path / "t.png").unlink()
+    mesh = read_mesh(path)
+    assert mesh.notes == ("left out: t.png, which is not there",)
+    assert not mesh.has_colour
+    (tmp_path / "m.mtl").unlink()
+    assert read_mesh(path).notes == ("left out: m.mtl, which is not there",)
+
+
+def test_a_damaged_picture(tmp_path: Path) -> None:
+    path = textured_square(tmp_path)
+    whole = (tmp_path / "t.png").read_bytes()
+    save(tmp_path / "t.png", whole[:-30])
+    assert message(path) == "texture t.png: expected a whole picture, found a damaged one"
+
+
+def test_nodes_of_a_scene_are_where_they_belong(tmp_path: Path) -> None:
+    """The same box twice, once moved, once mirrored and stretched; the mirrored one still faces outwards."""
+    box = trimesh.creation.box()
+    scene = trimesh.Scene()
+    scene.add_geometry(box, geom_name="box", transform=trimesh.transformations.translation_matrix([3, 0, 0]))
+    scene.graph.update(frame_to="other", geometry="box", matrix=np.diag([-2.0, 1, 1, 1]))
+    mesh = read_mesh(save(tmp_path / "a.glb", exported(scene, "glb")))
+    assert (len(mesh.vertices), len(mesh.faces), mesh.components, mesh.closed) == (16, 24, 2, True)
+    assert mesh.volume == pytest.approx(3)
+    np.testing.assert_allclose(mesh.box, [[-1, -0.5, -0.5], [3.5, 0.5, 0.5]], atol=1e-6)
+    outwards = np.cross(mesh.corners[:, 1] - mesh.corners[:, 0], mesh.corners[:, 2] - mesh.corners[:, 0])
+    middle = np.where(mesh.corners[:, :1, 0] > 1.5, [[3.0, 0, 0]], [[0.0, 0, 0]])
+    assert (np.einsum("fd,fd->f", outwards, mesh.corners.mean(axis=1) - middle) > 0).all()
+
+
+def test_a_gltf_beside_its_buffers(tmp_path: Path) -> None:
+    files: object = trimesh.Scene(ball()).export(file_type="gltf")
+    assert isinstance(files, dict)
+    for name, content in files.items():
+        save(tmp_path / name, content)
+    mesh = read_mesh(tmp_path / "model.gltf")
+    assert (mesh.closed, len(mesh.faces)) == (True, 320)
+    buffer = next(tmp_path.glob("*.bin"))
+    buffer.unlink()
+    assert message(tmp_path / "model.gltf") == f"file: expected the files it names, found no {buffer.name} beside it"
+
+
+def test_polygons_negative_indices_and_long_lines_of_an_obj(tmp_path: Path) -> None:
+    text = "# caf\xe9\nv -1 -1 0\nv 1 -1 0\nf -2 \\\n-1 3\nv 0 1 0\nv 0 0 5\nv 1 0 5\nv 1 1 5\nv 0 1 5\nv -1 0.5 5\n"
+    mesh = read_mesh(save(tmp_path / "a.obj", (text + "f -5 -4 -3 -2 -1\n").encode("latin-1")))
+    assert len(mesh.faces) == 4
+    assert area(mesh) == pytest.approx(2 + 1.5)
+    assert mesh.components == 2
+
+
+def test_open_meshes_and_components_are_facts(tmp_path: Path) -> None:
+    scene = trimesh.Scene([ball(), ball(1).apply_translation([5, 0, 0])])
+    made = scene.to_mesh()
+    made.update_faces(np.arange(len(made.faces)) != 7)
+    mesh = read_mesh(save(tmp_path / "a.stl", exported(made, "stl")))
+    assert (mesh.closed, mesh.manifold, mesh.components) == (False, True, 2)
+
+
+def test_triangles_that_face_inwards_have_a_volume_below_0(tmp_path: Path) -> None:
+    inside_out = trimesh.Trimesh(ball().vertices, ball().faces[:, ::-1], process=False)
+    mesh = read_mesh(save(tmp_path / "b.stl", exported(inside_out, "stl")))
+    assert mesh.closed
+    assert mesh.volume == pytest.approx(-ball().volume, rel=1e-5)
+
+
+def test_one_flipped_triangle_is_not_closed(tmp_path: Path) -> None:
+    assert read_mesh(save(tmp_path / "a.obj", TETRAHEDRON)).closed
+    flipped = read_mesh(save(tmp_path / "b.obj", TETRAHEDRON.replace("f 1 3 2", "f 1 2 3")))
+    assert not flipped.closed
+    assert flipped.manifold
+
+
+def test_welding_keeps_the_order_and_leaves_out_what_has_no_area() -> None:
+    vertices = np.array([[9.0, 0, 0], [1, 0, 0], [0, 0, 0], [-0.0, 0, 0], [0, 1, 0], [7, 7, 7]])
+    faces = np.array([[1, 4, 2], [3, 2, 1], [0, 3, 4]])
+    places, found, proper = welded(vertices, faces)
+    np.testing.assert_array_equal(places, [[9, 0, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(found, [[1, 3, 2], [0, 2, 3]])
+    assert proper.tolist() == [True, False, True]
+
+
+def test_pictures_repeat_beyond_their_edges() -> None:
+    picture = np.random.default_rng(3).random((3, 4, 3)).astype(np.float32)
+    uv = np.random.default_rng(4).random((50, 2))
+    np.testing.assert_allclose(sampled(picture, uv), sampled(picture, uv + np.array([2, -3])), atol=1e-9)
+    rows, columns = np.mgrid[:3, :4]
+    centres = np.stack([(columns + 0.5) / 4, 1 - (rows + 0.5) / 3], axis=-1).reshape(-1, 2)
+    np.testing.assert_allclose(sampled(picture, centres).reshape(3, 4, 3), picture, atol=1e-6)
+
+
+def test_light_and_srgb_undo_each_other() -> None:
+    values = np.linspace(0, 1, 101)
+    np.testing.assert_allclose(srgb_of_linear(linear_of_srgb(values)), values, atol=1e-6)
+    assert linear_of_srgb(np.array(0.5)) == pytest.approx(0.2140, abs=1e-4)
+
+
+def test_loop_subdivision_of_a_regular_octahedron(tmp_path: Path) -> None:
+    """Of its ring and of what lies across an edge nothing is left: Loop's weights of the vertices alone."""
+    corners = np.vstack([np.eye(3), -np.eye(3)])
+    mesh = read_mesh(save(tmp_path / "a.obj", exported(trimesh.convex.convex_hull(corners), "obj")))
+    assert len(mesh.faces) == 8
+    once = subdivided(mesh, 1)
+    beta = (5 / 8 - (3 / 8 + np.cos(np.pi / 2) / 4) ** 2) / 4
+    lengths = np.sort(np.linalg.norm(once.vertices, axis=1))
+    np.testing.assert_allclose(lengths[:6], 1 - 4 * beta, atol=1e-12)
+    np.testing.assert_allclose(lengths[6:], np.sqrt(2) * 3 / 8, atol=1e-12)
+
+
+def test_subdivision_carries_texture_coordinates_and_colours(tmp_path: Path) -> None:
+    """Coordinates that are linear in each triangle stay so: each quarter's corners lie at halves of the old ones."""
+    made = ball(1)
+    uv = np.random.default_rng(5).random((len(made.vertices), 2))
+    colours = np.random.default_rng(6).integers(0, 255, (len(made.vertices), 3)).astype(np.uint8)
+    made.visual = ColorVisuals(made, vertex_colors=colours)
+    mesh = read_mesh(save(tmp_path / "a.ply", exported(made, "ply")))
+    mesh = Mesh(mesh.vertices, mesh.faces, uv[mesh.faces], mesh.corner_colours, mesh.paints, mesh.face_paint)
+    fine = subdivided(mesh, 1)
+    assert len(fine.faces) == 4 * len(mesh.faces)
+    assert fine.corner_uv is not None
+    assert fine.face_paint is not None
+    assert mesh.corner_uv is not None
+    for face in range(len(mesh.faces)):
+        rows = slice(4 * face, 4 * face + 4)
+        # the three quarters at corners share a vertex index with the old triangle at the same corner
+        for corner in range(3):
+            assert fine.faces[rows][corner, corner] == mesh.faces[face, corner]
+            np.testing.assert_array_equal(fine.corner_uv[rows][corner, corner], mesh.corner_uv[face, corner])
+        np.testing.assert_allclose(fine.corner_uv[rows][3].mean(axis=0), mesh.corner_uv[face].mean(axis=0), atol=1e-12)
+    # neighbours agree wherever they share a vertex
+    mean = np.zeros((len(fine.vertices), 2))
+    mean[fine.faces.ravel()] = fine.corner_uv.reshape(-1, 2)
+    np.testing.assert_allclose(mean[fine.faces], fine.corner_uv, atol=1e-12)
+
+
+def test_open_meshes_are_not_subdivided(tmp_path: Path) -> None:
+    mesh = read_mesh(textured_square(tmp_path))
+    with pytest.raises(KilofieldError) as caught:
+        subdivided(mesh, 1)
+    assert str(caught.value) == "subdivision: expected a closed mesh of two triangles an edge, found another"
+
+
+def test_spot(data: Path) -> None:
+    mesh = read_mesh(data / "meshes" / "spot.obj")
+    assert (len(mesh.vertices), len(mesh.faces)) == (2930, 5856)
+    assert (mesh.closed, mesh.manifold, mesh.components, mesh.has_colour) == (True, True, 1, False)
+    assert mesh.corner_uv is not None
+    assert mesh.volume > 0
+    smooth = subdivided(mesh, 2)
+    assert (len(smooth.faces), smooth.closed, smooth.components) == (16 * 5856, True, 1)
+    assert 0.98 * mesh.volume < smooth.volume < mesh.volume  # Loop's surface lies within convex parts of its mesh
+
+
+# What is wrong with a file
+
+PLY = """ply
+format ascii 1.0
+element vertex 3
+property float x
+property float y
+property float z
+element face 1
+property list uchar int vertex_indices
+end_header
+0 0 0
+1 0 0
+0 1 0
+3 0 1 2
+"""
+POINTS = PLY.replace("element face 1\nproperty list uchar int vertex_indices\n", "").replace("3 0 1 2\n", "")
+BAD_TEXTS = [
+    ("a.obj", "", "file: expected some bytes, found an empty file"),
+    ("a.obj", "hello\n", "file: expected a mesh with faces, found neither vertices nor faces"),
+    ("a.obj", "v 0 0 0\nv 1 0 0\n", "file: expected a mesh with faces, found a point cloud of 2 vertices"),
+    ("a.obj", "v 0 0\n" + TETRAHEDRON, "line 1: expected v and 3 finite numbers, found v 0 0"),
+    ("a.obj", TETRAHEDRON.replace("v 0 1", "v nan 1"), "line 3: expected v and 3 finite numbers, found v nan 1 0"),
+    ("a.obj", TETRAHEDRON.replace("v 0 1", "v inf 1"), "line 3: expected v and 3 finite numbers, found v inf 1 0"),
+    ("a.obj", TETRAHEDRON + "f 1 2 9\n", "line 9: expected at most 4, as there are v lines, found 9"),
+    ("a.obj", TETRAHEDRON + "f 1/5 2/1 3/1\n", "line 9: expected at most 0, as there are vt lines, found 5"),
+    (
+        "a.obj",
+        TETRAHEDRON + "f 0 1 2\n",
+        "line 9: expected f and vertices as a, a/b, a//c or a/b/c, counted from 1, found f 0 1 2",
+    ),
+    ("a.obj", TETRAHEDRON + "f 1 2\n", "line 9: expected f and at least 3 vertices, found f 1 2"),
+    ("a.obj", "v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "faces: expected triangles with an area, found 1 in a line"),
+    (
+        "a.obj",
+        "v 0 0 0\nv 0 0 0\nv 2 0 0\nf 1 2 3\n",
+        "faces: expected triangles with an area, found each with a vertex twice",
+    ),
+    ("a.obj", TETRAHEDRON.replace("v 1", "v 1e20"), "vertices: expected a size from 1e-12 to 1e+12, found 1e+20"),
+    ("a.ply", PLY.replace("0 1 0", "0 nan 0"), "vertex 2: expected 3 finite numbers, found 0, nan, 0"),
+    ("a.ply", PLY.replace("3 0 1 2", "3 0 1 7"), "face 0: expected vertices 0 to 2, found 0, 1, 7"),
+    ("a.ply", POINTS, "header: expected a mesh with faces, found a point cloud of 3 vertices"),
+    (
+        "a.ply",
+        POINTS.replace("float z", "float z\nproperty float f_dc_0"),
+        "header: expected a mesh with faces, found 3 Gaussians",
+    ),
+    ("a.ply", PLY.replace("face 1", "face 0"), "header: expected a mesh with faces, found a point cloud of 3 vertices"),
+    ("a.ply", PLY.replace("vertex 3", "vertex 300"), "file: expected at least 1808 bytes after the header, found 26"),
+    ("a.ply", PLY.replace("float y", "float q"), "element vertex: expected properties x, y, z, found no y"),
+    ("a.ply", "plain text\n", "line 1: expected the word ply, found plain text"),
+    ("a.stl", "solid a\nendsolid\n", "file: expected a mesh with faces, found 0 facets"),
+    ("a.stl", "solid a\nfacet\nvertex 0 0 x\n", "line 3: expected vertex and 3 finite numbers, found vertex 0 0 x"),
+    (
+        "a.stl",
+        "solid a\nfacet\nvertex 0 0 1\n",
+        "file: expected 1 whole facets and endsolid, found 1 vertex, 0 endfacet, 0 endsolid",
+    ),
+    ("a.stl", "not one", "file: expected at least 84 bytes or the word solid, found 7 bytes"),
+    ("a.gltf", "{}", "file: expected a glTF object with an asset, found {}"),
+    ("a.gltf", '{"asset": {}}', "file: expected a mesh with faces, found no meshes"),
+    ("a.gltf", "{", "line 1: expected JSON, found expecting property name enclosed in double quotes"),
+    ("a.glb", "nothing of the sort", "file: expected the header of a .glb, found 19 bytes of something else"),
+    ("a.fbx", "Kaydara", "file: expected a mesh (.obj, .ply, .stl, .glb, .gltf), found .fbx"),
+    ("a", "Kaydara", "file: expected a mesh (.obj, .ply, .stl, .glb, .gltf), found a name without a suffix"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), BAD_TEXTS)
+def test_what_is_wrong_with_a_text(tmp_path: Path, name: str, content: str, said: str) -> None:
+    assert message(save(tmp_path / name, content)) == said
+
+
+def test_no_file_and_a_folder(tmp_path: Path) -> None:
+    assert message(tmp_path / "none.obj") == "file: expected a file, found nothing at this path"
+    assert message(tmp_path) == "file: expected a file, found a folder"
+
+
+def test_a_mesh_far_from_the_origin(tmp_path: Path) -> None:
+    """A building in a country's coordinates: float32 would not resolve it."""
+    path = save(tmp_path / "a.ply", ball().apply_translation([4e6, 0, 0]).export(file_type="ply", encoding="ascii"))
+    expected = "expected a size of at least 0.001 of the distance from the origin (move it there), found"
+    assert message(path).startswith(f"vertices: {expected} 3.")
+
+
+def test_binary_files_that_are_cut_or_of_another_length(tmp_path: Path) -> None:
+    stl = save(tmp_path / "a.stl", exported(ball(0), "stl")[:-1])
+    assert message(stl) == "file: expected 1084 bytes (20 facets of 50), found 1083"
+    glb = save(tmp_path / "a.glb", exported(ball(0), "glb")[:-1])
+    size = glb.stat().st_size
+    assert message(glb) == f"header: expected {size + 1} bytes, found {size}"
+    nan = bytearray(exported(ball(0), "stl"))
+    nan[84 + 12 : 84 + 16] = struct.pack("<f", np.nan)
+    assert message(save(tmp_path / "n.stl", bytes(nan))).startswith("vertex 0: expected 3 finite numbers, found nan, ")
+
+
+@pytest.mark.parametrize("kind", ["ply", "stl", "glb"])
+def test_no_cut_of_a_binary_file_is_read_and_none_ends_in_another_error(tmp_path: Path, kind: str) -> None:
+    whole = exported(ball(0), kind)
+    for size in range(1, len(whole), 37):
+        with pytest.raises(SceneFileError):
+            read_mesh(save(tmp_path / f"a.{kind}", whole[:size]))
+
+
+@pytest.mark.parametrize("kind", ["obj", "ply", "stl", "stl_ascii", "glb"])
+def test_damaged_files_are_read_or_refused(tmp_path: Path, kind: str) -> None:
+    whole = exported(ball(0), kind)
+    path, random, refused = tmp_path / f"a.{kind.partition('_')[0]}", np.random.default_rng(8), 0
+    for _ in range(60):
+        content = bytearray(whole)
+        for position in random.integers(0, len(content), 2):
+            content[position] ^= 1 << random.integers(8)
+        try:
+            mesh = read_mesh(save(path, bytes(content)))
+            assert np.isfinite(mesh.vertices).all()
+            assert mesh.faces.max() < len(mesh.vertices)
+        except SceneFileError:
+            refused += 1
+    assert 0 < refused < 60
+
+
+def test_a_compressed_gltf_is_refused_by_name(tmp_path: Path) -> None:
+    content = {"asset": {"version": "2.0"}, "meshes": [{}], "extensionsRequired": ["KHR_draco_mesh_compression"]}
+    path = save(tmp_path / "a.gltf", json.dumps(content))
+    assert message(path) == "extensionsRequired: expected an uncompressed mesh, found KHR_draco_mesh_compression"
