@@ -163,7 +163,8 @@ def info(file: Scene, json: Json = None, force: Force = False, quiet: Quiet = Fa
     """Say what a scene file holds.
 
     Format, number of Gaussians, SH degree, bounds in world units and bytes; of a .kilo also clusters, networks, the
-    bytes of each stream, and the ratio to the same Gaussians as a .ply.
+    bytes of each stream, and the ratio to the same Gaussians as a .ply. Of a neural surface its cells, networks, bounds
+    and bytes.
 
     Example: `kilofield info garden.kilo`
     """

@@ -13,20 +13,35 @@ from scenes.sizes import plain_bytes, readable_bytes
 
 if TYPE_CHECKING:
     from scenes.load import SceneFile
+    from scenes.open_scene import SurfaceFile
 
 
 def run(path: Path, screen: Screen) -> None:
     """Print the facts of `path`."""
-    from scenes.kilo import read_manifest
-    from scenes.load import load_scene
+    from scenes.open_scene import SurfaceFile, open_scene
 
-    file = load_scene(path)
-    note_dropped(path, file.dropped, len(file.scene))
+    file = open_scene(path)
+    found, facts = _of_surface(file) if isinstance(file, SurfaceFile) else _of_gaussians(file)
+    screen.facts(str(path), facts)
+    screen.figures(found)
+
+
+def _of_surface(file: SurfaceFile) -> tuple[dict[str, Any], dict[str, str]]:
+    from commands.info_surface import surface_facts, surface_figures
+    from scenes.kilo_surface import read_surface_manifest
+
+    found = surface_figures(file, read_surface_manifest(file.path))
+    return found, surface_facts(found)
+
+
+def _of_gaussians(file: SceneFile) -> tuple[dict[str, Any], dict[str, str]]:
+    note_dropped(file.path, file.dropped, len(file.scene))
     found = figures(file)
     if isinstance(file.scene, NeuralGaussians):
-        found |= kilo_figures(file.scene, file.bytes, read_manifest(path))
-    screen.facts(str(path), _facts(found))
-    screen.figures(found)
+        from scenes.kilo import read_manifest
+
+        found |= kilo_figures(file.scene, file.bytes, read_manifest(file.path))
+    return found, _facts(found)
 
 
 def figures(file: SceneFile) -> dict[str, Any]:
@@ -36,6 +51,7 @@ def figures(file: SceneFile) -> dict[str, Any]:
     return {
         "path": str(file.path),
         "format": file.format,
+        "kind": "gaussians",
         "gaussians": len(scene),
         "dropped": file.dropped,
         "sh_degree": scene.sh_degree,
