@@ -81,7 +81,7 @@ class Node:
 def check_features(root: Node) -> None:
     """The file requires nothing this program does not know."""
     for feature in root["requires"].items(0, 64) if root.has("requires") else ():
-        if feature.value not in FEATURES or not isinstance(feature.value, str):
+        if not isinstance(feature.value, str) or feature.value not in FEATURES:
             feature.fail("a feature this program has")
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from scenes.bank import MlpBank
+from scenes.bank import BankShape, MlpBank
 from scenes.kilo_surface import coded_weights
 from scenes.surface import NeuralSurface, WeightCoding
-from tests.surface_samples import random_surface
+from tests.surface_samples import random_bank, random_surface
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -19,6 +19,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "colour for every direction": {"appearance": 0},
     "modulated": {"modulation": (3, 1, 2)},
     "one cell": {"size": (1, 1, 1), "missing": 0},
+    "four cells": {"size": (2, 2, 1), "missing": 0},
     "a long grid": {"size": (2, 9, 1), "missing": 4, "overlap": 0.5},
 }
 
@@ -33,6 +34,19 @@ def sample(variant: str = "plain", stepped: bool = True, centred: bool = True, s
             parts[name], parts[f"{name}_coding"] = coded(bank, centred, spread, seed)
         elif bank is not None:
             parts[name] = replace(bank, weights=bank.weights.astype(np.float16).astype(np.float32))
+    return replace(surface, **parts)
+
+
+def tiny() -> NeuralSurface:
+    """Everything a file can have, in few bytes."""
+    surface, parts = random_surface(**VARIANTS["four cells"]), {}
+    for seed, (name, shape) in enumerate(
+        {
+            "geometry": BankShape((), 0, 4, 1, 1, linear=False, activation="sine"),
+            "appearance": BankShape((), 0, 4, 1, 3, linear=False, output_activation="tanh"),
+        }.items()
+    ):
+        parts[name], parts[f"{name}_coding"] = coded(random_bank(shape, 4, seed), True, 10, seed)
     return replace(surface, **parts)
 
 

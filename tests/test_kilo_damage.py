@@ -9,7 +9,6 @@ import tracemalloc
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from scenes.errors import SceneFileError
 from scenes.kilo import pack_kilo, read_kilo, unpack_kilo
 from scenes.kilo_container import build
+from tests.kilo_damage import mutate_manifest, mutate_streams, parts, put
 from tests.kilo_scenes import random_scene
 
 TIERS = np.arange(60) % 2
@@ -24,22 +24,6 @@ TIERS = np.arange(60) % 2
 
 def _small() -> bytes:
     return pack_kilo(random_scene(count=60, networks=2, code=2, degree=0), chunks=[1, 1], tiers=TIERS)
-
-
-def _parts(data: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    """The manifest and the streams in file order."""
-    _, _, stored, length, _ = struct.unpack_from("<4s4I", data)
-    body = data[20 : 20 + stored]
-    manifest = json.loads(body if stored == length else zlib.decompress(body))
-    start = -(-(20 + stored) // 4) * 4
-    streams = sorted(_streams(manifest), key=lambda s: (s["offset"], s["stored"]))
-    return manifest, [data[start + s["offset"] : start + s["offset"] + s["stored"]] for s in streams]
-
-
-def _streams(value: Any) -> list[dict[str, Any]]:
-    if isinstance(value, dict):
-        return [value] if "crc" in value else [s for v in value.values() for s in _streams(v)]
-    return [s for v in value for s in _streams(v)] if isinstance(value, list) else []
 
 
 def _message(data: bytes) -> str:
@@ -67,7 +51,7 @@ def test_every_truncation_is_detected() -> None:
 
 def test_a_flipped_byte_names_its_stream() -> None:
     data = _small()
-    manifest, streams = _parts(data)
+    manifest, streams = parts(data)
     start = len(data) - (manifest["chunks"][1]["tiers"][1]["codes"]["offset"] + len(streams[-1]))
     for place, stream in [
         ("outputs", manifest["outputs"]),
@@ -118,63 +102,52 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
         read_kilo(tmp_path)
 
 
-def _set(path: str, value: Any):
-    """A change of the manifest that puts `value` at a dotted path."""
-
-    def change(manifest: Any) -> None:
-        *way, last = [int(key) if key.isdigit() else key for key in path.split(".")]
-        for key in way:
-            manifest = manifest[key]
-        manifest[last] = value
-
-    return change
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_set("kind", "surface"), "manifest kind: expected one of gaussians, found 'surface'"),
-        (_set("requires", ["levels"]), "manifest requires[0]: expected a feature this program has, found 'levels'"),
-        (_set("count", 10**12), "manifest count: expected an integer from 0 to 100000000, found 1000000000000"),
-        (_set("count", 61), "manifest chunks: expected tiers of 61 Gaussians, found "),
-        (_set("count", 60.0), "manifest count: expected an integer from 0 to 100000000, found 60.0"),
-        (_set("count", True), "manifest count: expected an integer from 0 to 100000000, found True"),
-        (_set("sh_degree", 4), "manifest sh_degree: expected an integer from 0 to 3, found 4"),
-        (_set("grid.step", 0), "manifest grid.step: expected a number above 0, found 0"),
-        (_set("grid.bits", 21), "manifest grid.bits: expected an integer from 1 to 20, found 21"),
-        (_set("bank.width", 6), "manifest bank.width: expected a multiple of 4, found 6"),
-        (_set("bank.width", 12), "manifest chunks[0].weights.shape: expected [1, "),
+        (put("kind", "surface"), "manifest kind: expected one of gaussians, found 'surface'"),
+        (put("requires", ["levels"]), "manifest requires[0]: expected a feature this program has, found 'levels'"),
+        (put("requires", [[]]), "manifest requires[0]: expected a feature this program has, found []"),
+        (put("count", 10**12), "manifest count: expected an integer from 0 to 100000000, found 1000000000000"),
+        (put("count", 61), "manifest chunks: expected tiers of 61 Gaussians, found "),
+        (put("count", 60.0), "manifest count: expected an integer from 0 to 100000000, found 60.0"),
+        (put("count", True), "manifest count: expected an integer from 0 to 100000000, found True"),
+        (put("sh_degree", 4), "manifest sh_degree: expected an integer from 0 to 3, found 4"),
+        (put("grid.step", 0), "manifest grid.step: expected a number above 0, found 0"),
+        (put("grid.bits", 21), "manifest grid.bits: expected an integer from 1 to 20, found 21"),
+        (put("bank.width", 6), "manifest bank.width: expected a multiple of 4, found 6"),
+        (put("bank.width", 12), "manifest chunks[0].weights.shape: expected [1, "),
         (
-            _set("bank.activation", "gelu"),
+            put("bank.activation", "gelu"),
             "manifest bank.activation: expected one of tanh, relu, softplus, sine, found",
         ),
-        (_set("bank.modulation", [1, 33, 1]), "bank.modulation[1]: expected an integer from 1 to 32, found 33"),
-        (_set("bank.modulation", 4), "manifest bank.modulation: expected a list of 3, found 4"),
-        (_set("bank.modulation", [2, 2, 2]), "manifest chunks[0].weights.shape: expected [1, "),
-        (_set("bank.outputs", 11), "manifest bank.outputs: expected an integer from 10 to 10, found 11"),
-        (_set("bank", []), "manifest bank: expected an object, found []"),
-        (_set("chunks", {}), "manifest chunks: expected a list of 1 to 2, found {}"),
-        (_set("chunks.1.clusters", [0, 1]), "manifest chunks[1].clusters[0]: expected an integer from 1 to 1, found 0"),
-        (_set("chunks.0.tiers.0.codes", None), "manifest chunks[0].tiers[0].codes: expected an object, found None"),
-        (_set("chunks.0.tiers.0.positions.codec", "lzma"), "positions.codec: expected one of raw, zstd, octree, found"),
+        (put("bank.modulation", [1, 33, 1]), "bank.modulation[1]: expected an integer from 1 to 32, found 33"),
+        (put("bank.modulation", 4), "manifest bank.modulation: expected a list of 3, found 4"),
+        (put("bank.modulation", [2, 2, 2]), "manifest chunks[0].weights.shape: expected [1, "),
+        (put("bank.outputs", 11), "manifest bank.outputs: expected an integer from 10 to 10, found 11"),
+        (put("bank", []), "manifest bank: expected an object, found []"),
+        (put("chunks", {}), "manifest chunks: expected a list of 1 to 2, found {}"),
+        (put("chunks.1.clusters", [0, 1]), "manifest chunks[1].clusters[0]: expected an integer from 1 to 1, found 0"),
+        (put("chunks.0.tiers.0.codes", None), "manifest chunks[0].tiers[0].codes: expected an object, found None"),
+        (put("chunks.0.tiers.0.positions.codec", "lzma"), "positions.codec: expected one of raw, zstd, octree, found"),
         (
-            _set("chunks.0.tiers.0.positions.dtype", "float32"),
+            put("chunks.0.tiers.0.positions.dtype", "float32"),
             "positions.dtype: expected one of uint32, found 'float32'",
         ),
-        (_set("chunks.1.steps", None), "manifest chunks[1].weights.dtype: expected one of float16, found 'int8'"),
-        (_set("outputs.offset", 4), "manifest outputs: expected offset 0, found 4"),
-        (_set("outputs.stored", 7), "manifest outputs.stored: expected an integer from 40 to 40, found 7"),
-        (_set("outputs.crc", 1), "outputs: expected checksum 00000001, found "),
+        (put("chunks.1.steps", None), "manifest chunks[1].weights.dtype: expected one of float16, found 'int8'"),
+        (put("outputs.offset", 4), "manifest outputs: expected offset 0, found 4"),
+        (put("outputs.stored", 7), "manifest outputs.stored: expected an integer from 40 to 40, found 7"),
+        (put("outputs.crc", 1), "outputs: expected checksum 00000001, found "),
     ],
 )
 def test_a_manifest_that_lies_is_told_so(change, message: str) -> None:
-    manifest, streams = _parts(_with_half_outputs())
+    manifest, streams = parts(_with_half_outputs())
     change(manifest)
     assert message in _message(build(manifest, streams))
 
 
 def test_modulation_without_hidden_layers_is_refused() -> None:
-    manifest, streams = _parts(pack_kilo(random_scene(count=9, layers=0)))
+    manifest, streams = parts(pack_kilo(random_scene(count=9, layers=0)))
     manifest["bank"]["modulation"] = [4, 4, 4]
     assert "manifest bank.modulation: expected none without hidden layers" in _message(build(manifest, streams))
 
@@ -204,45 +177,10 @@ def test_a_limit_on_gaussians_is_kept() -> None:
         unpack_kilo(_small(), max_gaussians=59)
 
 
-def _mutated_value(value: Any, rng: random.Random) -> Any:
-    choices = [None, True, -1, 0, 1, 2, 7, 10**6, 2**31, 2**53, 10**30, 1.5, 1e300, "", "raw", "zstd", "rans", "octree"]
-    choices += ["float16", "float32", "int8", [], {}, [value], [value, value]]
-    if type(value) in (int, float):
-        choices += [value + 1, value - 1, value * 2, -value, value + 4]
-    return rng.choice(choices)
-
-
-def _mutate_manifest(manifest: Any, rng: random.Random) -> None:
-    """Changes one value somewhere."""
-    node = manifest
-    while True:
-        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
-        key = rng.choice(keys)
-        inner = node[key]
-        if not isinstance(inner, (dict, list)) or not inner or rng.random() < 0.05:
-            node[key] = _mutated_value(inner, rng)
-            return
-        node = inner
-
-
-def _mutate_streams(manifest: Any, streams: list[bytes], rng: random.Random) -> list[bytes]:
-    """Changes a few bytes of a stream and mends its CRC, or swaps codecs, so that the decoders see the damage."""
-    stream = rng.choice([s for s in _streams(manifest) if s["stored"]])
-    index = sorted(_streams(manifest), key=lambda s: (s["offset"], s["stored"])).index(stream)
-    data = bytearray(streams[index])
-    for _ in range(rng.choice([1, 1, 3])):
-        at = rng.randrange(min(len(data), rng.choice([8, 64, len(data)])))
-        data[at] = rng.choice([data[at] ^ 1 << rng.randrange(8), rng.randrange(256), 0, 255])
-    stream["crc"] = zlib.crc32(data)
-    if rng.random() < 0.1:
-        stream["codec"] = rng.choice(["raw", "zstd", "rans", "octree"])
-    return [*streams[:index], bytes(data), *streams[index + 1 :]]
-
-
 @pytest.mark.filterwarnings("error")
 def test_thousands_of_mutations_do_no_harm() -> None:
     """Every mutant reads as a scene or raises SceneFileError, in little memory; checksums are mended to get deep."""
-    seeds = [_parts(data) for data in (_small(), pack_kilo(random_scene(count=80, on_grid=False, stepped=False)))]
+    seeds = [parts(data) for data in (_small(), pack_kilo(random_scene(count=80, on_grid=False, stepped=False)))]
     texts = [json.dumps(manifest) for manifest, _ in seeds]
     rng, rejected, read = random.Random(1), 0, 0
     tracemalloc.start()
@@ -250,9 +188,9 @@ def test_thousands_of_mutations_do_no_harm() -> None:
         which = rng.randrange(2)
         manifest, streams = json.loads(texts[which]), seeds[which][1]
         if rng.random() < 0.5:
-            _mutate_manifest(manifest, rng)
+            mutate_manifest(manifest, rng)
         else:
-            streams = _mutate_streams(manifest, streams, rng)
+            streams = mutate_streams(manifest, streams, rng)
         try:
             scene = unpack_kilo(build(manifest, streams))
         except SceneFileError:
@@ -269,7 +207,7 @@ def test_thousands_of_mutations_do_no_harm() -> None:
 
 def test_a_selection_still_checks_what_it_reads(tmp_path: Path) -> None:
     data = bytearray(_small())
-    manifest, _ = _parts(bytes(data))
+    manifest, _ = parts(bytes(data))
     start = -(-(20 + int.from_bytes(data[8:12], "little")) // 4) * 4
     data[start + manifest["chunks"][0]["boxes"]["offset"]] ^= 1
     (tmp_path / "a.kilo").write_bytes(data)
