@@ -14,13 +14,18 @@ from typing import Any
 
 def read(data: bytes) -> dict[str, Any]:
     """Positions, attributes [N][D] and clusters of all Gaussians, in file order (chunk, tier, cluster)."""
+    return _Scene(*opened(data)).gaussians()
+
+
+def opened(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The manifest, and the bytes from where the data starts."""
     magic, version, stored, length, crc = struct.unpack_from("<4s4I", data)
     assert (magic, version) == (b"KILO", 1)
     body = data[20 : 20 + stored]
     assert crc == zlib.crc32(data[:16] + body)
     manifest = json.loads(body if stored == length else zlib.decompress(body))
     start = (20 + stored + 3) // 4 * 4
-    return _Scene(manifest, data[start:]).gaussians()
+    return manifest, data[start:]
 
 
 class Bits:
@@ -120,74 +125,43 @@ def octree(data: bytes, b: int, n: int) -> list[tuple[int, int, int]]:
     return [tuple(sum((m >> 3 * i + axis & 1) << i for i in range(b)) for axis in range(3)) for m in repeated]  # type: ignore[misc]
 
 
-class _Scene:
-    def __init__(self, manifest: dict[str, Any], data: bytes) -> None:
-        self.manifest, self.data, self.bank = manifest, data, manifest["bank"]
-        frequencies, c, w, h, d = (self.bank[k] for k in ("frequencies", "code", "width", "layers", "outputs"))
+def read_array(data: bytes, stream: dict[str, Any], tables: list[int] | None = None, bits: int = 0) -> list[Any]:
+    """The numbers of a stream, flat."""
+    data = data[stream["offset"] : stream["offset"] + stream["stored"]]
+    assert zlib.crc32(data) == stream["crc"]
+    if stream["codec"] == "rans":
+        assert tables is not None
+        rans = Rans(data)
+        values = [rans.next(t) for _ in range(stream["shape"][0]) for t in tables]
+        rans.done()
+        return values
+    if stream["codec"] == "octree":
+        return [x for cell in octree(data, bits, stream["shape"][0]) for x in cell]
+    if stream["codec"] == "zstd":
+        import zstandard
+
+        data = zstandard.ZstdDecompressor().decompress(data, max_output_size=stream["raw"])
+    letter = {"int8": "b", "int16": "h", "uint32": "I", "float16": "e", "float32": "f"}[stream["dtype"]]
+    return [x for (x,) in struct.iter_unpack("<" + letter, data)]
+
+
+class Bank:
+    """The shape of networks, and what they say of a point."""
+
+    def __init__(self, bank: dict[str, Any]) -> None:
+        self.bank, self.sides = bank, bank.get("modulation", [])
+        frequencies, c, w, h, d = (bank[k] for k in ("frequencies", "code", "width", "layers", "outputs"))
         self.blocks: list[tuple[int, int]] = []
         fan_in = 3 + 6 * len(frequencies) + c
-        self.sides = self.bank.get("modulation", [])
-        assert manifest.get("requires", []) == (["modulation"] if self.sides else [])
         for _ in range(h):
             self.blocks += [(fan_in, w), (1, w)] + ([(math.prod(self.sides), 2)] if self.sides else [])
             fan_in = w
         self.blocks += [(w, d)] if h else []
-        self.blocks += [(1, d)] + ([(c, d)] if self.bank["linear"] else [])
+        self.blocks += [(1, d)] + ([(c, d)] if bank["linear"] else [])
+        self.block_of = [b for b, (rows, columns) in enumerate(self.blocks) for _ in range(rows * columns)]
 
-    def array(self, stream: dict[str, Any], tables: list[int] | None = None) -> list[Any]:
-        """The numbers of a stream, flat."""
-        data = self.data[stream["offset"] : stream["offset"] + stream["stored"]]
-        assert zlib.crc32(data) == stream["crc"]
-        if stream["codec"] == "rans":
-            assert tables is not None
-            rans = Rans(data)
-            values = [rans.next(t) for _ in range(stream["shape"][0]) for t in tables]
-            rans.done()
-            return values
-        if stream["codec"] == "octree":
-            return [x for cell in octree(data, self.manifest["grid"]["bits"], stream["shape"][0]) for x in cell]
-        if stream["codec"] == "zstd":
-            import zstandard
-
-            data = zstandard.ZstdDecompressor().decompress(data, max_output_size=stream["raw"])
-        letter = {"int8": "b", "int16": "h", "uint32": "I", "float16": "e", "float32": "f"}[stream["dtype"]]
-        return [x for (x,) in struct.iter_unpack("<" + letter, data)]
-
-    def gaussians(self) -> dict[str, Any]:
-        self.outputs = self.array(self.manifest["outputs"])
-        found: dict[str, Any] = {"positions": [], "attributes": [], "clusters": []}
-        for chunk in self.manifest["chunks"]:
-            boxes, networks = self.array(chunk["boxes"]), self._networks(chunk)
-            for tier in chunk["tiers"]:
-                self._tier(chunk, tier, boxes, networks, found)
-        return found
-
-    def _networks(self, chunk: dict[str, Any]) -> list[list[float]]:
-        block_of = [b for b, (rows, columns) in enumerate(self.blocks) for _ in range(rows * columns)]
-        weights = self.array(chunk["weights"], block_of)
-        p, networks = len(block_of), chunk["clusters"][1]
-        if chunk.get("steps"):
-            steps, blocks = self.array(chunk["steps"]), len(self.blocks)
-            weights = [w * steps[i // p * blocks + block_of[i % p]] for i, w in enumerate(weights)]
-        return [weights[k * p : (k + 1) * p] for k in range(networks)]
-
-    def _tier(self, chunk: Any, tier: Any, boxes: list[float], networks: list[list[float]], found: Any) -> None:
-        c = self.bank["code"]
-        numbers = self.array(tier["positions"])
-        if grid := self.manifest.get("grid"):
-            numbers = [grid["origin"][i % 3] + grid["step"] * cell for i, cell in enumerate(numbers)]
-        codes = self.array(tier["codes"], list(range(c))) if c else []
-        i = 0
-        for k, count in enumerate(tier["counts"]):
-            for _ in range(count):
-                position, box = numbers[3 * i : 3 * i + 3], boxes[6 * k : 6 * k + 6]
-                local = [(position[a] - box[a]) / box[3 + a] for a in range(3)]
-                found["positions"].append(position)
-                found["attributes"].append(self._attributes(networks[k], local, codes[c * i : c * i + c]))
-                found["clusters"].append(chunk["clusters"][0] + k)
-                i += 1
-
-    def _attributes(self, weights: list[float], local: list[float], code: list[float]) -> list[float]:
+    def outputs(self, weights: list[float], local: list[float], code: list[float]) -> list[float]:
+        """y of one network."""
         matrices, at = [], 0
         for rows, columns in self.blocks:
             matrices.append([weights[at + r * columns : at + (r + 1) * columns] for r in range(rows)])
@@ -208,8 +182,54 @@ class _Scene:
         y = _add(y, rest.pop(0)[0])
         if self.bank["linear"]:
             y = _add(y, _times(code, rest.pop(0)))
-        if self.bank["output_activation"] == "tanh":
-            y = [math.tanh(x) for x in y]
+        return [math.tanh(x) for x in y] if self.bank["output_activation"] == "tanh" else y
+
+
+class _Scene:
+    def __init__(self, manifest: dict[str, Any], data: bytes) -> None:
+        self.manifest, self.data, self.bank = manifest, data, Bank(manifest["bank"])
+        assert manifest["kind"] == "gaussians"
+        assert manifest.get("requires", []) == (["modulation"] if self.bank.sides else [])
+
+    def array(self, stream: dict[str, Any], tables: list[int] | None = None) -> list[Any]:
+        return read_array(self.data, stream, tables, self.manifest["grid"]["bits"] if self.manifest.get("grid") else 0)
+
+    def gaussians(self) -> dict[str, Any]:
+        self.outputs = self.array(self.manifest["outputs"])
+        found: dict[str, Any] = {"positions": [], "attributes": [], "clusters": []}
+        for chunk in self.manifest["chunks"]:
+            boxes, networks = self.array(chunk["boxes"]), self._networks(chunk)
+            for tier in chunk["tiers"]:
+                self._tier(chunk, tier, boxes, networks, found)
+        return found
+
+    def _networks(self, chunk: dict[str, Any]) -> list[list[float]]:
+        block_of = self.bank.block_of
+        weights = self.array(chunk["weights"], block_of)
+        p, networks = len(block_of), chunk["clusters"][1]
+        if chunk.get("steps"):
+            steps, blocks = self.array(chunk["steps"]), len(self.bank.blocks)
+            weights = [w * steps[i // p * blocks + block_of[i % p]] for i, w in enumerate(weights)]
+        return [weights[k * p : (k + 1) * p] for k in range(networks)]
+
+    def _tier(self, chunk: Any, tier: Any, boxes: list[float], networks: list[list[float]], found: Any) -> None:
+        c = self.bank.bank["code"]
+        numbers = self.array(tier["positions"])
+        if grid := self.manifest.get("grid"):
+            numbers = [grid["origin"][i % 3] + grid["step"] * cell for i, cell in enumerate(numbers)]
+        codes = self.array(tier["codes"], list(range(c))) if c else []
+        i = 0
+        for k, count in enumerate(tier["counts"]):
+            for _ in range(count):
+                position, box = numbers[3 * i : 3 * i + 3], boxes[6 * k : 6 * k + 6]
+                local = [(position[a] - box[a]) / box[3 + a] for a in range(3)]
+                found["positions"].append(position)
+                found["attributes"].append(self._attributes(networks[k], local, codes[c * i : c * i + c]))
+                found["clusters"].append(chunk["clusters"][0] + k)
+                i += 1
+
+    def _attributes(self, weights: list[float], local: list[float], code: list[float]) -> list[float]:
+        y = self.bank.outputs(weights, local, code)
         d = len(y)
         return [self.outputs[j] + self.outputs[d + j] * y[j] for j in range(d)]
 

@@ -20,6 +20,7 @@ from scenes.kilo_surface import (
     write_surface,
 )
 from scenes.surface import NeuralSurface, WeightCoding
+from tests import kilo_surface_slow
 from tests.kilo_surface_samples import VARIANTS, assert_same, sample
 from tests.surface_samples import plane_surface, random_surface
 
@@ -210,3 +211,45 @@ def test_progress_ends_at_one(tmp_path: Path) -> None:
 def test_the_manifest_of_a_surface_is_small() -> None:
     data = pack_surface(sample(), tool={"name": "kilofield", "version": "0.1.0"})
     assert int.from_bytes(data[8:12], "little") < 700
+
+
+@pytest.mark.parametrize("stepped", [True, False])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_slow_twin_reads_and_decodes_the_same(variant: str, stepped: bool) -> None:
+    surface = sample(variant, stepped)
+    sizes = [1, len(surface) - 1] if len(surface) > 1 else [1]
+    twin = kilo_surface_slow.Surface(pack_surface(surface, chunks=sizes))
+    for name in ("geometry", "appearance"):
+        bank = getattr(surface, name)
+        assert (bank is None) == (name not in twin.networks)
+        if bank is not None:
+            assert list(twin.networks[name]) == [tuple(cell) for cell in surface.cells.tolist()]
+            assert np.array_equal(np.array(list(twin.networks[name].values()), np.float32), bank.weights)
+    rng = np.random.default_rng(0)
+    low, high = np.asarray(surface.grid.origin), surface.grid.corner
+    points = rng.uniform(low - 0.1, high + 0.1, (80, 3)).astype(np.float32)
+    sampled = surface.sample(points)
+    normals = sampled.gradient / np.maximum(np.linalg.norm(sampled.gradient, axis=1, keepdims=True), 1e-9)
+    directions = rng.normal(size=(80, 3)).astype(np.float32)
+    colours = surface.colour(points, normals, directions)
+    for i, point in enumerate(points.tolist()):
+        distance = twin.distance(point)
+        assert (distance is not None) == sampled.inside[i]
+        if distance is not None:
+            assert distance == pytest.approx(float(sampled.distance[i]), abs=2e-4)
+            _assert_gradient(twin, point, sampled.gradient[i])
+            assert twin.colour(point, normals[i].tolist(), directions[i].tolist()) == pytest.approx(
+                colours[i].tolist(), abs=2e-4
+            )
+    assert sampled.inside.any()
+
+
+def _assert_gradient(twin: kilo_surface_slow.Surface, point: list[float], gradient: np.ndarray) -> None:
+    """It is the derivative of the twin's distance, where that has one."""
+    step, found = 1e-5, []
+    for axis in range(3):
+        sides = [twin.distance([x + sign * step * (a == axis) for a, x in enumerate(point)]) for sign in (1, -1)]
+        if sides[0] is None or sides[1] is None:
+            return  # at the edge of what exists
+        found.append((sides[0] - sides[1]) / (2 * step))
+    assert found == pytest.approx(gradient.tolist(), abs=2e-3 * max(1.0, float(np.abs(gradient).max())))
