@@ -1,0 +1,118 @@
+"""A trained NeuS as teacher of cells: distance, gradient and colour at points of the world, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fitting.hash_grid_numba import in_pieces
+from fitting.kiloneus.neus import Neus
+from fitting.kiloneus.neus_photographs import SceneFrame, picture_rays
+from fitting.kiloneus.occupancy import Occupancy, march
+from fitting.kiloneus.volume import Rays, render
+from scenes.cameras import Camera
+from scenes.gaussians import Floats
+
+BLOCK = 1 << 13  # points or rays at a time
+SHADED = 1e-4  # opacity under which a pixel's normal and depth mean nothing
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a camera sees."""
+
+    colour: Floats  # [H, W, 3] over the background
+    opacity: Floats  # [H, W]
+    depth: Floats  # [H, W] along the ray, world units; 0 where nothing is
+    normal: Floats  # [H, W, 3] unit, in the world; 0 where nothing is
+
+
+@dataclass(frozen=True)
+class NeusTeacher:
+    """See `fitting.kiloneus.teacher.Teacher`, whose interface this is."""
+
+    model: Neus
+    frame: SceneFrame
+    occupancy: Occupancy
+    length: float  # of a section, in units of the box
+    box: Floats  # [2, 3] world units
+
+    coloured = True
+    view_dependent = True
+
+    @property
+    def bounds(self) -> Floats:
+        """[2, 3] lowest and highest corner of a box around the surface."""
+        return self.box
+
+    @property
+    def sharpness(self) -> float:
+        """The learnt s, per world unit."""
+        return float(self.model.sharpness.detach()) / self.frame.half
+
+    def sdf(self, points: Floats) -> tuple[Floats, Floats]:
+        """Signed distances [N] in world units and gradients [N, 3], about of length 1, at `points` [N, 3]."""
+
+        def block(rows: slice) -> Floats:
+            found = self.model.geometry(self._tensor(self.frame.box_from_world(points[rows])))
+            return torch.cat([found.sdf[:, None] * self.frame.half, found.gradient], dim=1).cpu().numpy()
+
+        both = _in_blocks(block, len(points), 4)
+        return both[:, 0], both[:, 1:]
+
+    def distance(self, points: Floats) -> tuple[Floats, Floats]:
+        """As `sdf`, with gradients made unit vectors."""
+        distances, gradients = self.sdf(points)
+        lengths = np.linalg.norm(gradients, axis=1, keepdims=True)
+        return distances, gradients / np.maximum(lengths, 1e-6)
+
+    def colour(self, points: Floats, normals: Floats, directions: Floats) -> Floats:
+        """RGB [N, 3] in [0, 1] at `points` with unit `normals`, seen along unit `directions`; all [N, 3]."""
+
+        def block(rows: slice) -> Floats:
+            inside = self._tensor(self.frame.box_from_world(points[rows]))
+            features = self.model.geometry(inside).features
+            seen = (self._tensor(normals[rows]), self._tensor(directions[rows]))
+            return self.model.colour(inside, *seen, features).cpu().numpy()
+
+        return _in_blocks(block, len(points), 3)
+
+    def render(
+        self, camera: Camera, width: int, height: int, background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> Picture:
+        """The picture of `camera`."""
+        rays = picture_rays(camera, width, height, self.frame, self.model.level_weights.device)
+        behind = self._tensor(np.array(background, np.float32))
+        found = _in_blocks(lambda rows: self._rendered(rays.rows(rows), behind), len(rays), 8)
+        opacity = found[:, 3:4]
+        lengths = np.maximum(np.linalg.norm(found[:, 5:], axis=1, keepdims=True), 1e-6)
+        depth = np.where(opacity > SHADED, self.frame.half * found[:, 4:5] / np.maximum(opacity, SHADED), 0)
+        normal = np.where(opacity > SHADED, found[:, 5:] / lengths, 0)
+        parts = (found[:, :3], opacity[:, 0], depth[:, 0].astype(np.float32), normal.astype(np.float32))
+        return Picture(*(part.reshape(height, width, *part.shape[1:]) for part in parts))
+
+    def _rendered(self, rays: Rays, background: Tensor) -> Floats:
+        """[R, 8] colour, opacity, depth times opacity, normal times opacity."""
+        offsets = torch.full((len(rays),), 0.5, device=background.device)
+        samples = march(self.occupancy, rays, self.length, offsets)
+        shown = render(self.model, rays, samples, self.model.sharpness)
+        parts = [shown.over(background), shown.opacity[:, None], shown.depth[:, None], shown.normal]
+        return torch.cat(parts, dim=1).cpu().numpy()
+
+    def _tensor(self, values: Floats) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.model.level_weights.device)
+
+
+def _in_blocks(work: Callable[[slice], Floats], count: int, columns: int) -> Floats:
+    """[count, columns] what `work` gives for one slice after the other, without gradients."""
+
+    def quietly(rows: slice) -> Floats:
+        with torch.no_grad():  # which is a matter of each thread
+            return work(rows)
+
+    found = in_pieces(quietly, [slice(i, i + BLOCK) for i in range(0, count, BLOCK)])
+    return np.concatenate(found) if found else np.zeros((0, columns), np.float32)

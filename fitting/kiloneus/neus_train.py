@@ -1,0 +1,336 @@
+"""Trains NeuS on photographs.
+
+    photographs -> bounds, visual hull -> warm start: the field learns the hull
+    step: pixels -> rays -> sections (occupancy) -> volume rendering -> losses -> Adam
+
+Each step lowers
+
+    L1 of the colour over a random background + 0.1 eikonal + 0.1 cross-entropy of the mask + hull,
+
+the last two only for photographs with alpha. Sections a step stay about constant: there are the more rays, the fewer
+sections they need. On the CPU a step's rays are split into pieces, always as many, each one thread's work from forward
+to backward; their gradients are added in order. So torch needs no threads of its own (whose spinning costs more than
+they win), and the result does not depend on their number. Random numbers depend on the seed and the step alone: a
+resumed run goes on exactly as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy
+
+from fitting.hash_grid import HashGridShape
+from fitting.hash_grid_numba import in_pieces
+from fitting.kiloneus.bounds import SceneBounds, find_bounds
+from fitting.kiloneus.neus import Neus
+from fitting.kiloneus.neus_photographs import Photographs
+from fitting.kiloneus.neus_teacher import NeusTeacher
+from fitting.kiloneus.occupancy import Occupancy, march
+from fitting.kiloneus.volume import Rays, Rendered, Samples, render
+from fitting.neuralgs.checkpoint import Checkpoint
+from fitting.neuralgs.targets import Target
+from scenes.errors import KilofieldError
+
+BETAS, EPSILON = (0.9, 0.99), 1e-15  # of Adam, as for hash grids elsewhere
+FINAL_RATE = 0.03  # of the learning rates, at the end of the cosine
+WARM_UP = 50  # steps
+EIKONAL, MASK, HULL = 0.1, 0.1, 0.5  # weights of the losses; the first two are NeuS's
+FREE = 1 / 16  # points in the box, outside of all pictures too, for each section of a step
+PIECES = 4  # of a step on the CPU
+PIXEL = 0.6  # of a pixel's size at the middle: the length of a section
+SHORTEST = 1 / 512  # section, in units of the box
+BLOCK = 1 << 15  # rays at a time when looking for those that can hit
+FIRST_LEVELS = 4  # of the grid, at the start
+WARM_POINTS, WARM_RATE = 8192, 1e-2  # a step, and its learning rate, of the warm start
+
+Progress = Callable[[str, float, str], None]
+
+
+@dataclass(frozen=True)
+class NeusOptions:
+    """How long and how finely."""
+
+    steps: int = 8000
+    samples: int = 16384  # sections a step
+    shape: HashGridShape = field(default_factory=lambda: HashGridShape(10, 2, 16, 16, 1.36))
+    voxels: int = 128  # of the occupancy grid
+    seed: int = 0
+    table_rate: float = 1e-2
+    network_rate: float = 3e-3
+    sharpness_rate: float = 5e-3
+    all_levels: float = 0.3  # of the steps: from here on every level of the grid takes part
+    annealed: float = 0.2  # of the steps; see `volume.decline`
+    warm_steps: int = 300
+    warm_sharpness: float = 100.0  # after the warm start, whose surface is already near
+    look_every: int = 100  # steps between two updates of the occupancy grid
+
+
+class Trainer:
+    """A fit in progress."""
+
+    def __init__(self, targets: Sequence[Target], options: NeusOptions, device: torch.device) -> None:
+        self.options, self.device = options, device
+        self.bounds = find_bounds(targets, options.voxels)
+        self.photographs = Photographs.of(targets, self.bounds.frame, device)
+        self.model = Neus.new(options.shape, torch.Generator().manual_seed(options.seed), device)
+        self.occupancy = Occupancy.everywhere(self.bounds.allowed)
+        self.length = section_length(self.photographs)
+        self.pixels = self._pixels_that_can_hit()
+        self.rays = 256  # a step
+        self.step = 0
+        self.loss = self.squares = 0.0  # running means: of the loss, of the squared error
+        rates = {"table": options.table_rate, "log_sharpness": options.sharpness_rate}
+        groups = [
+            {"params": [t], "base": rates.get(name, options.network_rate), "lr": 0.0}
+            for name, t in self.model.tensors.items()
+        ]
+        self.optimiser = torch.optim.Adam(groups, betas=BETAS, eps=EPSILON, fused=True)
+
+    def _pixels_that_can_hit(self) -> NDArray[np.int64]:
+        """Those whose rays meet a voxel that is allowed; of the others there is nothing to learn."""
+        if not self.photographs.masked:
+            return np.arange(len(self.photographs))
+        blocks = np.split(np.arange(len(self.photographs)), range(BLOCK, len(self.photographs), BLOCK))
+        found = []
+        for block in blocks:
+            rays = self.photographs.rays(block)
+            starts = march(self.occupancy, rays, self.length, torch.full((len(block),), 0.5, device=self.device)).starts
+            found.append(block[starts.diff().cpu().numpy() > 0])
+        return np.concatenate(found)
+
+    def warm_start(self) -> None:
+        """Teaches the field the visual hull, if there is one, so that rendering starts near the surface."""
+        if self.bounds.hull is None:
+            return
+        for step in range(self.options.warm_steps):
+            rng = np.random.default_rng((self.options.seed, 1, step))
+            self._schedule(0, WARM_RATE * min(1.0, 2 - 2 * step / self.options.warm_steps))
+            points = _near_hull(self.bounds.hull, rng, WARM_POINTS)
+            wanted = torch.from_numpy(_looked_up(self.bounds.hull, points)).to(self.device)
+            found = self.model.geometry(torch.from_numpy(points).to(self.device))
+            loss = (found.sdf - wanted).abs().mean() + EIKONAL * eikonal(found.gradient).mean()
+            self._descend(torch.autograd.grad(loss, self._learnt(), allow_unused=True))
+        with torch.no_grad():
+            self.model.tensors["log_sharpness"].fill_(math.log(self.options.warm_sharpness))
+
+    def run(self, until: int, each: Callable[[Trainer], None]) -> None:
+        """Steps up to `until`, calling `each(self)` after every one."""
+        while self.step < until:
+            self._one_step()
+            each(self)
+
+    def _one_step(self) -> None:
+        rng = np.random.default_rng((self.options.seed, 2, self.step))
+        self._schedule(self.step, None)
+        if self.step % self.options.look_every == 0:
+            sharpness = float(self.model.sharpness.detach())
+            self.occupancy.update(self.model.distance, sharpness, self.length, self.device)
+        batch = self._draw(rng)
+        count = len(batch.samples.depths)
+        pieces = batch.pieces(PIECES if self.device.type == "cpu" else 1)
+        found = in_pieces(lambda piece: self._gradients(piece, len(batch.rays), count), pieces)
+        self._descend([_summed(parts) for parts in zip(*(f[0] for f in found), strict=True)])
+        self._note(sum(f[1] for f in found), sum(f[2] for f in found))
+        self.rays = int(np.clip(self.rays * self.options.samples / max(count, 1), 0.8 * self.rays, 1.25 * self.rays))
+        self.rays = min(max(self.rays, 64), self.options.samples)
+        self.step += 1
+
+    def _draw(self, rng: np.random.Generator) -> Batch:
+        """Pixels, and the sections of their rays."""
+        pixels = rng.choice(self.pixels, self.rays)
+        rays = self.photographs.rays(pixels)
+        offsets = torch.from_numpy(rng.random(self.rays, np.float32)).to(self.device)
+        samples = march(self.occupancy, rays, self.length, offsets)
+        behind = torch.from_numpy(rng.random((self.rays, 3), np.float32)).to(self.device)
+        free = torch.from_numpy(rng.uniform(-1, 1, (int(FREE * self.options.samples), 3)).astype(np.float32))
+        return Batch(rays, samples, self.photographs.colours(pixels), behind, free)
+
+    def _gradients(self, batch: Batch, rays: int, sections: int) -> tuple[tuple[Tensor | None, ...], float, float]:
+        """Gradients of the loss, its value and the summed squared error, of one piece of a step."""
+        annealing = min(1.0, self.step / max(self.options.annealed * self.options.steps, 1))
+        shown = render(self.model, batch.rays, batch.samples, self.model.sharpness, annealing)
+        loss, squares = self._picture_loss(shown, batch)
+        loss = loss / rays + EIKONAL * eikonal(shown.geometry.gradient).sum() / max(sections, 1)
+        loss = loss + self._free_loss(batch.free)
+        return torch.autograd.grad(loss, self._learnt(), allow_unused=True), float(loss.detach()), squares / rays
+
+    def _picture_loss(self, shown: Rendered, batch: Batch) -> tuple[Tensor, float]:
+        """Summed over rays."""
+        truth, alpha = batch.rgba[:, :3], batch.rgba[:, 3]
+        behind = batch.behind if self.photographs.masked else self.model.background(batch.rays.directions)
+        difference = shown.over(behind) - truth - (1 - alpha)[:, None] * behind
+        loss = difference.abs().mean(dim=1).sum()
+        if self.photographs.masked:
+            loss = loss + MASK * binary_cross_entropy(shown.opacity.clamp(1e-3, 1 - 1e-3), alpha, reduction="sum")
+        return loss, float(difference.detach().square().mean(dim=1).sum())
+
+    def _free_loss(self, points: Tensor) -> Tensor:
+        """Anywhere in the box: a gradient of length 1, and no surface outside of the hull."""
+        found = self.model.geometry(points.to(self.device))
+        share = len(points) / (FREE * self.options.samples)
+        loss = EIKONAL * eikonal(found.gradient).mean()
+        if self.bounds.hull is not None:
+            least = _looked_up(self.bounds.hull, points.numpy()) - 3**0.5 * 2 / self.options.voxels
+            below = torch.relu(torch.from_numpy(least).to(self.device) - found.sdf)
+            loss = loss + HULL * torch.where(torch.from_numpy(least > 0).to(self.device), below, 0).mean()
+        return share * loss
+
+    def _learnt(self) -> list[Tensor]:
+        return list(self.model.tensors.values())
+
+    def _descend(self, gradients: Sequence[Tensor | None]) -> None:
+        for tensor, gradient in zip(self._learnt(), gradients, strict=True):
+            tensor.grad = gradient
+        self.optimiser.step()
+
+    def _schedule(self, step: int, rate: float | None) -> None:
+        """Sets the learning rates, all to `rate` if given, and the levels of the grid that take part."""
+        options = self.options
+        done = step / options.steps
+        cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * done))
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["base"] * min((step + 1) / WARM_UP, cosine) if rate is None else rate
+        more = (options.shape.n_levels - FIRST_LEVELS) * min(1.0, done / max(options.all_levels, 1e-9))
+        self.model.use_levels(FIRST_LEVELS + more)
+
+    def _note(self, loss: float, squares: float) -> None:
+        if not math.isfinite(loss):
+            raise KilofieldError(f"training on photographs: the loss became {loss} at step {self.step}")
+        share = max(0.02, 1 / (self.step + 1))
+        self.loss += share * (loss - self.loss)
+        self.squares += share * (squares - self.squares)
+
+    @property
+    def psnr(self) -> float:
+        """Of the rays of the last steps, dB."""
+        return -10 * math.log10(max(self.squares, 1e-12))
+
+    def teacher(self) -> NeusTeacher:
+        """What has been learnt so far."""
+        sharpness = float(self.model.sharpness.detach())
+        occupancy = Occupancy.everywhere(self.bounds.allowed)
+        occupancy.update(self.model.distance, sharpness, self.length, self.device)
+        return NeusTeacher(self.model, self.bounds.frame, occupancy, self.length, self.bounds.world_box)
+
+    def state(self) -> dict[str, Any]:
+        """All that changes, for a checkpoint: tensors and numbers only."""
+        return {
+            "step": self.step,
+            "rays": self.rays,
+            "loss": self.loss,
+            "squares": self.squares,
+            "tensors": {name: t.detach() for name, t in self.model.tensors.items()},
+            "occupancy": torch.from_numpy(self.occupancy.state),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes back to a checkpoint's `state()`."""
+        with torch.no_grad():
+            for name, tensor in self.model.tensors.items():
+                tensor.copy_(state["tensors"][name])
+        self.occupancy.state = state["occupancy"].numpy().copy()
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.rays = int(state["step"]), int(state["rays"])
+        self.loss, self.squares = float(state["loss"]), float(state["squares"])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """R rays of a step."""
+
+    rays: Rays
+    samples: Samples
+    rgba: Tensor  # [R, 4] what the photographs show, premultiplied
+    behind: Tensor  # [R, 3] background
+    free: Tensor  # [M, 3] points anywhere
+
+    def pieces(self, count: int) -> list[Batch]:
+        """Its rays in `count` parts of about as many sections each."""
+        aims = torch.arange(1, count, device=self.samples.starts.device) * int(self.samples.starts[-1]) // count
+        cuts = [0, *torch.searchsorted(self.samples.starts, aims).tolist(), len(self.rays)]
+        free = torch.tensor_split(self.free, count)
+        return [self._part(*cut, f) for cut, f in zip(zip(cuts, cuts[1:], strict=False), free, strict=True)]
+
+    def _part(self, first: int, last: int, free: Tensor) -> Batch:
+        rows = slice(first, last)
+        return Batch(self.rays.rows(rows), self.samples.part(first, last), self.rgba[rows], self.behind[rows], free)
+
+
+def train_teacher(
+    targets: Sequence[Target],
+    options: NeusOptions,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    state: dict[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+) -> NeusTeacher:
+    """Learns the surface that `targets` show, from the beginning or from a checkpoint's `state`.
+
+    `progress` is called with the stage, the share done and a line about loss and quality.
+    """
+    torch.set_num_threads(1)  # the pieces of a step have a thread each
+    say = progress or (lambda stage, done, detail: None)
+    say("bounds", 0.0, "")
+    trainer = Trainer(targets, options, torch.device(device))
+    if state is None:
+        say("hull", 0.0, "")
+        trainer.warm_start()
+    else:
+        trainer.restore(state)
+
+    def each(now: Trainer) -> None:
+        detail = f"loss {now.loss:.4f}, {now.psnr:.2f} dB, sharpness {float(now.model.sharpness.detach()):.0f}"
+        say("surface", now.step / options.steps, detail)
+        if checkpoint is not None:
+            checkpoint.save_when_due(now.state)
+
+    trainer.run(options.steps, each)
+    return trainer.teacher()
+
+
+def eikonal(gradient: Tensor) -> Tensor:
+    """[N] how far the gradients' lengths are from 1, squared."""
+    return (torch.linalg.vector_norm(gradient, dim=1) - 1).square()
+
+
+def section_length(photographs: Photographs) -> float:
+    """The length of a section: a part of what a pixel covers at the middle of the box."""
+    distances = torch.linalg.vector_norm(photographs.lenses.positions, dim=1)
+    pixel = float((distances / photographs.lenses.intrinsics[:, 1]).median())
+    return max(PIXEL * pixel, SHORTEST)
+
+
+def _looked_up(volume: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[N] values of the voxels [n, n, n] that `points` [N, 3] of the box are in."""
+    places = np.clip(((points + 1) * (0.5 * len(volume))).astype(np.int64), 0, len(volume) - 1)
+    return volume[places[:, 0], places[:, 1], places[:, 2]]
+
+
+def _near_hull(hull: NDArray[np.float32], rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """[count, 3] points, three quarters of them within a tenth of the box of the hull's surface."""
+    near = np.flatnonzero(np.abs(hull) < 0.1)
+    chosen = rng.choice(near, 3 * count // 4)
+    places = np.stack(np.unravel_index(chosen, hull.shape), axis=1) + rng.random((len(chosen), 3))
+    return np.concatenate([places * (2 / len(hull)) - 1, rng.uniform(-1, 1, (count - len(chosen), 3))]).astype(
+        np.float32
+    )
+
+
+def _summed(parts: Sequence[Tensor | None]) -> Tensor | None:
+    """Gradients of the pieces of a step, added in their order."""
+    there = [p for p in parts if p is not None]
+    if not there:
+        return None
+    total = there[0]
+    for part in there[1:]:
+        total = total + part
+    return total
