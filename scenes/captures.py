@@ -14,29 +14,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenes.cameras import Camera
 from scenes.errors import SceneFileError
 from scenes.files import brief
-from scenes.gaussians import Floats
-from scenes.images import image_size, read_rgba
+from scenes.images import image_size
 from scenes.json_entry import read_json, shown
+from scenes.photographs import Photograph as Frame
 from scenes.transforms_json import transforms_frames
 
 TRAIN, ALL, TEST = "transforms_train.json", "transforms.json", "transforms_test.json"
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One photograph."""
-
-    camera: Camera
-    path: Path
-    width: int  # pixels
-    height: int
-
-    def image(self) -> Floats:
-        """[H, W, 4] RGB and straight alpha in [0, 1] (1 where the file has none), read at every call."""
-        return read_rgba(self.path)
 
 
 @dataclass(frozen=True)

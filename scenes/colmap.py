@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,6 +26,7 @@ import numpy as np
 from scenes.cameras import Camera
 from scenes.errors import SceneFileError
 from scenes.files import brief, read_start
+from scenes.lenses import PINHOLE, Lens
 
 # COLMAP's models in the order of their numbers: name, focal lengths, parameters. After the focal lengths come the two
 # of the principal point, and then the lens distortion.
@@ -42,6 +43,15 @@ MODELS = (
     ("RADIAL_FISHEYE", 1, 5),
     ("THIN_PRISM_FISHEYE", 2, 12),
 )
+LENSES: dict[str, Callable[[tuple[float, ...]], Lens]] = {
+    "SIMPLE_RADIAL": Lens,
+    "RADIAL": Lens,
+    "OPENCV": lambda k: Lens(k[:2], (k[2], k[3])),
+    "OPENCV_FISHEYE": lambda k: Lens(k, fisheye=True),
+    "FULL_OPENCV": lambda k: Lens((*k[:2], k[4]), (k[2], k[3]), k[5:]),
+    "SIMPLE_RADIAL_FISHEYE": lambda k: Lens(k, fisheye=True),
+    "RADIAL_FISHEYE": lambda k: Lens(k, fisheye=True),
+}
 POINT_BYTES = 24
 LONGEST_NAME = 4096  # bytes; paths are not longer
 SUFFIXES = (".bin", ".txt")
@@ -49,22 +59,51 @@ FOLDERS = (".", "sparse/0", "sparse")  # where a model lies in a project's folde
 
 
 @dataclass(frozen=True)
-class ColmapModel:
-    """The photographs of a model, ordered by name."""
-
-    cameras: list[Camera]  # as pinholes, whatever their lens
-    distorted: int  # how many of them have lens distortion, which the cameras leave out
-
-
-@dataclass(frozen=True)
-class _Lens:
+class ColmapLens:
     """What one of COLMAP's cameras says, in pixels."""
 
+    model: str  # of MODELS
     width: int
     height: int
     focal: tuple[float, float]
     centre: tuple[float, float]
-    distorted: bool
+    distortion: tuple[float, ...]  # the other parameters
+
+    @property
+    def distorts(self) -> bool:
+        """Whether it is more than a pinhole: fisheyes are, whatever their parameters."""
+        return any(self.distortion) or "FISHEYE" in self.model
+
+    def lens(self) -> Lens | None:
+        """What it does beside a pinhole; None if `scenes/lenses.py` does not know the model."""
+        if not self.distorts:
+            return PINHOLE
+        return LENSES[self.model](self.distortion) if self.model in LENSES else None
+
+
+@dataclass(frozen=True)
+class ColmapPhotograph:
+    """One photograph of a model."""
+
+    camera: Camera  # as a pinhole, whatever its lens; `name` is the image's
+    lens: ColmapLens
+
+
+@dataclass(frozen=True)
+class ColmapModel:
+    """The photographs of a model, ordered by name."""
+
+    photographs: list[ColmapPhotograph]
+
+    @property
+    def cameras(self) -> list[Camera]:
+        """As pinholes."""
+        return [photograph.camera for photograph in self.photographs]
+
+    @property
+    def distorted(self) -> int:
+        """How many of them have lens distortion, which the cameras leave out."""
+        return sum(photograph.lens.distorts for photograph in self.photographs)
 
 
 @dataclass(frozen=True)
@@ -95,8 +134,7 @@ def read_colmap(path: str | os.PathLike[str]) -> ColmapModel:
     if not photographs:
         raise SceneFileError(images, "file", "at least one image", "0")
     photographs.sort(key=lambda photograph: photograph.name)
-    distorted = sum(lenses[p.camera].distorted for p in photographs if p.camera in lenses)
-    return ColmapModel([_camera(images, photograph, lenses) for photograph in photographs], distorted)
+    return ColmapModel([_posed(images, photograph, lenses) for photograph in photographs])
 
 
 def _images_file(path: Path) -> Path | None:
@@ -109,14 +147,14 @@ def _images_file(path: Path) -> Path | None:
     return next((name for name in names if os.path.isfile(name)), None)
 
 
-def _camera(path: Path, photograph: _Photograph, lenses: dict[int, _Lens]) -> Camera:
+def _posed(path: Path, photograph: _Photograph, lenses: dict[int, ColmapLens]) -> ColmapPhotograph:
     lens = lenses.get(photograph.camera)
     if lens is None:
         raise SceneFileError(path, photograph.place, "a camera of the model", f"camera {photograph.camera}")
     pose = np.eye(4)
     pose[:3, :3] = _rotation(path, photograph)
     pose[:3, 3] = photograph.pose[4:]
-    return Camera(
+    camera = Camera(
         pose,
         2 * math.atan(0.5 * lens.height / lens.focal[1]),
         pixel_aspect=lens.focal[0] / lens.focal[1],
@@ -124,6 +162,7 @@ def _camera(path: Path, photograph: _Photograph, lenses: dict[int, _Lens]) -> Ca
         name=photograph.name,
         aspect=lens.width / lens.height,
     )
+    return ColmapPhotograph(camera, lens)
 
 
 def _rotation(path: Path, photograph: _Photograph) -> np.ndarray:
@@ -135,7 +174,9 @@ def _rotation(path: Path, photograph: _Photograph) -> np.ndarray:
     return np.eye(3) + 2 * (w * cross + cross @ cross)
 
 
-def _lens(path: Path, place: str, model: tuple[str, int, int], size: tuple[int, int], numbers: list[float]) -> _Lens:
+def _lens(
+    path: Path, place: str, model: tuple[str, int, int], size: tuple[int, int], numbers: list[float]
+) -> ColmapLens:
     name, focals, count = model
     if len(numbers) != count:
         raise SceneFileError(path, place, f"{count} parameters of {name}", str(len(numbers)))
@@ -143,13 +184,13 @@ def _lens(path: Path, place: str, model: tuple[str, int, int], size: tuple[int, 
     if min(*size, *focal) <= 0 or not all(math.isfinite(x) for x in numbers):
         found = f"{size[0]} x {size[1]} and {', '.join(f'{x:g}' for x in numbers)}"
         raise SceneFileError(path, place, "a size and focal lengths above 0", brief(found))
-    return _Lens(*size, focal, (numbers[focals], numbers[focals + 1]), any(numbers[focals + 2 :]))
+    return ColmapLens(name, *size, focal, (numbers[focals], numbers[focals + 1]), tuple(numbers[focals + 2 :]))
 
 
 # Binary
 
 
-def _binary_lenses(path: Path) -> Iterator[tuple[int, _Lens]]:
+def _binary_lenses(path: Path) -> Iterator[tuple[int, ColmapLens]]:
     read_start(path, 1)
     with path.open("rb") as file:
         (count,) = _take(file, path, "<Q")
@@ -196,7 +237,7 @@ def _name(file: BinaryIO, path: Path) -> str:
 # Text
 
 
-def _text_lenses(path: Path) -> Iterator[tuple[int, _Lens]]:
+def _text_lenses(path: Path) -> Iterator[tuple[int, ColmapLens]]:
     by_name = {model[0]: model for model in MODELS}
     for place, line in _lines(path):
         words = line.split()

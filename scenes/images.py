@@ -33,6 +33,12 @@ def read_rgba(path: Path) -> Floats:
             raise SceneFileError(path, "image", "a whole picture", "a damaged one") from error
 
 
+def read_grey(path: Path) -> Floats:
+    """[H, W] in [0, 1]: the mean of RGB, times alpha where the file has it."""
+    image = read_rgba(path)
+    return image[..., :3].mean(axis=-1) * image[..., 3]
+
+
 def _open(path: Path) -> Image.Image:
     try:
         return Image.open(path)

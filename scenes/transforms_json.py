@@ -7,7 +7,10 @@
     fl_x fl_y cx cy w h     frame, object   focal lengths, principal point and size in pixels of the original image
     camera_angle_x          frame, object   horizontal field of view, radians; when there is no fl_x
     camera_angle_y          frame, object   vertical field of view, radians; when there is no fl_y
-    k1 k2 k3 k4 p1 p2       frame, object   lens distortion, of which only 0 is understood
+    k1 k2 k3 k4 p1 p2       frame, object   lens distortion, see `scenes/lenses.py`
+    camera_model            frame, object   COLMAP's name of the lens; with OPENCV_FISHEYE k1 to k4 are a fisheye's
+    is_fisheye              frame, object   instant-ngp's word for that
+    mask_path               frame           picture, white where the object is
 
 A frame's own value goes before the object's. Without w and h the size is the image's.
 """
@@ -27,11 +30,15 @@ from scenes.cameras import Camera
 from scenes.errors import SceneFileError
 from scenes.images import image_size
 from scenes.json_entry import JsonEntry, shown
+from scenes.lenses import PINHOLE, Lens
 from scenes.rigid import check_rigid, inverse_rigid
 
 OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])  # camera axes: y down and z forward
 DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
 PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV")  # OPENCV with no distortion is a pinhole
+PERSPECTIVE = (*PINHOLES, "SIMPLE_RADIAL", "RADIAL")
+FISHEYE = "OPENCV_FISHEYE"
+OTHER_LENSES = ("ftheta_p0", "latlong", "equirectangular")  # instant-ngp's
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
@@ -61,6 +68,24 @@ class TransformsFrame:
         values = self.entry.values
         some = any(key in values and self.entry.number(key) != 0 for key in DISTORTION)
         return some or values.get("camera_model", PINHOLES[0]) not in PINHOLES
+
+    def lens(self) -> Lens:
+        """The lens; an error if it is none of perspective ones and fisheyes as OpenCV has them."""
+        values = self.entry.values
+        model = values.get("camera_model", FISHEYE if values.get("is_fisheye") else PINHOLES[0])
+        if model not in (*PERSPECTIVE, FISHEYE):
+            raise self.entry.error("camera_model", f"one of {', '.join((*PERSPECTIVE, FISHEYE))}", shown(model))
+        for key in OTHER_LENSES:
+            if values.get(key):
+                raise self.entry.error(key, "a lens as OpenCV has them", shown(values[key]))
+        k1, k2, k3, k4, p1, p2 = (self.entry.number(key) if key in values else 0.0 for key in DISTORTION)
+        if model == FISHEYE:
+            return Lens((k1, k2, k3, k4), fisheye=True)
+        return Lens((k1, k2, k3, k4), (p1, p2)) if any((k1, k2, k3, k4, p1, p2)) else PINHOLE
+
+    def mask(self) -> Path | None:
+        """The picture that says where the object is; it may not exist."""
+        return Path(self.entry.path).parent / self.entry.text("mask_path") if "mask_path" in self.entry.values else None
 
     def camera(self, size: tuple[float, float]) -> Camera:
         """The camera, whose intrinsics are in pixels of an image of `size` width and height."""

@@ -94,7 +94,7 @@ def test_colours_of_faces(tmp_path: Path) -> None:
     header += "".join(f"property uchar {x}\n" for x in ("red", "green", "blue")) + "end_header\n"
     body = "0 0 0\n1 0 0\n0 1 0\n0 0 1\n" + "".join(f"{f} {c}\n" for f, c in zip(faces, colours, strict=True))
     mesh = read_mesh(save(tmp_path / "a.ply", (header + body).encode("latin-1")))
-    weights: np.ndarray = np.eye(3)[[0, 1, 2, 0]]
+    weights = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]])
     found = mesh.colour_at(np.arange(4), weights)
     np.testing.assert_array_equal(found, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]])
 
@@ -114,7 +114,7 @@ def colours_at(mesh: Mesh, places: np.ndarray) -> np.ndarray:
     for place in places:
         for face, corners in enumerate(mesh.corners):
             system = np.vstack([corners[:, :2].T, np.ones(3)])
-            weights = np.linalg.solve(system, [*place[:2], 1])
+            weights = np.asarray(np.linalg.solve(system, [*place[:2], 1]), np.float64)
             if (weights > -1e-9).all():
                 colour = mesh.colour_at(np.array([face]), weights[None])
                 assert colour is not None
