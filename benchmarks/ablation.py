@@ -23,7 +23,7 @@ import torch
 from benchmarks.compression import Scene, readable_source
 from benchmarks.judging import judge, render
 from benchmarks.machine import add_folders, machine_facts
-from fitting.neuralgs.checkpoint import Checkpoint
+from fitting.checkpoint import Checkpoint
 from fitting.neuralgs.fit import fit_ours
 from fitting.neuralgs.job import Job, prepare
 from fitting.neuralgs.options import DEFAULT_RECIPE, EFFORTS, CompressOptions, Recipe

@@ -15,8 +15,8 @@ import torch
 from cli_samples import kilofield, sample_gaussians
 
 from commands import console
+from fitting.checkpoint import Checkpoint
 from fitting.neuralgs import paper
-from fitting.neuralgs.checkpoint import Checkpoint
 from fitting.neuralgs.options import EFFORTS
 from scenes.errors import KilofieldError
 from scenes.kilo import read_kilo

@@ -34,7 +34,7 @@ class MeshTeacher:
     @property
     def coloured(self) -> bool:
         """Whether the mesh has colours of any kind."""
-        return self.mesh.coloured
+        return self.mesh.has_colour
 
     @cached_property
     def bounds(self) -> Floats:
@@ -68,9 +68,7 @@ class MeshTeacher:
         gradient = np.where(fanned[:, None], away, smooth)
         return signed.astype(np.float32), gradient.astype(np.float32)
 
-    def feet(
-        self, points: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    def feet(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
         """Signed distances [N], nearest faces [N] and nearest points [N, 3] of the mesh."""
         kind = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
         signed, faces, feet, _ = igl.signed_distance(points, self._vertices, self._faces, sign_type=kind)

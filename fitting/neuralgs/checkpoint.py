@@ -1,121 +1,22 @@
-"""A fit's state on the disk, beside its output.
-
-Ctrl-C loses nothing of the fitting: the step in progress ends, and its state is written. A killed run loses up to half
-a minute of it.
-"""
+"""What must be the same for the checkpoint of a compression to serve; see `fitting/checkpoint.py`."""
 
 from __future__ import annotations
 
-import pickle
-import signal
-import threading
-import time
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-import torch
-
+from fitting.checkpoint import Checkpoint, checksum
 from fitting.neuralgs.options import DEFAULT_RECIPE, CompressOptions
-from scenes.atomic import replacing
-from scenes.errors import KilofieldError, SceneFileError
-
-INTERVAL = 30.0  # seconds between two writes
-# What torch raises for a file that is not one of its own
-UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError)
 
 
 def fingerprint(source: Path, options: CompressOptions, device: str) -> str:
-    """What must be the same for a checkpoint to serve: the source, every option that matters, device and program."""
-    crc = 0
-    with source.open("rb") as file:
-        while block := file.read(1 << 20):
-            crc = zlib.crc32(block, crc)
+    """The source, every option that matters, device and program."""
     sizes = f"{options.quality} {options.max_bytes} {options.images}"
     sizes += f" {options.recipe}" if options.recipe != DEFAULT_RECIPE else ""
     made = f"{options.preset} {sizes} {device} {metadata.version('kilofield')}"
-    return f"{crc:08x} {source.stat().st_size} {made} seed {options.seed}"
+    return f"{checksum(source)} {made} seed {options.seed}"
 
 
-@dataclass
-class Checkpoint:
-    """The file OUT.kilo.checkpoint. A write that fails does not end the fit; `trouble` says so at the end."""
-
-    path: Path
-    fingerprint: str
-    written: float = field(default_factory=time.monotonic)
-    trouble: str = ""
-    kept: bool = True  # False: nothing is ever written
-    interrupted: bool = False  # by a Ctrl-C that waits for the end of a step
-
-    @classmethod
-    def beside(cls, target: Path, source: Path, options: CompressOptions, device: str) -> Checkpoint:
-        """The checkpoint of compressing `source` to `target`."""
-        return cls(target.with_name(target.name + ".checkpoint"), fingerprint(source, options, device))
-
-    def load(self) -> dict[str, Any] | None:
-        """The state to go on from, or None when there is no file."""
-        if not self.path.exists():
-            return None
-        try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            found, state = content["fingerprint"], content["state"]
-        except UNREADABLE as error:
-            raise SceneFileError(self.path, "file", "a checkpoint", f"{type(error).__name__} on reading") from error
-        if found != self.fingerprint:
-            raise KilofieldError(
-                f"{self.path}: belongs to another run: expected {self.fingerprint}, found {found}; "
-                "delete it or leave out --resume"
-            )
-        return state
-
-    def save_when_due(self, state: Callable[[], dict[str, Any]]) -> None:
-        """Writes what `state()` gives if the last write was long enough ago, or ends the run if it was interrupted."""
-        if self.kept and (self.interrupted or time.monotonic() - self.written >= INTERVAL):
-            self._try_to_save(state)
-        if self.interrupted:
-            raise KeyboardInterrupt(self.trouble)
-
-    @contextmanager
-    def guarding(self) -> Iterator[None]:
-        """Within it, Ctrl-C takes effect at the next `save_when_due`, which is then due; a second one at once.
-
-        Only then is the state whole: a step changes it piece by piece. Elsewhere than in the main thread, and where the
-        program handles Ctrl-C its own way, nothing changes.
-        """
-        mine = threading.current_thread() is threading.main_thread()
-        if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            yield
-            return
-        signal.signal(signal.SIGINT, self._interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self.interrupted:  # after the last step
-            raise KeyboardInterrupt
-
-    def _interrupt(self, number: int, frame: object) -> None:
-        self.interrupted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def _try_to_save(self, state: Callable[[], dict[str, Any]]) -> None:
-        try:
-            self.save(state())
-        except (KilofieldError, OSError, RuntimeError) as error:  # torch's own for a full disk is a RuntimeError
-            self.trouble = f"the last checkpoint could not be written: {error}"
-            self.written = time.monotonic()
-
-    def save(self, state: dict[str, Any]) -> None:
-        """Writes `state` now; the old file stays until the new one is whole."""
-        with replacing(self.path) as temporary:
-            torch.save({"fingerprint": self.fingerprint, "state": state}, temporary)
-        self.written = time.monotonic()
-
-    def remove(self) -> None:
-        """The run is over."""
-        self.path.unlink(missing_ok=True)
+def checkpoint_beside(target: Path, source: Path, options: CompressOptions, device: str) -> Checkpoint:
+    """The checkpoint of compressing `source` to `target`."""
+    return Checkpoint(target.with_name(target.name + ".checkpoint"), fingerprint(source, options, device))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from fitting.neuralgs.checkpoint import Checkpoint
+from fitting.neuralgs.checkpoint import checkpoint_beside
 from fitting.neuralgs.fit import fit_ours
 from fitting.neuralgs.job import Job, prepare
 from fitting.neuralgs.looks import show
@@ -58,7 +58,7 @@ def compress(
     device = _device(options.device)
     lossless = options.quality == "lossless"
     effort = EFFORTS["lossless" if lossless else options.preset].changed(options.recipe)
-    checkpoint = Checkpoint.beside(target, source, options, device.type)
+    checkpoint = checkpoint_beside(target, source, options, device.type)
     state = checkpoint.load() if options.resume else None
     job = prepare(
         source, file.gaussians, effort, images=options.images, seed=options.seed, device=device, progress=say.preparing

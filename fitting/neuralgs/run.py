@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fitting.neuralgs.checkpoint import Checkpoint
+from fitting.checkpoint import Checkpoint
 from fitting.neuralgs.job import Job
 from fitting.neuralgs.options import CompressOptions, Effort
 from fitting.neuralgs.reporter import Reporter
