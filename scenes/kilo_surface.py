@@ -161,11 +161,11 @@ class _Reader(StreamReader):
         self, name: str, bank: BankEntry, chunks: list[tuple[str, SurfaceChunk]]
     ) -> tuple[MlpBank, WeightCoding | None]:
         """The networks of `chunks`, and what their weights are integers of."""
-        coding = self._coding(name, bank)
+        coding, tables = self._coding(name, bank), self._tables(name, bank)
         weights = np.empty((sum(chunk.cells for _, chunk in chunks), bank.shape.parameters), np.float32)
         first = 0
         for chunk_name, chunk in chunks:
-            found = self._weights(getattr(chunk, name), f"{chunk_name} {name}", bank, coding)
+            found = self._weights(getattr(chunk, name), f"{chunk_name} {name}", bank, coding, tables)
             weights[first : first + chunk.cells] = found
             first += chunk.cells
         return MlpBank(bank.shape, weights), coding
@@ -177,11 +177,22 @@ class _Reader(StreamReader):
         mean = np.zeros(bank.shape.parameters, np.float32)
         return WeightCoding(mean if bank.mean is None else self.floats(bank.mean, f"{name} mean"), steps)
 
-    def _weights(self, stream: Stream, place: str, bank: BankEntry, coding: WeightCoding | None) -> Floats:
+    def _tables(self, name: str, bank: BankEntry) -> NDArray[np.int64]:
+        """[P] the rANS table of each weight."""
+        if bank.tables is None:
+            return columns_of_weights(bank.shape)
+        tables = self.array(bank.tables, f"{name} tables").astype(np.int64)
+        if tables.min() < 0:
+            raise self.source.error(f"{name} tables", "numbers from 0 to 127", f"{tables.min()}")
+        return tables
+
+    def _weights(
+        self, stream: Stream, place: str, bank: BankEntry, coding: WeightCoding | None, tables: NDArray[np.int64]
+    ) -> Floats:
         """[k, P] of one chunk."""
         if coding is None:
             return self.floats(stream, place)
-        weights = coded_weights(self.array(stream, place, columns_of_weights(bank.shape)), coding, bank.shape)
+        weights = coded_weights(self.array(stream, place, tables), coding, bank.shape)
         if not np.isfinite(weights).all():
-            raise self.source.error(place, "weights that are finite", "others")
+            raise self.source.error(place, "finite weights", "others")
         return weights

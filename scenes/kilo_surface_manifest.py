@@ -45,11 +45,16 @@ LIMITS = SurfaceLimits()
 
 @dataclass(frozen=True)
 class BankEntry:
-    """A bank, and what its weights are integers of; neither steps nor mean: they are half floats."""
+    """A bank, and what its weights are integers of; without steps they are half floats."""
 
     shape: BankShape
-    mean: Stream | None  # only with steps; zeros where there is none
     steps: Stream | None
+    mean: Stream | None  # only with steps; zeros where there is none
+    tables: Stream | None  # only with steps; a table for each block where there is none
+
+    def streams(self, name: str) -> list[tuple[str, Stream | None]]:
+        """Every stream of the bank `name`."""
+        return [(f"{name} {part}", getattr(self, part)) for part in ("steps", "mean", "tables")]
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class SurfaceManifest:
         """Every stream with the name messages give it."""
         found: list[tuple[str, Stream | None]] = []
         for name, bank in (("geometry", self.geometry), ("appearance", self.appearance)):
-            found += [(f"{name} mean", bank.mean), (f"{name} steps", bank.steps)] if bank else []
+            found += bank.streams(name) if bank else []
         for c, chunk in enumerate(self.chunks):
             found += [(f"chunk {c} {name}", getattr(chunk, name)) for name in ("coordinates", "geometry", "appearance")]
         return [(name, stream) for name, stream in found if stream is not None]
@@ -142,14 +147,19 @@ def _appearance(node: Node) -> BankEntry:
 
 
 def _bank(node: Node, outputs: int) -> BankEntry:
-    shape, stepped = bank_shape(node, outputs), node.has("steps")
-    if node.has("mean") and not stepped:
-        node["mean"].fail("none without steps")
-    plain = CODECS[:2]
+    shape = bank_shape(node, outputs)
+    for name in ("mean", "tables"):
+        if node.has(name) and not node.has("steps"):
+            node[name].fail("none without steps")
+
+    def optional(name: str, size: int, dtypes: tuple[str, ...]) -> Stream | None:
+        return checked_stream(node[name], (size,), dtypes, CODECS[:2]) if node.has(name) else None
+
     return BankEntry(
         shape,
-        mean=checked_stream(node["mean"], (shape.parameters,), FLOATS, plain) if node.has("mean") else None,
-        steps=checked_stream(node["steps"], (len(shape.blocks()),), FLOATS, plain) if stepped else None,
+        steps=optional("steps", len(shape.blocks()), FLOATS),
+        mean=optional("mean", shape.parameters, FLOATS),
+        tables=optional("tables", shape.parameters, ("int8",)),
     )
 
 

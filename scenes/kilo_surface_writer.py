@@ -22,6 +22,8 @@ from scenes.octree import morton_codes
 from scenes.surface import NeuralSurface, WeightCoding
 
 LARGEST = np.iinfo(np.int16).max  # integer a weight may be
+SMALLEST_SPREAD = 1 / 16  # mean size of integers under which all share a table
+TABLES_ENTRY = 60  # bytes the manifest takes to name one more stream
 
 
 @dataclass(frozen=True)
@@ -132,43 +134,71 @@ def _manifest(surface: NeuralSurface, streams: StreamPlacer, chunks: list[int]) 
     }
     if geometry.shape.modulation or (appearance and appearance.shape.modulation):
         manifest["requires"] = [MODULATION]
-    manifest["geometry"] = _bank(geometry, surface.geometry_coding, streams)
-    if appearance:
-        manifest["appearance"] = _bank(appearance, surface.appearance_coding, streams)
     starts = np.concatenate([[0], np.cumsum(chunks)]).tolist()
-    manifest["chunks"] = [_chunk(surface, streams, first, stop) for first, stop in pairwise(starts)]
+    banks = {"geometry": _pack_bank(geometry, surface.geometry_coding, starts)}
+    if appearance:
+        banks["appearance"] = _pack_bank(appearance, surface.appearance_coding, starts)
+    for name, bank in banks.items():
+        placed = {part: streams.place("other", packed) for part, packed in bank.parts.items()}
+        manifest[name] = bank.shape | placed
+    manifest["chunks"] = [
+        _chunk(surface, first, stop, streams) | {n: streams.place(n, bank.chunks[c]) for n, bank in banks.items()}
+        for c, (first, stop) in enumerate(pairwise(starts))
+    ]
     return manifest
 
 
-def _bank(bank: MlpBank, coding: WeightCoding | None, streams: StreamPlacer) -> dict[str, Any]:
-    found = shape_to_json(bank.shape)
+@dataclass(frozen=True)
+class _PackedBank:
+    shape: dict[str, Any]
+    parts: dict[str, Packed]  # steps, mean, tables; those it has
+    chunks: list[Packed]  # the weights of each
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(len(packed.data) for packed in (*self.parts.values(), *self.chunks))
+
+
+def _pack_bank(bank: MlpBank, coding: WeightCoding | None, starts: list[int]) -> _PackedBank:
+    """The bank in chunks that begin at `starts`, with the rANS tables that make it shortest."""
+    shape = shape_to_json(bank.shape)
     if coding is None:
-        return found
+        weights = halves(bank.weights, "weights")
+        return _PackedBank(shape, {}, [pack_plain(weights[first:stop]) for first, stop in pairwise(starts)])
+    parts = {"steps": pack_floats(coding.steps)}
     if coding.mean.any():
-        found["mean"] = streams.place("other", pack_floats(coding.mean))
-    return found | {"steps": streams.place("other", pack_floats(coding.steps))}
+        parts["mean"] = pack_floats(coding.mean)
+    integers = integers_of(bank.weights, coding, bank.shape)
+    by_block = _PackedBank(shape, parts, _pack_integers(integers, columns_of_weights(bank.shape), starts))
+    tables = tables_by_spread(integers)
+    by_spread = _PackedBank(
+        shape, parts | {"tables": pack_plain(tables.astype(np.int8))}, _pack_integers(integers, tables, starts)
+    )
+    return by_spread if by_spread.size + TABLES_ENTRY < by_block.size else by_block
 
 
-def _chunk(surface: NeuralSurface, streams: StreamPlacer, first: int, stop: int) -> dict[str, Any]:
+def _pack_integers(integers: NDArray[np.integer], tables: NDArray[np.int64], starts: list[int]) -> list[Packed]:
+    return [pack_symbols(integers[first:stop], tables) for first, stop in pairwise(starts)]
+
+
+def tables_by_spread(integers: NDArray[np.integer]) -> NDArray[np.int64]:
+    """[P] a table for each weight of a network, shared by those whose integers [K, P] are as large on average.
+
+    Half octaves apart. Weights of one block differ in this when some of its inputs matter less than others.
+    """
+    spread = np.maximum(np.abs(integers.astype(np.int32)).mean(axis=0), SMALLEST_SPREAD)
+    return np.unique(np.rint(2 * np.log2(spread)), return_inverse=True)[1].astype(np.int64)
+
+
+def _chunk(surface: NeuralSurface, first: int, stop: int, streams: StreamPlacer) -> dict[str, Any]:
+    """A chunk without its weights."""
     cells = surface.cells[first:stop]
     corners = np.stack([cells.min(axis=0), cells.max(axis=0) + 1])
     box = np.asarray(surface.grid.origin) + surface.grid.edge * corners
     coordinates = pack_cells(cells.astype(np.uint32), octree_bits(surface.grid.size))
-    chunk: dict[str, Any] = {
+    return {
         "cells": [first, stop - first],
         "bounds": bounds_of(box.astype(np.float32)),
         "coordinates": streams.place("cells", coordinates),
     }
-    for name, bank, coding in (
-        ("geometry", surface.geometry, surface.geometry_coding),
-        ("appearance", surface.appearance, surface.appearance_coding),
-    ):
-        if bank:
-            chunk[name] = streams.place(name, _pack_weights(bank.weights[first:stop], coding, bank.shape))
-    return chunk
-
-
-def _pack_weights(weights: Floats, coding: WeightCoding | None, shape: BankShape) -> Packed:
-    if coding is None:
-        return pack_plain(halves(weights, "weights"))
-    return pack_symbols(integers_of(weights, coding, shape), columns_of_weights(shape))

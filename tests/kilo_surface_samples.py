@@ -24,14 +24,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def sample(variant: str = "plain", stepped: bool = True, centred: bool = True, spread: float = 10) -> NeuralSurface:
-    """A random surface that comes back as it is; with `stepped`, weights are integers of about `spread`."""
+def sample(
+    variant: str = "plain", stepped: bool = True, centred: bool = True, spread: float = 10, uneven: bool = False
+) -> NeuralSurface:
+    """A random surface that comes back as it is; with `stepped`, weights are integers of about `spread`.
+
+    `uneven` ones are large and small within each block.
+    """
     surface = random_surface(**VARIANTS[variant])
     parts: dict[str, Any] = {}
     for seed, name in enumerate(("geometry", "appearance")):
         bank = getattr(surface, name)
         if bank is not None and stepped:
-            parts[name], parts[f"{name}_coding"] = coded(bank, centred, spread, seed)
+            parts[name], parts[f"{name}_coding"] = coded(bank, centred, spread, seed, uneven)
         elif bank is not None:
             parts[name] = replace(bank, weights=bank.weights.astype(np.float16).astype(np.float32))
     return replace(surface, **parts)
@@ -50,12 +55,13 @@ def tiny() -> NeuralSurface:
     return replace(surface, **parts)
 
 
-def coded(bank: MlpBank, centred: bool, spread: float, seed: int) -> tuple[MlpBank, WeightCoding]:
+def coded(bank: MlpBank, centred: bool, spread: float, seed: int, uneven: bool = False) -> tuple[MlpBank, WeightCoding]:
     """`bank` with random weights that are integers of a random coding."""
     rng, shape = np.random.default_rng(seed), bank.shape
     mean = rng.normal(0, 0.3, shape.parameters).astype(np.float32) * centred
     coding = WeightCoding(mean, rng.uniform(0.002, 0.01, len(shape.blocks())).astype(np.float32))
-    integers = np.rint(rng.laplace(0, spread, bank.weights.shape)).astype(np.int64)
+    sizes = np.where(np.arange(shape.parameters) % 2, 0.1, 1.5) if uneven else 1
+    integers = np.rint(rng.laplace(0, spread, bank.weights.shape) * sizes).astype(np.int64)
     return MlpBank(shape, coded_weights(integers, coding, shape)), coding
 
 

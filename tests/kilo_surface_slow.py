@@ -41,7 +41,8 @@ class Surface:
         """The weights of a chunk's networks."""
         entry, block_of = self.manifest[name], self.banks[name].block_of
         p = len(block_of)
-        weights = read_array(self._data, chunk[name], block_of)
+        tables = read_array(self._data, entry["tables"]) if entry.get("tables") else block_of
+        weights = read_array(self._data, chunk[name], tables)
         if entry.get("steps"):
             steps = read_array(self._data, entry["steps"])
             mean = read_array(self._data, entry["mean"]) if entry.get("mean") else [0.0] * p

@@ -97,6 +97,17 @@ def test_integers_of_sixteen_bits_and_means_of_zero(tmp_path: Path) -> None:
         assert ("mean" in manifest["geometry"]) == (surface is wide)
 
 
+def test_weights_that_are_unevenly_large_have_tables_of_their_own(tmp_path: Path) -> None:
+    for uneven in (False, True):
+        surface = sample(uneven=uneven)
+        write_surface(tmp_path / "a.kilo", surface, chunks=[12, 12])
+        assert_same(read_surface(tmp_path / "a.kilo"), surface)
+        assert_same(read_surface(tmp_path / "a.kilo", chunks=[1]), part_of(surface, np.arange(12, 24)))
+        assert ("tables" in read_surface_manifest(tmp_path / "a.kilo")["geometry"]) == uneven
+    twin = kilo_surface_slow.Surface((tmp_path / "a.kilo").read_bytes())
+    assert np.array_equal(np.array(list(twin.networks["geometry"].values()), np.float32), surface.geometry.weights)
+
+
 def test_integers_are_found_again() -> None:
     surface = sample()
     assert surface.geometry_coding is not None

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from scenes.errors import SceneFileError
 from scenes.kilo_container import build
 from scenes.kilo_surface import SurfaceLimits, pack_surface, unpack_surface
-from tests.kilo_damage import mutate_manifest, mutate_streams, parts, put
+from tests.kilo_damage import mutate_manifest, mutate_streams, parts, put, streams_of
 from tests.kilo_surface_samples import sample, tiny
 
 SMALL = pack_surface(sample("four cells"), chunks=[1, 3])
 TINY = pack_surface(tiny(), chunks=[1, 3])
+UNEVEN = pack_surface(sample(uneven=True))
 
 
 def message(data: bytes, limits: SurfaceLimits | None = None) -> str:
@@ -122,23 +123,26 @@ def test_unknown_keys_and_nulls_are_ignored() -> None:
     assert np.array_equal(found.geometry.weights, sample("four cells").geometry.weights)
 
 
-def _with_coordinates(cells: list[list[int]]) -> bytes:
-    """The small file with other cells in its second chunk, stored raw, and its offsets and checksums mended."""
-    manifest, streams = parts(SMALL)
-    entry = manifest["chunks"][1]["coordinates"]
-    index = sorted(s["offset"] for s in _entries(manifest)).index(entry["offset"])
-    streams[index] = np.array(cells, "<u4").tobytes()
-    entry |= {"codec": "raw", "stored": 36, "crc": zlib.crc32(streams[index])}
+def _with_stream(data: bytes, way: str, values: np.ndarray) -> bytes:
+    """`data` with other values in the stream at a dotted path, stored raw, and all offsets and checksums mended."""
+    manifest, streams = parts(data)
+    entry: Any = manifest
+    for key in way.split("."):
+        entry = entry[int(key) if key.isdigit() else key]
+    entries = sorted(streams_of(manifest), key=lambda s: s["offset"])
+    index = entries.index(entry)
+    streams[index] = values.tobytes()
+    entry |= {"codec": "raw", "dtype": values.dtype.name, "stored": values.nbytes, "raw": values.nbytes}
+    entry["crc"] = zlib.crc32(streams[index])
     end = 0
-    for stream in sorted(_entries(manifest), key=lambda s: s["offset"]):
+    for stream in entries:
         stream["offset"] = end
         end += -(-stream["stored"] // 4) * 4
     return build(manifest, streams)
 
 
-def _entries(manifest: Any) -> list[dict[str, Any]]:
-    banks = [manifest[bank][part] for bank in ("geometry", "appearance") for part in ("mean", "steps")]
-    return banks + [c[part] for c in manifest["chunks"] for part in ("coordinates", "geometry", "appearance")]
+def _with_coordinates(cells: list[list[int]]) -> bytes:
+    return _with_stream(SMALL, "chunks.1.coordinates", np.array(cells, np.uint32))
 
 
 def test_cells_out_of_order_or_twice_are_refused() -> None:
@@ -166,30 +170,39 @@ def test_limits_are_kept() -> None:
     )
 
 
+def test_tables_that_are_none_are_refused() -> None:
+    size = sample().geometry.shape.parameters
+    below, beyond = (_with_stream(UNEVEN, "geometry.tables", np.full(size, value, np.int8)) for value in (-1, 99))
+    assert message(below) == "memory: geometry tables: expected numbers from 0 to 127, found -1"
+    assert message(beyond) == "memory: chunk 0 geometry: expected a table with symbols, found an empty or missing one"
+    manifest, streams = parts(UNEVEN)
+    manifest["geometry"] |= {"steps": None, "mean": None}
+    assert "manifest geometry.tables: expected none without steps, found {" in message(build(manifest, streams))
+
+
 def test_numbers_that_are_none_are_refused() -> None:
     """Steps of infinity, and steps that make weights of infinity."""
     for value, place in (
         (np.inf, "geometry steps: expected finite numbers"),
-        (3e38, "geometry: expected weights that"),
+        (3e38, "chunk 0 geometry: expected finite weights"),
     ):
-        manifest, streams = parts(SMALL)
-        entry = manifest["geometry"]["steps"]
-        assert (entry["codec"], entry["dtype"]) == ("raw", "float32")
-        index = sorted(s["offset"] for s in _entries(manifest)).index(entry["offset"])
-        streams[index] = np.full(6, value, "<f4").tobytes()
-        entry["crc"] = zlib.crc32(streams[index])
-        assert place in message(build(manifest, streams))
+        data = _with_stream(SMALL, "geometry.steps", np.full(6, value, np.float32))
+        assert message(data) == f"memory: {place}, found others"
+    data = _with_stream(
+        pack_surface(sample(stepped=False)), "chunks.0.geometry", np.full((24, 161), np.inf, np.float16)
+    )
+    assert message(data) == "memory: chunk 0 geometry: expected finite numbers, found others"
 
 
 @pytest.mark.filterwarnings("error")
 def test_hundreds_of_mutations_do_no_harm() -> None:
     """Every mutant reads as a surface or raises SceneFileError, in little memory; checksums are mended to get deep."""
-    seeds = [parts(data) for data in (TINY, pack_surface(sample("four cells", stepped=False)))]
+    seeds = [parts(data) for data in (TINY, pack_surface(sample("four cells", stepped=False)), UNEVEN)]
     texts = [json.dumps(manifest) for manifest, _ in seeds]
     rng, rejected, read = random.Random(1), 0, 0
     tracemalloc.start()
     for _ in range(600):
-        which = rng.randrange(2)
+        which = rng.randrange(3)
         manifest, streams = json.loads(texts[which]), seeds[which][1]
         if rng.random() < 0.5:
             mutate_manifest(manifest, rng)
