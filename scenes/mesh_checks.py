@@ -24,6 +24,7 @@ from scenes.ply_elements import PlyElement, read_header
 STL_HEADER, STL_FACET = 84, 50  # bytes
 GLB_HEADER = 20  # bytes, with the length and the kind of the first chunk
 GAUSSIAN_PROPERTIES = ("f_dc_0", "packed_position")
+TRIANGLES = (4, 5)  # glTF's modes of lists and strips of them
 GLTF_UNREAD = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_mesh_quantization")
 GLTF_LEFT_OUT = {"KHR_texture_transform": "texture transforms", "EXT_mesh_gpu_instancing": "GPU instances"}
 
@@ -240,7 +241,19 @@ def check_gltf(path: Path, binary: bool) -> tuple[str, ...]:
     if unread:
         raise SceneFileError(path, "extensionsRequired", "an uncompressed mesh", ", ".join(unread))
     used = _names(content, "extensionsUsed")
-    return tuple(f"left out: {words}" for name, words in GLTF_LEFT_OUT.items() if name in used)
+    notes = [f"left out: {words}" for name, words in GLTF_LEFT_OUT.items() if name in used]
+    others = sum(mode not in TRIANGLES for mode in _modes(content))
+    if others:
+        notes.append(f"left out: {others:,} parts that are points, lines or fans")
+    return tuple(notes)
+
+
+def _modes(content: dict[str, Any]) -> Iterator[Any]:
+    """How each part of each mesh is drawn."""
+    for mesh in content["meshes"] if isinstance(content["meshes"], list) else []:
+        parts = mesh.get("primitives") if isinstance(mesh, dict) else None
+        for part in parts if isinstance(parts, list) else []:
+            yield part.get("mode", TRIANGLES[0]) if isinstance(part, dict) else TRIANGLES[0]
 
 
 def _names(content: dict[str, Any], key: str) -> list[str]:

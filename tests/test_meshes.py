@@ -432,3 +432,13 @@ def test_a_compressed_gltf_is_refused_by_name(tmp_path: Path) -> None:
     content = {"asset": {"version": "2.0"}, "meshes": [{}], "extensionsRequired": ["KHR_draco_mesh_compression"]}
     path = save(tmp_path / "a.gltf", json.dumps(content))
     assert message(path) == "extensionsRequired: expected an uncompressed mesh, found KHR_draco_mesh_compression"
+
+
+def test_parts_of_a_gltf_that_are_no_triangles_are_noted(tmp_path: Path) -> None:
+    cloud = trimesh.PointCloud(np.random.default_rng(9).random((5, 3)))
+    path = save(tmp_path / "a.glb", exported(trimesh.Scene([ball(0), cloud]), "glb"))
+    mesh = read_mesh(path)
+    assert len(mesh.faces) == 20
+    assert mesh.notes == ("left out: 1 parts that are points, lines or fans",)
+    path = save(tmp_path / "b.glb", exported(trimesh.Scene([cloud]), "glb"))
+    assert message(path) == "file: expected a mesh with faces, found none"
