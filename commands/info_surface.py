@@ -28,7 +28,7 @@ def surface_figures(file: SurfaceFile, manifest: dict[str, Any]) -> dict[str, An
         "grid": asdict(surface.grid),
         "overlap": surface.overlap,
         "geometry": bank_figures(surface.geometry, surface.geometry_coding),
-        "appearance": surface.appearance and bank_figures(surface.appearance, surface.appearance_coding),
+        "appearance": bank_figures(surface.appearance, surface.appearance_coding),
         "chunks": len(manifest["chunks"]),
         "bounds": [low.tolist(), high.tolist()],
         "bytes": file.bytes,
@@ -37,8 +37,10 @@ def surface_figures(file: SurfaceFile, manifest: dict[str, Any]) -> dict[str, An
     }
 
 
-def bank_figures(bank: MlpBank, coding: WeightCoding | None) -> dict[str, Any]:
-    """The shape of a bank's networks, and whether their weights are integers."""
+def bank_figures(bank: MlpBank | None, coding: WeightCoding | None) -> dict[str, Any] | None:
+    """The shape of a bank's networks, and whether their weights are integers; None without a bank."""
+    if bank is None:
+        return None
     return asdict(bank.shape) | {"parameters": bank.shape.parameters, "quantised": coding is not None}
 
 
@@ -50,7 +52,7 @@ def stream_bytes(manifest: dict[str, Any]) -> dict[str, int]:
             if chunk.get(name) is not None:
                 total[name] += chunk[name]["stored"]
     for bank in (manifest["geometry"], manifest.get("appearance") or {}):
-        for name in ("mean", "steps"):
+        for name in ("steps", "mean", "tables"):
             if bank.get(name) is not None:
                 total[name] += bank[name]["stored"]
     return dict(total.most_common())

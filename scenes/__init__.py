@@ -1,8 +1,8 @@
 """What a scene is, and the files it comes in: numpy only, never torch or OpenGL.
 
-    .ply  ----------> Gaussians <---- decode ---- NeuralGaussians <---- .kilo
-    cameras.json ---> Camera                         |
-    transforms.json   Capture                     MlpBank
+    .ply  ----------> Gaussians <---- decode ---- NeuralGaussians <---- .kilo ----> NeuralSurface
+    cameras.json ---> Camera                         |                                   |
+    transforms.json   Capture                     MlpBank                             MlpBank
 
-`load_scene` reads any file this package knows, by its content.
+`open_scene` reads any scene file this package knows, by its content; `load_scene` those of Gaussians.
 """

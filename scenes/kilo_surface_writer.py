@@ -19,7 +19,7 @@ from scenes.kilo_pack import StreamPlacer, bounds_of, columns_of_weights, halves
 from scenes.kilo_streams import Packed, pack_cells, pack_floats, pack_plain, pack_symbols
 from scenes.kilo_surface_manifest import KIND, octree_bits, parse_surface
 from scenes.octree import morton_codes
-from scenes.surface import NeuralSurface, WeightCoding
+from scenes.surface import CellGrid, NeuralSurface, WeightCoding
 
 LARGEST = np.iinfo(np.int16).max  # integer a weight may be
 SMALLEST_SPREAD = 1 / 16  # mean size of integers under which all share a table
@@ -69,8 +69,10 @@ def canonical_surface(surface: NeuralSurface) -> NeuralSurface:
     def stored(bank: MlpBank, coding: WeightCoding | None) -> MlpBank:
         return bank if coding else replace(bank, weights=halves(bank.weights, "weights").astype(np.float32))
 
-    appearance = surface.appearance and stored(surface.appearance, surface.appearance_coding)
-    return replace(surface, geometry=stored(surface.geometry, surface.geometry_coding), appearance=appearance)
+    geometry, appearance = stored(surface.geometry, surface.geometry_coding), surface.appearance
+    if appearance is not None:
+        appearance = stored(appearance, surface.appearance_coding)
+    return replace(surface, geometry=geometry, appearance=appearance)
 
 
 def encode_surface(
@@ -89,8 +91,8 @@ def encode_surface(
 
 def _check(surface: NeuralSurface) -> None:
     """What the type does not promise but the file needs."""
-    banks = [surface.geometry] + ([surface.appearance] if surface.appearance else [])
-    if not all(np.isfinite(bank.weights).all() for bank in banks):
+    banks = surface.geometry, surface.appearance
+    if not all(np.isfinite(bank.weights).all() for bank in banks if bank is not None):
         raise ValueError("surface: expected finite weights")
     codes = morton_codes(surface.cells)
     if not (codes[1:] > codes[:-1]).all():
@@ -121,23 +123,12 @@ def _check_readable(data: bytes) -> None:
 
 
 def _manifest(surface: NeuralSurface, streams: StreamPlacer, chunks: list[int]) -> dict[str, Any]:
-    grid, geometry, appearance = surface.grid, surface.geometry, surface.appearance
-    manifest: dict[str, Any] = {
-        "kind": KIND,
-        "count": len(surface),
-        "grid": {
-            "origin": [float(v) for v in grid.origin],
-            "edge": float(grid.edge),
-            "size": [int(side) for side in grid.size],
-        },
-        "overlap": float(surface.overlap),
-    }
-    if geometry.shape.modulation or (appearance and appearance.shape.modulation):
-        manifest["requires"] = [MODULATION]
     starts = np.concatenate([[0], np.cumsum(chunks)]).tolist()
-    banks = {"geometry": _pack_bank(geometry, surface.geometry_coding, starts)}
-    if appearance:
-        banks["appearance"] = _pack_bank(appearance, surface.appearance_coding, starts)
+    banks = _pack_banks(surface, starts)
+    manifest: dict[str, Any] = {"kind": KIND, "count": len(surface), "grid": _grid(surface.grid)}
+    manifest["overlap"] = float(surface.overlap)
+    if any("modulation" in bank.shape for bank in banks.values()):
+        manifest["requires"] = [MODULATION]
     for name, bank in banks.items():
         placed = {part: streams.place("other", packed) for part, packed in bank.parts.items()}
         manifest[name] = bank.shape | placed
@@ -158,6 +149,18 @@ class _PackedBank:
     def size(self) -> int:
         """Bytes."""
         return sum(len(packed.data) for packed in (*self.parts.values(), *self.chunks))
+
+
+def _grid(grid: CellGrid) -> dict[str, Any]:
+    origin, size = [float(v) for v in grid.origin], [int(side) for side in grid.size]
+    return {"origin": origin, "edge": float(grid.edge), "size": size}
+
+
+def _pack_banks(surface: NeuralSurface, starts: list[int]) -> dict[str, _PackedBank]:
+    banks = {"geometry": _pack_bank(surface.geometry, surface.geometry_coding, starts)}
+    if surface.appearance is not None:
+        banks["appearance"] = _pack_bank(surface.appearance, surface.appearance_coding, starts)
+    return banks
 
 
 def _pack_bank(bank: MlpBank, coding: WeightCoding | None, starts: list[int]) -> _PackedBank:
