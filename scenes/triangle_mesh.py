@@ -66,27 +66,25 @@ class Mesh:
         """Whether it bounds a volume: every edge is walked as often one way as the other."""
         ends = self._edges()
         forward = np.where(ends[:, 0] < ends[:, 1], 1, -1)
-        _, edge = np.unique(np.sort(ends, axis=1), axis=0, return_inverse=True)
-        return not np.bincount(edge.ravel(), weights=forward).any()
+        return not np.bincount(self._edge_numbers[0], weights=forward).any()
 
     @cached_property
     def manifold(self) -> bool:
         """Whether no edge has more than two triangles."""
-        return bool(np.unique(np.sort(self._edges(), axis=1), axis=0, return_counts=True)[1].max() <= 2)
+        return bool(self._edge_numbers[1].max() <= 2)
 
     @cached_property
     def components(self) -> int:
         """How many parts share no vertex."""
-        label = np.arange(len(self.vertices))
-        ends = self._edges()
-        while True:
-            lower = label.copy()
-            np.minimum.at(lower, ends[:, 0], label[ends[:, 1]])
-            np.minimum.at(lower, ends[:, 1], label[ends[:, 0]])
-            lower = np.minimum(lower, lower[lower])
-            if (lower == label).all():
-                return len(np.unique(label))
-            label = lower
+        label, ends = np.arange(len(self.vertices)), self._edges()
+        while True:  # the higher root of two that an edge joins comes under the lower, until no edge joins two
+            roots = np.sort(label[ends], axis=1)
+            ends = ends[roots[:, 0] != roots[:, 1]]
+            if not len(ends):
+                return int((label == np.arange(len(label))).sum())
+            np.minimum.at(label, roots[:, 1], roots[:, 0])
+            while (label[label] != label).any():
+                label = label[label]
 
     @cached_property
     def volume(self) -> float:
@@ -97,6 +95,15 @@ class Mesh:
     def _edges(self) -> Indices:
         """[3F, 2] the ends of the triangles' sides, in the order they are walked."""
         return self.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+
+    @cached_property
+    def _edge_numbers(self) -> tuple[Indices, Indices]:
+        """[3F] which edge each side is, whichever way it is walked, and [E] how many sides are at each edge."""
+        ends = np.sort(self._edges(), axis=1)
+        _, number, count = np.unique(
+            ends[:, 0] * len(self.vertices) + ends[:, 1], return_inverse=True, return_counts=True
+        )
+        return number.ravel(), count
 
     def colour_at(self, face: Indices, barycentric: Doubles) -> Floats | None:
         """RGB [N, 3] in [0, 1] at N points of triangles `face` [N], `barycentric` [N, 3] of their corners.
@@ -129,14 +136,18 @@ def welded(vertices: Doubles, faces: Indices) -> tuple[Doubles, Indices, NDArray
     Vertices at exactly the same place become one, faces with the same vertex twice go, and then vertices without faces.
     Vertices keep the order of their first mention.
     """
-    places, first, place = np.unique(vertices + 0.0, axis=0, return_index=True, return_inverse=True)  # -0.0 is 0.0
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    faces = rank[place.ravel()][faces]
+    order = np.lexsort(vertices.T)
+    fresh = np.concatenate([[True], (np.diff(vertices[order], axis=0) != 0).any(axis=1)])
+    first = np.minimum.reduceat(order, np.flatnonzero(fresh)) if len(order) else order  # of each place's vertices
+    by_mention = np.argsort(first)
+    rank = np.empty_like(by_mention)
+    rank[by_mention] = np.arange(len(by_mention))
+    place = np.empty_like(order)
+    place[order] = rank[np.cumsum(fresh[: len(order)]) - 1]
+    places, faces = vertices[first[by_mention]], place[faces]
     proper = (faces != np.roll(faces, 1, axis=1)).all(axis=1)
     used, faces = np.unique(faces[proper], return_inverse=True)
-    return places[order][used], faces.reshape(-1, 3).astype(np.int64), proper
+    return places[used], faces.reshape(-1, 3).astype(np.int64), proper
 
 
 def sampled(picture: Floats, uv: Doubles) -> Doubles:

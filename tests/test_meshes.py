@@ -236,6 +236,27 @@ def test_welding_keeps_the_order_and_leaves_out_what_has_no_area() -> None:
     assert proper.tolist() == [True, False, True]
 
 
+def test_random_soups_agree_with_slow_counts() -> None:
+    """Few places and many triangles, so that vertices, edges and parts meet in every way."""
+    random = np.random.default_rng(10)
+    for _ in range(30):
+        vertices = random.integers(0, 3, (40, 3)).astype(np.float64)
+        places, faces, proper = welded(vertices, random.integers(0, 40, (random.integers(1, 25), 3)))
+        assert len(np.unique(places, axis=0)) == len(places)
+        assert np.isin(np.arange(len(places)), faces).all()
+        if not proper.any():
+            continue
+        mesh = Mesh(places, faces)
+        walked = [(face[i], face[(i + 1) % 3]) for face in faces.tolist() for i in range(3)]
+        assert mesh.closed == all(walked.count(edge) == walked.count(edge[::-1]) for edge in walked)
+        assert mesh.manifold == all(walked.count(edge) + walked.count(edge[::-1]) <= 2 for edge in walked)
+        parts = [{i} for i in range(len(places))]
+        for edge in walked:
+            joined = [part for part in parts if part & set(edge)]
+            parts = [part for part in parts if not part & set(edge)] + [set().union(*joined)]
+        assert mesh.components == len(parts)
+
+
 def test_pictures_repeat_beyond_their_edges() -> None:
     picture = np.random.default_rng(3).random((3, 4, 3)).astype(np.float32)
     uv = np.random.default_rng(4).random((50, 2))
