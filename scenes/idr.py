@@ -1,7 +1,7 @@
 """Folders of IDR and NeuS (DTU, BlendedMVS): photographs, masks, and the sphere the object lies in.
 
-    image/*.png, *.jpg        photographs
-    mask/*.png                white where the object is; may be missing
+    image/*.png, *.jpg        photographs; or in images/
+    mask/*.png                white where the object is; may be missing; or in masks/
     cameras_sphere.npz        world_mat_0, world_mat_1, ...   4x4: the upper 3x4 takes the world to pixels, K [R | t]
                               scale_mat_0, scale_mat_1, ...   4x4: the world from the unit sphere the object lies in
 
@@ -74,8 +74,8 @@ def read_idr(path: str | os.PathLike[str]) -> IdrFolder:
         raise SceneFileError(path, "folder", " or ".join(FILES), "neither")
     matrices = _matrices(file)
     numbers = _numbers(file, matrices)
-    pairs, missing = _paired(file, numbers, _images(file.parent / "image"))
-    masks = _masks(file.parent / "mask", [image for _, image in pairs])
+    pairs, missing = _paired(file, numbers, _folder(file.parent, "image"))
+    masks = _masks(_folder(file.parent, "mask"), [image for _, image in pairs])
     photographs = [_photograph(file, i, matrices[f"world_mat_{i}"], image, masks.get(image)) for i, image in pairs]
     return IdrFolder(photographs, missing, _sphere(file, matrices, numbers))
 
@@ -169,19 +169,25 @@ def _rows(matrix: Doubles) -> str:
 # Photographs
 
 
+def _folder(parent: Path, name: str) -> Path:
+    """The folder called `name` or its plural; the first if there is neither."""
+    return next((folder for folder in (parent / name, parent / f"{name}s") if folder.is_dir()), parent / name)
+
+
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise SceneFileError(folder.parent, "folder", f"a folder {folder.name}", "none")
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def _paired(file: Path, numbers: list[int], images: list[Path]) -> tuple[list[tuple[int, Path]], list[Path]]:
+def _paired(file: Path, numbers: list[int], folder: Path) -> tuple[list[tuple[int, Path]], list[Path]]:
     """Each photograph with the number of its camera, and those that are missing."""
+    images = _images(folder)
     named = {int(image.stem): image for image in images if image.stem.isascii() and image.stem.isdecimal()}
     if len(named) == len(images) and set(named) <= set(numbers):
         suffix = images[0].suffix if images else ".png"
         width = len(images[0].stem) if images else 1
-        missing = [file.parent / "image" / f"{i:0{width}d}{suffix}" for i in numbers if i not in named]
+        missing = [folder / f"{i:0{width}d}{suffix}" for i in numbers if i not in named]
         return [(i, named[i]) for i in numbers if i in named], missing
     if len(images) != len(numbers):
         expected = f"{len(numbers)} photographs in image, as there are world matrices, or names that are their numbers"

@@ -66,6 +66,16 @@ def test_masks_by_the_order_of_names(tmp_path: Path) -> None:
     assert [p.mask and p.mask.name for p in read_idr(tmp_path).photographs] == [f"mask_{i}.png" for i in range(5)]
 
 
+def test_folders_may_have_the_plural(tmp_path: Path) -> None:
+    write_idr(tmp_path, POSES)
+    (tmp_path / "image").rename(tmp_path / "images")
+    (tmp_path / "mask").rename(tmp_path / "masks")
+    (tmp_path / "images" / "000002.png").unlink()
+    folder = read_idr(tmp_path)
+    assert folder.photographs[0].mask == tmp_path / "masks" / "000.png"
+    assert folder.missing == [tmp_path / "images" / "000002.png"]
+
+
 def test_photographs_by_number_and_by_order(tmp_path: Path) -> None:
     write_idr(tmp_path / "a", POSES)
     (tmp_path / "a" / "image" / "000002.png").unlink()
