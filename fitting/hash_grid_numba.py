@@ -135,6 +135,7 @@ def _gather(level, scale, resolution, offset, size, hashed, points, table, featu
 def _scatter(level, scale, resolution, offset, size, hashed, points, by_features, by_jacobian, table):
     width = table.shape[1]
     first = level * width
+    entries, weights = np.empty(8, np.uint64), np.empty((8, 4), np.float32)
     for i in range(len(points)):
         x, y, z = points[i, 0] * scale + f32(0.5), points[i, 1] * scale + f32(0.5), points[i, 2] * scale + f32(0.5)
         fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
@@ -142,16 +143,17 @@ def _scatter(level, scale, resolution, offset, size, hashed, points, by_features
         cx, cy, cz = np.uint64(np.int64(fx)), np.uint64(np.int64(fy)), np.uint64(np.int64(fz))
         for corner in range(8):
             right, down, deep = corner & 1, corner >> 1 & 1, corner >> 2
-            entry = offset + _entry(
+            entries[corner] = offset + _entry(
                 cx + np.uint64(right), cy + np.uint64(down), cz + np.uint64(deep), resolution, size, hashed
             )
             wx, wy, wz = x if right else f32(1) - x, y if down else f32(1) - y, z if deep else f32(1) - z
-            sx, sy, sz = scale if right else -scale, scale if down else -scale, scale if deep else -scale
-            weight, by_x, by_y, by_z = wx * wy * wz, sx * wy * wz, sy * wx * wz, sz * wx * wy
-            for f in range(width):
-                table[entry, f] += (
-                    weight * by_features[i, first + f]
-                    + by_x * by_jacobian[i, 0, first + f]
-                    + by_y * by_jacobian[i, 1, first + f]
-                    + by_z * by_jacobian[i, 2, first + f]
-                )
+            weights[corner, 0] = wx * wy * wz
+            weights[corner, 1] = wy * wz if right else -wy * wz
+            weights[corner, 2] = wx * wz if down else -wx * wz
+            weights[corner, 3] = wx * wy if deep else -wx * wy
+        for f in range(width):
+            g, gx = by_features[i, first + f], scale * by_jacobian[i, 0, first + f]
+            gy, gz = scale * by_jacobian[i, 1, first + f], scale * by_jacobian[i, 2, first + f]
+            for corner in range(8):
+                w = weights[corner]
+                table[entries[corner], f] += w[0] * g + w[1] * gx + w[2] * gy + w[3] * gz

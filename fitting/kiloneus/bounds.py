@@ -64,9 +64,10 @@ def find_bounds(targets: Sequence[Target], voxels: int) -> SceneBounds:
     solid = _hull(targets, frame, voxels)
     if not solid.any():
         raise KilofieldError("photographs: expected masks around one object, found one too thin to see")
-    distance = distance_transform_edt(~solid) - distance_transform_edt(solid)  # from centre to centre
-    allowed = binary_dilation(solid, np.ones((3, 3, 3), bool), GROWTH)
-    return SceneBounds(frame, allowed, (np.asarray(distance) * (2 / voxels)).astype(np.float32))
+    outside, inside = (np.asarray(distance_transform_edt(part)) for part in (~solid, solid))
+    distance = np.where(solid, 0.5 - inside, outside - 0.5)  # from centre to centre, but half a voxel to the face
+    allowed = np.asarray(binary_dilation(solid, np.ones((3, 3, 3), bool), GROWTH), bool)
+    return SceneBounds(frame, allowed, (distance * (2 / voxels)).astype(np.float32))
 
 
 def middle_of_views(targets: Sequence[Target]) -> tuple[Doubles, float]:

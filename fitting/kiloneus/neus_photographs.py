@@ -27,7 +27,7 @@ class SceneFrame:
     centre: Doubles  # [3] world units
     half: float  # world units a unit of the box
 
-    def box_from_world(self, points: Floats) -> Floats:
+    def box_from_world(self, points: Floats | Doubles) -> Floats:
         """[N, 3]."""
         return ((points - self.centre) / self.half).astype(np.float32)
 

@@ -40,6 +40,7 @@ class NeusTeacher:
     occupancy: Occupancy
     length: float  # of a section, in units of the box
     box: Floats  # [2, 3] world units
+    backed: bool = False  # whether it has learnt what lies behind, from photographs without alpha
 
     coloured = True
     view_dependent = True
@@ -82,11 +83,12 @@ class NeusTeacher:
         return _in_blocks(block, len(points), 3)
 
     def render(
-        self, camera: Camera, width: int, height: int, background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+        self, camera: Camera, width: int, height: int, background: tuple[float, float, float] | None = None
     ) -> Picture:
-        """The picture of `camera`."""
+        """The picture of `camera`; without `background` over what was learnt of it, or black."""
         rays = picture_rays(camera, width, height, self.frame, self.model.level_weights.device)
-        behind = self._tensor(np.array(background, np.float32))
+        colour = (0.0, 0.0, 0.0) if background is None else background
+        behind = None if self.backed and background is None else self._tensor(np.array(colour, np.float32))
         found = _in_blocks(lambda rows: self._rendered(rays.rows(rows), behind), len(rays), 8)
         opacity = found[:, 3:4]
         lengths = np.maximum(np.linalg.norm(found[:, 5:], axis=1, keepdims=True), 1e-6)
@@ -95,12 +97,13 @@ class NeusTeacher:
         parts = (found[:, :3], opacity[:, 0], depth[:, 0].astype(np.float32), normal.astype(np.float32))
         return Picture(*(part.reshape(height, width, *part.shape[1:]) for part in parts))
 
-    def _rendered(self, rays: Rays, background: Tensor) -> Floats:
+    def _rendered(self, rays: Rays, background: Tensor | None) -> Floats:
         """[R, 8] colour, opacity, depth times opacity, normal times opacity."""
-        offsets = torch.full((len(rays),), 0.5, device=background.device)
+        offsets = torch.full((len(rays),), 0.5, device=rays.origins.device)
         samples = march(self.occupancy, rays, self.length, offsets)
         shown = render(self.model, rays, samples, self.model.sharpness)
-        parts = [shown.over(background), shown.opacity[:, None], shown.depth[:, None], shown.normal]
+        behind = self.model.background(rays.directions) if background is None else background
+        parts = [shown.over(behind), shown.opacity[:, None], shown.depth[:, None], shown.normal]
         return torch.cat(parts, dim=1).cpu().numpy()
 
     def _tensor(self, values: Floats) -> Tensor:

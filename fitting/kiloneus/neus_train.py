@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from torch.nn.functional import binary_cross_entropy
 
 from fitting.hash_grid import HashGridShape
 from fitting.hash_grid_numba import in_pieces
-from fitting.kiloneus.bounds import SceneBounds, find_bounds
+from fitting.kiloneus.bounds import find_bounds
 from fitting.kiloneus.neus import Neus
 from fitting.kiloneus.neus_photographs import Photographs
 from fitting.kiloneus.neus_teacher import NeusTeacher
@@ -49,6 +50,7 @@ PIXEL = 0.6  # of a pixel's size at the middle: the length of a section
 SHORTEST = 1 / 512  # section, in units of the box
 BLOCK = 1 << 15  # rays at a time when looking for those that can hit
 FIRST_LEVELS = 4  # of the grid, at the start
+NEAR_HULL = 0.1  # of the box: what counts as near
 WARM_POINTS, WARM_RATE = 8192, 1e-2  # a step, and its learning rate, of the warm start
 
 Progress = Callable[[str, float, str], None]
@@ -218,7 +220,8 @@ class Trainer:
         sharpness = float(self.model.sharpness.detach())
         occupancy = Occupancy.everywhere(self.bounds.allowed)
         occupancy.update(self.model.distance, sharpness, self.length, self.device)
-        return NeusTeacher(self.model, self.bounds.frame, occupancy, self.length, self.bounds.world_box)
+        backed = not self.photographs.masked
+        return NeusTeacher(self.model, self.bounds.frame, occupancy, self.length, self.bounds.world_box, backed)
 
     def state(self) -> dict[str, Any]:
         """All that changes, for a checkpoint: tensors and numbers only."""
@@ -228,7 +231,7 @@ class Trainer:
             "loss": self.loss,
             "squares": self.squares,
             "tensors": {name: t.detach() for name, t in self.model.tensors.items()},
-            "occupancy": torch.from_numpy(self.occupancy.state),
+            "occupancy": self.occupancy.tensors(),
             "optimiser": self.optimiser.state_dict(),
         }
 
@@ -237,7 +240,7 @@ class Trainer:
         with torch.no_grad():
             for name, tensor in self.model.tensors.items():
                 tensor.copy_(state["tensors"][name])
-        self.occupancy.state = state["occupancy"].numpy().copy()
+        self.occupancy = Occupancy.of_tensors(self.bounds.allowed, state["occupancy"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.rays = int(state["step"]), int(state["rays"])
         self.loss, self.squares = float(state["loss"]), float(state["squares"])
@@ -258,7 +261,7 @@ class Batch:
         aims = torch.arange(1, count, device=self.samples.starts.device) * int(self.samples.starts[-1]) // count
         cuts = [0, *torch.searchsorted(self.samples.starts, aims).tolist(), len(self.rays)]
         free = torch.tensor_split(self.free, count)
-        return [self._part(*cut, f) for cut, f in zip(zip(cuts, cuts[1:], strict=False), free, strict=True)]
+        return [self._part(*cut, f) for cut, f in zip(pairwise(cuts), free, strict=True)]
 
     def _part(self, first: int, last: int, free: Tensor) -> Batch:
         rows = slice(first, last)
@@ -316,8 +319,8 @@ def _looked_up(volume: NDArray[np.float32], points: NDArray[np.float32]) -> NDAr
 
 
 def _near_hull(hull: NDArray[np.float32], rng: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """[count, 3] points, three quarters of them within a tenth of the box of the hull's surface."""
-    near = np.flatnonzero(np.abs(hull) < 0.1)
+    """[count, 3] points, three quarters of them near the hull's surface, the others anywhere."""
+    near = np.flatnonzero(np.abs(hull) < max(NEAR_HULL, 4 / len(hull)))
     chosen = rng.choice(near, 3 * count // 4)
     places = np.stack(np.unravel_index(chosen, hull.shape), axis=1) + rng.random((len(chosen), 3))
     return np.concatenate([places * (2 / len(hull)) - 1, rng.uniform(-1, 1, (count - len(chosen), 3))]).astype(

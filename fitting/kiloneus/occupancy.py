@@ -4,8 +4,9 @@
     NEAR    a section here can hide something
     INSIDE  so deep that nothing gets there: the ray ends
 
-As the sharpness grows the layer of near voxels gets thinner, and rays need fewer samples. Sections have one length and
-lie at the same depths whatever is skipped.
+Within near voxels the distances at their centres, mixed linearly, tell the same more finely. As the sharpness grows the
+layer gets thinner, and rays need fewer samples. Sections have one length and lie at the same depths whatever is
+skipped.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from fitting.hash_grid_numba import in_pieces
 from fitting.kiloneus.volume import Rays, Samples
 
 EMPTY, NEAR, INSIDE = 0, 1, 2
-SLACK = 1.5  # times the half diagonal of a voxel: how far a distance may be from the one at its centre
+SLACK = 1.5  # times the half diagonal of a voxel: how far a distance may be from the one at its centre,
+MARGIN = 0.5  # times its edge: and from what is mixed of those at the centres around
+BEYOND = 3.0  # edges of a voxel: the distance taken where a voxel is not allowed
 HIDDEN = 1e-3  # alpha of a section, or light at a depth, that does not count
-BLOCK = 1 << 15  # points or rays at a time
+BLOCK = 1 << 15  # points at a time
+RAYS = 1 << 10  # rays at a time
 
 
 @dataclass
@@ -35,11 +40,27 @@ class Occupancy:
 
     allowed: NDArray[np.bool_]  # [n, n, n] voxels that can hold the object at all
     state: NDArray[np.uint8]  # [n, n, n] by x, y, z
+    distances: NDArray[np.float32]  # [n, n, n] at the centres
+    outside: float  # distances beyond which sections are skipped,
+    inside: float  # and beyond which, negated, rays end
 
     @classmethod
     def everywhere(cls, allowed: NDArray[np.bool_]) -> Occupancy:
         """All that is allowed is near."""
-        return cls(allowed, np.where(allowed, NEAR, EMPTY).astype(np.uint8))
+        distances = np.where(allowed, 0, BEYOND * 2 / len(allowed)).astype(np.float32)
+        return cls(allowed, np.where(allowed, NEAR, EMPTY).astype(np.uint8), distances, math.inf, math.inf)
+
+    @classmethod
+    def of_tensors(cls, allowed: NDArray[np.bool_], tensors: dict[str, Tensor]) -> Occupancy:
+        """What `tensors()` was."""
+        outside, inside = tensors["reach"].tolist()
+        return cls(allowed, tensors["state"].numpy().copy(), tensors["distances"].numpy().copy(), outside, inside)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All but what is allowed, for a checkpoint."""
+        reached = torch.tensor([self.outside, self.inside], dtype=torch.float64)
+        arrays = {"state": self.state, "distances": self.distances}
+        return {"reach": reached, **{name: torch.from_numpy(a) for name, a in arrays.items()}}
 
     @property
     def voxels(self) -> int:
@@ -59,10 +80,12 @@ class Occupancy:
         blocks = [chosen[i : i + BLOCK] for i in range(0, len(chosen), BLOCK)]
         found = in_pieces(lambda block: distance(self.centres(block).to(device)).cpu().numpy(), blocks)
         outside, inside = reach(sharpness, length)
-        slack = SLACK * 3**0.5 / self.voxels
+        slack, margin = SLACK * 3**0.5 / self.voxels, MARGIN * 2 / self.voxels
+        self.outside, self.inside = outside + margin, inside + margin
         sdf = np.concatenate(found) if found else np.zeros(0, np.float32)
         states = np.where(sdf > outside + slack, EMPTY, np.where(sdf < -inside - slack, INSIDE, NEAR))
         self.state.flat[chosen] = states.astype(np.uint8)
+        self.distances.flat[chosen] = sdf
 
 
 def reach(sharpness: float, length: float) -> tuple[float, float]:
@@ -76,43 +99,81 @@ def reach(sharpness: float, length: float) -> tuple[float, float]:
 def march(occupancy: Occupancy, rays: Rays, length: float, offsets: Tensor) -> Samples:
     """Sections of `length` where the grid says near; `offsets` [R] in [0, 1) shifts those of a ray by a share of it."""
     if rays.origins.device.type != "cpu":
-        return march_torch(torch.from_numpy(occupancy.state).to(rays.origins.device), rays, length, offsets)
+        return march_torch(occupancy, rays, length, offsets)
+    grid = (occupancy.state, occupancy.distances, np.float32(occupancy.outside), np.float32(-occupancy.inside))
     arrays = tuple(np.ascontiguousarray(t.numpy()) for t in (rays.origins, rays.directions, offsets))
-    bounds = [(i, min(i + BLOCK // 32, len(rays))) for i in range(0, len(rays), BLOCK // 32)]
+    bounds = [(i, min(i + RAYS, len(rays))) for i in range(0, len(rays), RAYS)]
     counts = np.zeros(len(rays) + 1, np.int64)
-    depths = np.empty(0, np.float32)
-    in_pieces(lambda b: _march(*b, occupancy.state, *arrays, np.float32(length), counts[1:], depths, False), bounds)
+
+    def go(starts: NDArray[np.int64], depths: NDArray[np.float32], filling: bool) -> None:
+        given = (*grid, *arrays, np.float32(length), starts, depths, filling)
+        in_pieces(lambda b: _march(*b, *given), bounds)
+
+    go(counts[1:], np.empty(0, np.float32), False)
     starts = np.cumsum(counts)
     depths = np.empty(starts[-1], np.float32)
-    in_pieces(lambda b: _march(*b, occupancy.state, *arrays, np.float32(length), starts, depths, True), bounds)
+    go(starts, depths, True)
     return Samples(torch.from_numpy(starts), torch.from_numpy(depths), length)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _march(first, last, state, origins, directions, offsets, length, counts, depths, filling):
+kernel = njit(nogil=True, cache=True, error_model="numpy")
+
+
+@kernel
+def _mixed(distances, x, y, z):
+    """The distance at a place in voxels, whose centres are at halves, mixed of the eight around; clamped at the rim."""
+    last = np.float32(len(distances) - 1)
+    x = min(max(x - np.float32(0.5), np.float32(0)), last)
+    y = min(max(y - np.float32(0.5), np.float32(0)), last)
+    z = min(max(z - np.float32(0.5), np.float32(0)), last)
+    i, j, k = int(x), int(y), int(z)
+    a, b, c = x - np.float32(i), y - np.float32(j), z - np.float32(k)
+    i1, j1, k1 = min(i + 1, int(last)), min(j + 1, int(last)), min(k + 1, int(last))
+    one = np.float32(1)
+    low = (distances[i, j, k] * (one - a) + distances[i1, j, k] * a) * (one - b)
+    low += (distances[i, j1, k] * (one - a) + distances[i1, j1, k] * a) * b
+    high = (distances[i, j, k1] * (one - a) + distances[i1, j, k1] * a) * (one - b)
+    high += (distances[i, j1, k1] * (one - a) + distances[i1, j1, k1] * a) * b
+    return low * (one - c) + high * c
+
+
+@kernel
+def _span(origin, direction):
+    """Where a ray enters the box and where it leaves it; in this order only if it does."""
+    enter, leave = np.float32(0), np.float32(np.inf)
+    for axis in range(3):
+        slope = np.float32(1) / direction[axis]
+        a, b = (np.float32(-1) - origin[axis]) * slope, (np.float32(1) - origin[axis]) * slope
+        enter, leave = max(enter, min(a, b)), min(leave, max(a, b))
+    return enter, leave
+
+
+@kernel
+def _march(
+    first, last, state, distances, outside, inside, origins, directions, offsets, length, counts, depths, filling
+):
     """Counts the sections of each ray into `counts`, or writes their depths from `counts[ray]` on."""
-    voxels = state.shape[0]
-    half = np.float32(0.5 * voxels)
+    voxels = len(state)
+    half, top = np.float32(0.5 * voxels), voxels - 1
     for ray in range(first, last):
-        enter, leave = np.float32(0), np.float32(np.inf)
-        for axis in range(3):
-            slope = np.float32(1) / directions[ray, axis]
-            a, b = (np.float32(-1) - origins[ray, axis]) * slope, (np.float32(1) - origins[ray, axis]) * slope
-            enter, leave = max(enter, min(a, b)), min(leave, max(a, b))
+        enter, leave = _span(origins[ray], directions[ray])
         count = 0
-        if leave > enter:
-            steps = int(np.ceil((leave - enter) / length))
-            for step in range(steps):
-                depth = enter + (np.float32(step) + offsets[ray]) * length
-                if depth >= leave:
+        steps = int(np.ceil((leave - enter) / length)) if leave > enter else 0
+        for step in range(steps):
+            depth = enter + (np.float32(step) + offsets[ray]) * length
+            if depth >= leave:
+                break
+            x = (origins[ray, 0] + depth * directions[ray, 0] + np.float32(1)) * half
+            y = (origins[ray, 1] + depth * directions[ray, 1] + np.float32(1)) * half
+            z = (origins[ray, 2] + depth * directions[ray, 2] + np.float32(1)) * half
+            found = state[min(max(int(x), 0), top), min(max(int(y), 0), top), min(max(int(z), 0), top)]
+            if found == INSIDE:
+                break
+            if found == NEAR:
+                distance = _mixed(distances, x, y, z)
+                if distance < inside:
                     break
-                x = min(max(int((origins[ray, 0] + depth * directions[ray, 0] + np.float32(1)) * half), 0), voxels - 1)
-                y = min(max(int((origins[ray, 1] + depth * directions[ray, 1] + np.float32(1)) * half), 0), voxels - 1)
-                z = min(max(int((origins[ray, 2] + depth * directions[ray, 2] + np.float32(1)) * half), 0), voxels - 1)
-                found = state[x, y, z]
-                if found == INSIDE:
-                    break
-                if found == NEAR:
+                if distance <= outside:
                     if filling:
                         depths[counts[ray] + count] = depth
                     count += 1
@@ -120,19 +181,23 @@ def _march(first, last, state, origins, directions, offsets, length, counts, dep
             counts[ray] = count
 
 
-def march_torch(state: Tensor, rays: Rays, length: float, offsets: Tensor) -> Samples:
-    """`march` in plain torch, on any device: all steps of all rays at once. `state` [n, n, n]."""
-    voxels = len(state)
+def march_torch(occupancy: Occupancy, rays: Rays, length: float, offsets: Tensor) -> Samples:
+    """`march` in plain torch, on any device: all steps of all rays at once."""
+    device, voxels = rays.origins.device, occupancy.voxels
     slopes = 1 / rays.directions
     ends = torch.stack([(-1 - rays.origins) * slopes, (1 - rays.origins) * slopes])
     enter, leave = ends.amin(dim=0).amax(dim=1).clamp(min=0), ends.amax(dim=0).amin(dim=1)
     most = int(((leave - enter) / length).clamp(min=0).max().ceil()) if len(rays) else 0
-    steps = torch.arange(most, device=state.device, dtype=torch.float32)
+    steps = torch.arange(most, device=device, dtype=torch.float32)
     depths = enter[:, None] + (steps + offsets[:, None]) * length  # [R, S]
     points = rays.origins[:, None] + depths[:, :, None] * rays.directions[:, None]
     x, y, z = ((points + 1) * (0.5 * voxels)).int().clamp(0, voxels - 1).unbind(2)
-    found = state[x, y, z]
-    passed = torch.cumsum((found == INSIDE).int(), dim=1) == 0
-    taken = (found == NEAR) & passed & (depths < leave[:, None])
+    found = torch.from_numpy(occupancy.state).to(device)[x, y, z]
+    volume = torch.from_numpy(occupancy.distances).to(device)[None, None]
+    places = points.flip(2)[None, None]  # grid_sample names the last dimension first
+    distance = grid_sample(volume, places, padding_mode="border", align_corners=False)[0, 0, 0]  # [R, S]
+    deep = (found == INSIDE) | ((found == NEAR) & (distance < -occupancy.inside))
+    passed = torch.cumsum((deep & (depths < leave[:, None])).int(), dim=1) == 0
+    taken = (found == NEAR) & passed & (depths < leave[:, None]) & (distance <= occupancy.outside)
     starts = torch.cat([taken.new_zeros(1, dtype=torch.int64), taken.sum(dim=1).cumsum(dim=0)])
     return Samples(starts, depths[taken], length)
