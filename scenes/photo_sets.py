@@ -59,6 +59,7 @@ class _Found:
     named: int  # photographs that the files name
     missing: list[Path]
     sphere: Sphere | None = None
+    unposed: int = 0  # photographs beside them that no camera is of
 
 
 def holds_photographs(path: str | os.PathLike[str]) -> bool:
@@ -206,7 +207,11 @@ def _read_colmap(path: Path, images: Path | None) -> _Found:
             missing.append(image)
             continue
         photographs.append(_developed(path, photograph, image))
-    return _Found(photographs, [], len(model.photographs), missing)
+    used = {photograph.path for photograph in photographs}
+    beside = {
+        p for folder in {image.parent for image in used} for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES
+    }
+    return _Found(photographs, [], len(model.photographs), missing, unposed=len(beside - used))
 
 
 def _images_folder(path: Path, images: Path | None, names: list[str]) -> Path:
@@ -259,6 +264,8 @@ def _notes(found: _Found) -> Iterable[str]:
     if found.missing:
         names = _names(found.missing)
         yield f"left out: {len(found.missing):,} of {found.named:,} photographs that are not there ({names})"
+    if found.unposed:
+        yield f"left out: {found.unposed:,} photographs without a camera"
     sizes = {(photograph.width, photograph.height) for photograph in found.train + found.test}
     if len(sizes) > 1:
         yield f"photographs of {len(sizes)} sizes"

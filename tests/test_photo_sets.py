@@ -246,6 +246,13 @@ def test_missing_photographs_are_counted_and_named(tmp_path: Path) -> None:
         assert len(photographs.photographs) == 5
 
 
+def test_photographs_that_colmap_could_not_place_are_counted(tmp_path: Path) -> None:
+    write_colmap(tmp_path, POSES)
+    for i in range(3):
+        write_image(tmp_path / "images" / f"g{i}.jpg")
+    assert read_photographs(tmp_path).notes == ("left out: 3 photographs without a camera",)
+
+
 def test_the_chair(data: Path) -> None:
     photographs = read_photographs(data / "captures" / "chair")
     assert (len(photographs.train), len(photographs.test), photographs.notes) == (100, 25, ())
