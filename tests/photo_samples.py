@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from scenes.cameras import Camera, look_at
+from scenes.errors import SceneFileError
+from scenes.photo_sets import read_photographs
 from scenes.photographs import Photograph
 
 WIDTH, HEIGHT = 64, 48
@@ -132,3 +135,10 @@ def ray_misses(photograph: Photograph, pixel: np.ndarray, point: np.ndarray) -> 
     blended /= np.linalg.norm(blended)
     offset = point - rays.origin
     return float(np.linalg.norm(offset - (offset @ blended) * blended))
+
+
+def message(path: Path, **options: Any) -> str:
+    with pytest.raises(SceneFileError) as caught:
+        read_photographs(path, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{path}")

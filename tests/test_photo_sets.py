@@ -20,7 +20,7 @@ from photo_samples import (
     POINT,
     WIDTH,
     Pose,
-    pose_of,
+    message,
     poses,
     ray_misses,
     write_colmap,
@@ -30,10 +30,6 @@ from photo_samples import (
 )
 from PIL import Image
 
-from scenes.cameras import look_at
-from scenes.common_view import look_at as look_at_point
-from scenes.common_view import see_together, visible_sphere
-from scenes.errors import SceneFileError
 from scenes.lenses import Lens
 from scenes.photo_sets import PhotoSet, holds_photographs, read_photographs
 from scenes.photographs import Photograph
@@ -41,7 +37,6 @@ from scenes.photographs import Photograph
 POSES = poses()
 K1, K2, P1, P2 = -0.2, 0.05, 0.004, -0.003
 NONE = (0.0, 0.0, 0.0, 0.0)
-UP = np.array([0, 0, 1.0])
 
 
 def by_name(photographs: PhotoSet) -> list[Photograph]:
@@ -270,13 +265,6 @@ def test_the_chair(data: Path) -> None:
 # Refused
 
 
-def message(path: Path, **options: Any) -> str:
-    with pytest.raises(SceneFileError) as caught:
-        read_photographs(path, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value).removeprefix(f"{path}")
-
-
 LAYOUTS = "transforms_train.json, transforms.json, cameras_sphere.npz or a COLMAP model in sparse/0"
 
 
@@ -367,62 +355,3 @@ def test_a_matrix_that_is_singular(tmp_path: Path) -> None:
     (folder / "transforms.json").write_text(json.dumps(content))
     expected = "a rotation and a translation, found a determinant of 0 and axes 1 off orthonormal"
     assert message(folder) == f"/transforms.json: frame 2, transform_matrix: expected {expected}"
-
-
-# Cameras and what they see together
-
-
-def facing(eyes: np.ndarray, targets: np.ndarray) -> list[Pose]:
-    return [pose_of(look_at(eye, target, UP, 1.0)) for eye, target in zip(eyes, targets, strict=True)]
-
-
-def ring(count: int, radius: float = 1.0) -> np.ndarray:
-    turn = np.arange(count) * 2 * np.pi / count
-    return radius * np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1)
-
-
-def test_cameras_that_see_nothing_in_common(tmp_path: Path) -> None:
-    """Six on a ring, 60 degrees apart, look outwards with less than 50 degrees each."""
-    folder = write_transforms(tmp_path, facing(ring(6), 2 * ring(6)))
-    assert 2 * np.degrees(np.arctan(max(CX, WIDTH - CX) / FX)) < 55
-    said = ": cameras: expected at least two that see the same, found 6 that see nothing in common"
-    assert message(folder) == said
-
-
-def test_cameras_in_one_place(tmp_path: Path) -> None:
-    folder = write_transforms(tmp_path, facing(np.ones((4, 3)), np.ones((4, 3)) + ring(4)))
-    assert message(folder) == ": cameras: expected more than one place, found all 4 in one"
-
-
-LINE = np.linspace(-1, 1, 7)[:, None] * np.array([[1.0, 0, 0]])
-CAPTURES = {
-    "inward": facing(ring(5, 4), 0 * ring(5)),
-    "outward, 45 degrees apart": facing(ring(8), 2 * ring(8)),
-    "forward": facing(LINE, LINE + np.array([0, 5.0, 0])),
-    "forward, far apart": facing(50 * LINE, 50 * LINE + np.array([0, 1.0, 0])),
-    "a walk along a wall": facing(20 * LINE, 20 * LINE + np.array([0.3, 1.0, 0])),
-    "a walk ahead": facing(LINE, LINE + np.array([5.0, 0, 0])),
-    "stereo in a box": facing(0.01 * LINE, 0.01 * LINE + np.array([0, 1.0, 0])),
-    "two of many": facing(np.vstack([ring(6), [[1, 0.1, 0]]]), np.vstack([2 * ring(6), [[2, 0.1, 0]]])),
-}
-
-
-@pytest.mark.parametrize("kind", CAPTURES)
-def test_no_false_alarm(tmp_path: Path, kind: str) -> None:
-    photographs = read_photographs(write_transforms(tmp_path, CAPTURES[kind]))
-    assert see_together(photographs.photographs)
-    assert (photographs.sphere is not None) == (kind in ("inward",))
-
-
-def test_the_sphere_that_cameras_see() -> None:
-    """From 4 away, with the nearest edge at a known slope: the tangent from the camera to the sphere."""
-    eyes = 4 * np.array([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0.0]])
-    cameras = [look_at(eye, np.zeros(3), UP, 1.0) for eye in eyes]
-    photographs = [Photograph(camera, Path("none.png"), 60, 40) for camera in cameras]
-    sphere = visible_sphere(photographs)
-    assert sphere is not None
-    assert sphere.centre == pytest.approx((0, 0, 0), abs=1e-12)
-    assert sphere.radius == pytest.approx(4 * np.sin(0.5))
-    found = look_at_point(photographs)
-    assert found is not None
-    assert look_at_point([photographs[0]] * 3) is None
