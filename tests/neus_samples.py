@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,12 +11,14 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, normalize
 
 from fitting.kiloneus.neus import Geometry, sphere_directions
-from fitting.kiloneus.neus_photographs import SceneFrame, picture_rays
+from fitting.kiloneus.neus_photographs import SceneFrame, View, photograph_rays
 from fitting.kiloneus.volume import Rays
-from fitting.neuralgs.targets import Target
 from scenes.cameras import Camera, look_at
+from scenes.common_view import Sphere
+from scenes.photographs import Photograph
 
 CENTRE, RADIUS = (1.0, 2.0, -0.5), 0.8  # of the photographed sphere, world units
+AROUND = Sphere(CENTRE, 1.1)  # what files would say of where it is
 FAR = 3.0  # of the cameras
 FINER = 4  # rays along a pixel's edge
 
@@ -45,15 +48,17 @@ def sphere_cameras(count: int) -> list[Camera]:
     return [look_at(eye, np.array(CENTRE), np.array([0.1, 0.2, 1.0]), fov_y=0.75) for eye in eyes]
 
 
-def sphere_photographs(count: int, side: int, opaque: bool = False) -> list[Target]:
-    """Premultiplied pictures [side, side, 4] of the sphere; `opaque` before a background."""
-    return [Target(camera, _photograph(camera, side, opaque)) for camera in sphere_cameras(count)]
+def sphere_views(count: int, side: int, opaque: bool = False) -> list[View]:
+    """Pictures of `side` pixels of the sphere; `opaque` before a background."""
+    return [sphere_view(camera, side, opaque) for camera in sphere_cameras(count)]
 
 
-def _photograph(camera: Camera, side: int, opaque: bool) -> Tensor:
+def sphere_view(camera: Camera, side: int, opaque: bool = False) -> View:
     frame = SceneFrame(np.array(CENTRE), RADIUS)
-    rgba = _traced(picture_rays(camera, FINER * side, FINER * side, frame, torch.device("cpu")), opaque)
-    return avg_pool2d(rgba.T.reshape(1, 4, FINER * side, FINER * side), FINER)[0].permute(1, 2, 0).contiguous()
+    photograph = Photograph(camera, Path("sphere.png"), side, side)
+    rays, _ = photograph_rays(photograph, FINER * side, FINER * side, frame, torch.device("cpu"))
+    fine = _traced(rays, opaque).T.reshape(1, 4, FINER * side, FINER * side)
+    return View(photograph, avg_pool2d(fine, FINER)[0].permute(1, 2, 0).half())
 
 
 def _traced(rays: Rays, opaque: bool) -> Tensor:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fitting import hash_grid
 from fitting.hash_grid import HashGridShape
 from fitting.kiloneus import neus
 from fitting.kiloneus.bounds import find_bounds
 from fitting.kiloneus.neus import RADIUS, Neus, harmonics
-from fitting.kiloneus.neus_photographs import Photographs, SceneFrame
-from fitting.neuralgs.targets import Target
-from scenes.cameras import look_at
+from fitting.kiloneus.neus_photographs import Pixels, SceneFrame, View, load_views
 from scenes.errors import KilofieldError
-from tests.neus_samples import CENTRE, FAR, sphere_cameras, sphere_photographs
+from scenes.lenses import Lens
+from scenes.photographs import Photograph
+from tests.neus_samples import AROUND, CENTRE, sphere_cameras, sphere_views
 from tests.neus_samples import RADIUS as SPHERE
 
 SHAPE = HashGridShape(4, 2, 9, 4, 1.7)
@@ -87,22 +89,46 @@ def test_harmonics_are_orthogonal_and_of_one_size() -> None:
     torch.testing.assert_close(products.diagonal(), torch.full((8,), 1 / 3), atol=5e-3, rtol=0)
 
 
-def test_pixels_look_where_cameras_project() -> None:
+def test_pixels_look_where_their_photograph_does() -> None:
     frame = SceneFrame(np.array([0.5, -1.0, 2.0]), 2.5)
-    camera = replace(sphere_cameras(3)[1], pixel_aspect=1.2, centre=(0.4, 0.55))
-    width, height = 40, 30
-    photographs = Photographs.of([Target(camera, torch.zeros(height, width, 4))], frame, CPU)
-    pixels = np.array([0, 17, 40 * 12 + 33, 40 * 30 - 1])
-    rays = photographs.rays(pixels)
-    world = (rays.origins + 0.7 * rays.directions).numpy() * frame.half + frame.centre
-    inside = world @ camera.camera_from_world[:3, :3].T + camera.camera_from_world[:3, 3]
-    fx, fy, cx, cy = camera.intrinsics(width, height)
-    np.testing.assert_allclose(fx * inside[:, 0] / inside[:, 2] + cx, pixels % width + 0.5, atol=1e-3)
-    np.testing.assert_allclose(fy * inside[:, 1] / inside[:, 2] + cy, pixels // width + 0.5, atol=1e-3)
+    lens = Lens(radial=(-0.1, 0.02), tangential=(0.01, -0.02))
+    cameras = sphere_cameras(3)
+    photographs = [
+        Photograph(cameras[0], Path(), 80, 60),
+        Photograph(replace(cameras[1], pixel_aspect=1.2, centre=(0.4, 0.55)), Path(), 80, 60, lens),
+        Photograph(cameras[2], Path(), 80, 60),
+    ]
+    pixels = Pixels.of([View(p, torch.zeros(30, 40, 4)) for p in photographs], frame, CPU)
+    assert len(pixels.directions) == 2 * 40 * 30  # the first and the last share theirs
+    for number, photograph in enumerate(photographs):
+        places = np.array([0, 17, 40 * 12 + 33, 40 * 30 - 1])
+        rays = pixels.rays(places + number * 40 * 30)
+        world = (rays.origins + 0.7 * rays.directions).double().numpy() * frame.half + frame.centre
+        found = photograph.pixels_of(world) / 2
+        np.testing.assert_allclose(found, np.stack([places % 40, places // 40], axis=1) + 0.5, atol=1e-3)
+        torch.testing.assert_close(torch.linalg.vector_norm(rays.directions, dim=1), torch.ones(4))
+
+
+def test_pixels_beyond_the_lens_are_left_out() -> None:
+    blind = Photograph(sphere_cameras(1)[0], Path(), 40, 30, Lens(radial=(-2.5,)))
+    pixels = Pixels.of([View(blind, torch.zeros(30, 40, 4))], SceneFrame(np.zeros(3), 1.0), CPU)
+    assert 0 < len(pixels.seen) < 40 * 30
+    assert np.array_equal(pixels.seen, np.flatnonzero(blind.rays().seen))
+
+
+def test_photographs_are_averaged_down_and_premultiplied(tmp_path: Path) -> None:
+    rgba = np.zeros((4, 8, 4), np.uint8)
+    rgba[:2, :2] = [[[200, 100, 0, 255], [0, 0, 0, 0]], [[100, 100, 200, 255], [50, 0, 0, 0]]]
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    photograph = Photograph(sphere_cameras(1)[0], tmp_path / "a.png", 8, 4)
+    (view,) = load_views([photograph], 4)
+    assert view.size == (4, 2)
+    torch.testing.assert_close(view.rgba[0, 0].float() * 255, torch.tensor([75.0, 50, 50, 127.5]), atol=0.2, rtol=0)
+    assert load_views([photograph], 100)[0].size == (8, 4)
 
 
 def test_bounds_of_a_masked_sphere() -> None:
-    bounds = find_bounds(sphere_photographs(24, 64), 48)
+    bounds = find_bounds(sphere_views(24, 64), AROUND, 48)
     np.testing.assert_allclose(bounds.frame.centre, CENTRE, atol=0.06)
     assert SPHERE < bounds.frame.half < 1.25 * SPHERE
     assert (bounds.world_box[0] < np.array(CENTRE) - SPHERE).all()
@@ -116,23 +142,21 @@ def test_bounds_of_a_masked_sphere() -> None:
     assert not bounds.allowed[exact > 0.25].any()
 
 
-def test_bounds_without_masks_are_around_what_cameras_look_at() -> None:
-    bounds = find_bounds(sphere_photographs(8, 16, opaque=True), 8)
-    np.testing.assert_allclose(bounds.frame.centre, CENTRE, atol=1e-6)
-    assert bounds.frame.half == pytest.approx(0.5 * FAR)
+def test_bounds_without_masks_are_the_sphere() -> None:
+    bounds = find_bounds(sphere_views(8, 16, opaque=True), AROUND, 8)
+    assert tuple(bounds.frame.centre) == CENTRE
+    assert bounds.frame.half == AROUND.radius
     assert bounds.hull is None
     assert bounds.allowed.all()
 
 
 def test_masks_that_share_nothing_are_an_error() -> None:
-    targets = sphere_photographs(6, 32)
-    targets[3:] = [Target(t.camera, torch.zeros_like(t.rgba)) for t in targets[3:]]
+    views = sphere_views(6, 32)
+    views[3:] = [View(v.photograph, torch.zeros_like(v.rgba)) for v in views[3:]]
     with pytest.raises(KilofieldError, match="found none that all of them cover"):
-        find_bounds(targets, 16)
+        find_bounds(views, AROUND, 16)
 
 
-def test_cameras_that_look_away_are_an_error() -> None:
-    eyes = [np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), np.array([0, 0, 1.0])]
-    cameras = [look_at(eye, 2 * eye, np.array([0.3, 0.2, 0.1]), 0.5) for eye in eyes]
-    with pytest.raises(KilofieldError, match="looking away from each other"):
-        find_bounds([Target(c, torch.ones(4, 4, 4)) for c in cameras], 8)
+def test_cameras_that_look_at_nothing_together_are_an_error() -> None:
+    with pytest.raises(KilofieldError, match="expected cameras that look at one object"):
+        find_bounds(sphere_views(3, 4), None, 8)

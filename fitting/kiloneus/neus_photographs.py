@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fitting.hash_grid_numba import in_pieces
 from fitting.kiloneus.volume import Rays
-from fitting.neuralgs.targets import Target
-from scenes.cameras import Camera
-from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
+from scenes.photographs import Photograph
 
 Doubles = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -32,76 +31,109 @@ class SceneFrame:
         return ((points - self.centre) / self.half).astype(np.float32)
 
 
-class Lenses(NamedTuple):
-    """V pinhole cameras in the box's frame."""
+@dataclass(frozen=True)
+class View:
+    """A photograph at the size it is learnt at."""
 
-    rotations: Tensor  # [V, 3, 3] box from camera
-    positions: Tensor  # [V, 3]
-    intrinsics: Tensor  # [V, 4] fx, fy, cx, cy in pixels
+    photograph: Photograph
+    rgba: Tensor  # [H, W, 4] half floats, premultiplied by alpha
 
-    @classmethod
-    def of(cls, cameras: Sequence[Camera], sizes: Sequence[tuple[int, int]], frame: SceneFrame) -> Lenses:
-        """Of cameras with pictures of `sizes` width and height."""
-        rotations = np.stack([c.camera_from_world[:3, :3].T for c in cameras])
-        positions = frame.box_from_world(np.stack([c.position for c in cameras]))
-        intrinsics = np.array([c.intrinsics(*size) for c, size in zip(cameras, sizes, strict=True)])
-        return cls(*(torch.from_numpy(a.astype(np.float32)) for a in (rotations, positions, intrinsics)))
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.rgba.shape[1], self.rgba.shape[0]
 
-    def rays(self, view: Tensor, column: Tensor, row: Tensor) -> Rays:
-        """Of pixels [R], given their places in the pictures; 0.5 is the middle of the first."""
-        fx, fy, cx, cy = self.intrinsics[view].unbind(1)
-        towards = torch.stack([(column - cx) / fx, (row - cy) / fy, torch.ones_like(fx)], dim=1)
-        directions = torch.einsum("rij,rj->ri", self.rotations[view], towards)
-        return Rays(self.positions[view], torch.nn.functional.normalize(directions, dim=1))
+    @property
+    def pixel(self) -> float:
+        """What a pixel covers at distance 1."""
+        return 1 / self.photograph.camera.intrinsics(*self.size)[1]
+
+    def over(self, background: tuple[float, float, float]) -> Tensor:
+        """[H, W, 3] the picture over a background."""
+        rgba = self.rgba.float()
+        return rgba[..., :3] + (1 - rgba[..., 3:]) * torch.tensor(background)
+
+
+def load_views(photographs: Sequence[Photograph], side: int) -> list[View]:
+    """Photographs averaged down to at most `side` pixels on their longest side."""
+    return in_pieces(lambda photograph: _loaded(photograph, side), list(photographs))
+
+
+def _loaded(photograph: Photograph, side: int) -> View:
+    scale = min(side / max(photograph.width, photograph.height), 1.0)
+    width, height = (max(round(scale * pixels), 1) for pixels in (photograph.width, photograph.height))
+    rgba = photograph.image_at(width, height)
+    rgba[..., :3] *= rgba[..., 3:]
+    return View(photograph, torch.from_numpy(rgba).half())
+
+
+def is_masked(views: Sequence[View]) -> bool:
+    """Whether any picture has transparent pixels."""
+    return any(bool((v.rgba[..., 3] < 0.5).any()) for v in views)
 
 
 @dataclass(frozen=True)
-class Photographs:
-    """All pixels of all photographs, in one row."""
+class Pixels:
+    """All pixels of V views, in one row. Views through one lens share its directions."""
 
-    lenses: Lenses
-    sizes: NDArray[np.int64]  # [V, 2] width, height
-    firsts: NDArray[np.int64]  # [V] the first pixel of each
+    rotations: Tensor  # [V, 3, 3] world from camera
+    positions: Tensor  # [V, 3] of the cameras, in the box
+    directions: Tensor  # [D, 3] unit, in the camera's axes
+    tables: Indices  # [V] the first direction of each view
+    firsts: Indices  # [V] the first pixel of each view
     rgba: Tensor  # [P, 4] half floats, premultiplied
-    masked: bool  # whether any has transparent pixels
+    masked: bool  # whether any is transparent
+    seen: Indices  # [S] pixels where the lens shows something
 
     @classmethod
-    def of(cls, targets: Sequence[Target], frame: SceneFrame, device: torch.device) -> Photographs:
-        """Of the pictures to fit."""
-        if any(t.camera.projection != "pinhole" for t in targets):
-            raise KilofieldError("photographs: expected pinhole cameras, found another projection")
-        sizes = [(t.rgba.shape[1], t.rgba.shape[0]) for t in targets]
-        lenses = Lenses(*(t.to(device) for t in Lenses.of([t.camera for t in targets], sizes, frame)))
-        counts = np.array([w * h for w, h in sizes])
-        rgba = torch.cat([t.rgba.reshape(-1, 4) for t in targets]).to(device)
-        return cls(lenses, np.array(sizes), np.cumsum(counts) - counts, rgba, is_masked(targets))
+    def of(cls, views: Sequence[View], frame: SceneFrame, device: torch.device) -> Pixels:
+        """Of the pictures to learn."""
+        poses = [v.photograph.camera.camera_from_world for v in views]
+        rotations = np.stack([pose[:3, :3].T for pose in poses]).astype(np.float32)
+        positions = frame.box_from_world(np.stack([v.photograph.camera.position for v in views]))
+        tables, directions, shown = _tables(views)
+        counts = np.array([v.rgba.shape[0] * v.rgba.shape[1] for v in views])
+        firsts = np.cumsum(counts) - counts
+        places = [first + np.flatnonzero(shown[t : t + n]) for first, t, n in zip(firsts, tables, counts, strict=True)]
+        rgba = torch.cat([v.rgba.reshape(-1, 4) for v in views]).to(device)
+        turns, eyes, towards = (torch.from_numpy(a).to(device) for a in (rotations, positions, directions))
+        return cls(turns, eyes, towards, tables, firsts, rgba, is_masked(views), np.concatenate(places))
 
-    def __len__(self) -> int:
-        return len(self.rgba)
+    def rays(self, pixels: Indices) -> Rays:
+        """Through the middles of `pixels` [R]."""
+        number = np.searchsorted(self.firsts, pixels, side="right") - 1
+        places = self.tables[number] + pixels - self.firsts[number]
+        view, place = (torch.from_numpy(a).to(self.rgba.device) for a in (number, places))
+        directions = (self.rotations[view] * self.directions[place, None]).sum(dim=2)
+        return Rays(self.positions[view], directions)
 
-    def rays(self, pixels: NDArray[np.int64], within: Floats | None = None) -> Rays:
-        """Through `pixels` [R], at the places `within` [R, 2] of them (0 to 1), or their middles."""
-        view = np.searchsorted(self.firsts, pixels, side="right") - 1
-        row, column = np.divmod(pixels - self.firsts[view], self.sizes[view, 0])
-        places = np.stack([column, row], axis=1) + (0.5 if within is None else within)
-        device = self.rgba.device
-        x, y = torch.from_numpy(places.astype(np.float32)).to(device).unbind(1)
-        return self.lenses.rays(torch.from_numpy(view).to(device), x, y)
-
-    def colours(self, pixels: NDArray[np.int64]) -> Tensor:
+    def colours(self, pixels: Indices) -> Tensor:
         """[R, 4] premultiplied."""
         return self.rgba[torch.from_numpy(pixels).to(self.rgba.device)].float()
 
 
-def is_masked(targets: Sequence[Target]) -> bool:
-    """Whether any picture has transparent pixels."""
-    return any(bool((t.rgba[..., 3] < 0.5).any()) for t in targets)
+def _tables(views: Sequence[View]) -> tuple[Indices, Floats, NDArray[np.bool_]]:
+    """The first direction of each view [V], all directions [D, 3] in cameras' axes, and whether they are seen [D]."""
+    known: dict[object, int] = {}
+    firsts, directions, seen, count = [], [], [], 0
+    for view in views:
+        photograph, size = view.photograph, view.size
+        key = (photograph.lens, photograph.camera.intrinsics(*size), size)
+        if key not in known:
+            rays = photograph.rays(*size)
+            known[key] = count
+            directions.append(rays.directions.reshape(-1, 3) @ photograph.camera.camera_from_world[:3, :3].T)
+            seen.append(rays.seen.ravel())
+            count += len(seen[-1])
+        firsts.append(known[key])
+    return np.array(firsts), np.concatenate(directions).astype(np.float32), np.concatenate(seen)
 
 
-def picture_rays(camera: Camera, width: int, height: int, frame: SceneFrame, device: torch.device) -> Rays:
-    """[height * width] one ray a pixel, row by row."""
-    lenses = Lenses(*(t.to(device) for t in Lenses.of([camera], [(width, height)], frame)))
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    places = (columns.flatten().float() + 0.5, rows.flatten().float() + 0.5)
-    view = torch.zeros(width * height, dtype=torch.int64, device=device)
-    return lenses.rays(view, *(p.to(device) for p in places))
+def photograph_rays(
+    photograph: Photograph, width: int, height: int, frame: SceneFrame, device: torch.device
+) -> tuple[Rays, NDArray[np.bool_]]:
+    """[height * width] one ray a pixel of the view, row by row, and whether the lens shows it."""
+    found = photograph.rays(width, height)
+    directions = torch.from_numpy(found.directions.reshape(-1, 3)).to(device)
+    origin = torch.from_numpy(frame.box_from_world(found.origin[None])).to(device)
+    return Rays(origin.expand_as(directions).contiguous(), directions), found.seen.ravel()

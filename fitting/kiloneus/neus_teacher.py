@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,11 +12,14 @@ from torch import Tensor
 
 from fitting.hash_grid_numba import in_pieces
 from fitting.kiloneus.neus import Neus
-from fitting.kiloneus.neus_photographs import SceneFrame, picture_rays
+from fitting.kiloneus.neus_photographs import SceneFrame, View, photograph_rays
 from fitting.kiloneus.occupancy import Occupancy, march
 from fitting.kiloneus.volume import Rays, render
+from fitting.neuralgs.targets import mean_quality
 from scenes.cameras import Camera
 from scenes.gaussians import Floats
+from scenes.lenses import PINHOLE, Lens
+from scenes.photographs import Photograph
 
 BLOCK = 1 << 13  # points or rays at a time
 SHADED = 1e-4  # opacity under which a pixel's normal and depth mean nothing
@@ -83,10 +87,16 @@ class NeusTeacher:
         return _in_blocks(block, len(points), 3)
 
     def render(
-        self, camera: Camera, width: int, height: int, background: tuple[float, float, float] | None = None
+        self,
+        camera: Camera,
+        width: int,
+        height: int,
+        background: tuple[float, float, float] | None = None,
+        lens: Lens = PINHOLE,
     ) -> Picture:
         """The picture of `camera`; without `background` over what was learnt of it, or black."""
-        rays = picture_rays(camera, width, height, self.frame, self.model.level_weights.device)
+        photograph = Photograph(camera, Path(), width, height, lens)
+        rays, _ = photograph_rays(photograph, width, height, self.frame, self.model.level_weights.device)
         colour = (0.0, 0.0, 0.0) if background is None else background
         behind = None if self.backed and background is None else self._tensor(np.array(colour, np.float32))
         found = _in_blocks(lambda rows: self._rendered(rays.rows(rows), behind), len(rays), 8)
@@ -108,6 +118,14 @@ class NeusTeacher:
 
     def _tensor(self, values: Floats) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.model.level_weights.device)
+
+
+def judge(teacher: NeusTeacher, views: Sequence[View], background: tuple[float, float, float]) -> tuple[float, float]:
+    """Mean PSNR (dB) and SSIM of the teacher's pictures of `views`, those with alpha over `background`."""
+    behind = None if teacher.backed else background
+    cameras = [(view.photograph.camera, *view.size, behind, view.photograph.lens) for view in views]
+    pictures = [torch.from_numpy(teacher.render(*camera).colour) for camera in cameras]
+    return mean_quality(pictures, [view.over(background) for view in views])
 
 
 def _in_blocks(work: Callable[[slice], Floats], count: int, columns: int) -> Floats:

@@ -5,9 +5,9 @@
 
 Each step lowers
 
-    L1 of the colour over a random background + 0.1 eikonal + 0.1 cross-entropy of the mask + hull,
+    colour + 0.1 eikonal + 0.1 mask + hull + smooth  (see `neus_losses.py`),
 
-the last two only for photographs with alpha. Sections a step stay about constant: there are the more rays, the fewer
+mask and hull only for photographs with alpha. Sections a step stay about constant: there are the more rays, the fewer
 sections they need. On the CPU a step's rays are split into pieces, always as many, each one thread's work from forward
 to backward; their gradients are added in order. So torch needs no threads of its own (whose spinning costs more than
 they win), and the result does not depend on their number. Random numbers depend on the seed and the step alone: a
@@ -19,32 +19,32 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy
 
+from fitting.checkpoint import Checkpoint
 from fitting.hash_grid import HashGridShape
 from fitting.hash_grid_numba import in_pieces
-from fitting.kiloneus.bounds import find_bounds
+from fitting.kiloneus.bounds import SceneBounds, find_bounds
 from fitting.kiloneus.neus import Neus
-from fitting.kiloneus.neus_photographs import Photographs
+from fitting.kiloneus.neus_losses import Batch, colour_error, eikonal, elsewhere_losses, mask_loss
+from fitting.kiloneus.neus_photographs import Pixels, View, load_views
 from fitting.kiloneus.neus_teacher import NeusTeacher
-from fitting.kiloneus.occupancy import Occupancy, march
-from fitting.kiloneus.volume import Rays, Rendered, Samples, render
-from fitting.neuralgs.checkpoint import Checkpoint
-from fitting.neuralgs.targets import Target
+from fitting.kiloneus.occupancy import Occupancy, hits, march
+from fitting.kiloneus.volume import render
+from scenes.common_view import Sphere
 from scenes.errors import KilofieldError
+from scenes.photo_sets import PhotoSet
 
 BETAS, EPSILON = (0.9, 0.99), 1e-15  # of Adam, as for hash grids elsewhere
 FINAL_RATE = 0.03  # of the learning rates, at the end of the cosine
 WARM_UP = 50  # steps
 EIKONAL, MASK, HULL = 0.1, 0.1, 0.5  # weights of the losses; the first two are NeuS's
-FREE = 1 / 16  # points in the box, outside of all pictures too, for each section of a step
+ELSEWHERE = 1 / 16  # for each section of a step: points anywhere in the box, and places beside sections
 PIECES = 4  # of a step on the CPU
 PIXEL = 0.6  # of a pixel's size at the middle: the length of a section
 SHORTEST = 1 / 512  # section, in units of the box
@@ -61,6 +61,7 @@ class NeusOptions:
     """How long and how finely."""
 
     steps: int = 8000
+    side: int = 400  # pixels of a photograph's longest side, at most
     samples: int = 16384  # sections a step
     shape: HashGridShape = field(default_factory=lambda: HashGridShape(10, 2, 16, 16, 1.36))
     voxels: int = 128  # of the occupancy grid
@@ -72,20 +73,23 @@ class NeusOptions:
     annealed: float = 0.2  # of the steps; see `volume.decline`
     warm_steps: int = 300
     warm_sharpness: float = 100.0  # after the warm start, whose surface is already near
+    smoothness: float = 0.02  # weight of the loss on normals
     look_every: int = 100  # steps between two updates of the occupancy grid
 
 
 class Trainer:
     """A fit in progress."""
 
-    def __init__(self, targets: Sequence[Target], options: NeusOptions, device: torch.device) -> None:
+    def __init__(
+        self, views: Sequence[View], sphere: Sphere | None, options: NeusOptions, device: torch.device
+    ) -> None:
         self.options, self.device = options, device
-        self.bounds = find_bounds(targets, options.voxels)
-        self.photographs = Photographs.of(targets, self.bounds.frame, device)
+        self.bounds = find_bounds(views, sphere, options.voxels)
+        self.pictures = Pixels.of(views, self.bounds.frame, device)
         self.model = Neus.new(options.shape, torch.Generator().manual_seed(options.seed), device)
         self.occupancy = Occupancy.everywhere(self.bounds.allowed)
-        self.length = section_length(self.photographs)
-        self.pixels = self._pixels_that_can_hit()
+        self.length = section_length(views, self.bounds)
+        self.useful = self._pixels_that_can_hit()
         self.rays = 256  # a step
         self.step = 0
         self.loss = self.squares = 0.0  # running means: of the loss, of the squared error
@@ -98,15 +102,11 @@ class Trainer:
 
     def _pixels_that_can_hit(self) -> NDArray[np.int64]:
         """Those whose rays meet a voxel that is allowed; of the others there is nothing to learn."""
-        if not self.photographs.masked:
-            return np.arange(len(self.photographs))
-        blocks = np.split(np.arange(len(self.photographs)), range(BLOCK, len(self.photographs), BLOCK))
-        found = []
-        for block in blocks:
-            rays = self.photographs.rays(block)
-            starts = march(self.occupancy, rays, self.length, torch.full((len(block),), 0.5, device=self.device)).starts
-            found.append(block[starts.diff().cpu().numpy() > 0])
-        return np.concatenate(found)
+        if not self.pictures.masked:
+            return self.pictures.seen
+        seen = self.pictures.seen
+        blocks = np.split(seen, range(BLOCK, len(seen), BLOCK))
+        return np.concatenate([block[hits(self.occupancy, self.pictures.rays(block))] for block in blocks])
 
     def warm_start(self) -> None:
         """Teaches the field the visual hull, if there is one, so that rendering starts near the surface."""
@@ -146,44 +146,37 @@ class Trainer:
         self.step += 1
 
     def _draw(self, rng: np.random.Generator) -> Batch:
-        """Pixels, and the sections of their rays."""
-        pixels = rng.choice(self.pixels, self.rays)
-        rays = self.photographs.rays(pixels)
-        offsets = torch.from_numpy(rng.random(self.rays, np.float32)).to(self.device)
-        samples = march(self.occupancy, rays, self.length, offsets)
-        behind = torch.from_numpy(rng.random((self.rays, 3), np.float32)).to(self.device)
-        free = torch.from_numpy(rng.uniform(-1, 1, (int(FREE * self.options.samples), 3)).astype(np.float32))
-        return Batch(rays, samples, self.photographs.colours(pixels), behind, free)
+        """Pixels, the sections of their rays, and points elsewhere."""
+        pixels = rng.choice(self.useful, self.rays)
+        rays = self.pictures.rays(pixels)
+        samples = march(self.occupancy, rays, self.length, self._tensor(rng.random(self.rays)))
+        count = int(ELSEWHERE * self.options.samples)
+        free = rng.uniform(-1, 1, (count, 3)).astype(np.float32)
+        hull = np.zeros(1, np.float32) if self.bounds.hull is None else _looked_up(self.bounds.hull, free)
+        least = np.broadcast_to(hull - 3**0.5 * 2 / self.options.voxels, count)
+        probes = np.concatenate([rng.random((count, 1)), rng.standard_normal((count, 3))], axis=1)
+        behind = self._tensor(rng.random((self.rays, 3)))
+        others = (self._tensor(a) for a in (free, least, probes))
+        return Batch(rays, samples, self.pictures.colours(pixels), behind, *others)
 
     def _gradients(self, batch: Batch, rays: int, sections: int) -> tuple[tuple[Tensor | None, ...], float, float]:
-        """Gradients of the loss, its value and the summed squared error, of one piece of a step."""
-        annealing = min(1.0, self.step / max(self.options.annealed * self.options.steps, 1))
+        """Gradients of the loss, its value and the squared error, of one piece of a step of `rays` and `sections`."""
+        options = self.options
+        annealing = min(1.0, self.step / max(options.annealed * options.steps, 1))
         shown = render(self.model, batch.rays, batch.samples, self.model.sharpness, annealing)
-        loss, squares = self._picture_loss(shown, batch)
-        loss = loss / rays + EIKONAL * eikonal(shown.geometry.gradient).sum() / max(sections, 1)
-        loss = loss + self._free_loss(batch.free)
-        return torch.autograd.grad(loss, self._learnt(), allow_unused=True), float(loss.detach()), squares / rays
+        masked = self.pictures.masked
+        error = colour_error(shown, batch, batch.behind if masked else self.model.background(batch.rays.directions))
+        loss = error.abs().sum() / (3 * rays) + EIKONAL * eikonal(shown.geometry.gradient).sum() / max(sections, 1)
+        if masked:
+            loss = loss + MASK * mask_loss(shown, batch).sum() / rays
+        free, hull, smooth = elsewhere_losses(self.model, shown, batch)
+        others = EIKONAL * free.sum() + HULL * hull.sum() + options.smoothness * smooth.sum()
+        loss = loss + others / int(ELSEWHERE * options.samples)
+        gradients = torch.autograd.grad(loss, self._learnt(), allow_unused=True)
+        return gradients, float(loss.detach()), float(error.detach().square().sum()) / (3 * rays)
 
-    def _picture_loss(self, shown: Rendered, batch: Batch) -> tuple[Tensor, float]:
-        """Summed over rays."""
-        truth, alpha = batch.rgba[:, :3], batch.rgba[:, 3]
-        behind = batch.behind if self.photographs.masked else self.model.background(batch.rays.directions)
-        difference = shown.over(behind) - truth - (1 - alpha)[:, None] * behind
-        loss = difference.abs().mean(dim=1).sum()
-        if self.photographs.masked:
-            loss = loss + MASK * binary_cross_entropy(shown.opacity.clamp(1e-3, 1 - 1e-3), alpha, reduction="sum")
-        return loss, float(difference.detach().square().mean(dim=1).sum())
-
-    def _free_loss(self, points: Tensor) -> Tensor:
-        """Anywhere in the box: a gradient of length 1, and no surface outside of the hull."""
-        found = self.model.geometry(points.to(self.device))
-        share = len(points) / (FREE * self.options.samples)
-        loss = EIKONAL * eikonal(found.gradient).mean()
-        if self.bounds.hull is not None:
-            least = _looked_up(self.bounds.hull, points.numpy()) - 3**0.5 * 2 / self.options.voxels
-            below = torch.relu(torch.from_numpy(least).to(self.device) - found.sdf)
-            loss = loss + HULL * torch.where(torch.from_numpy(least > 0).to(self.device), below, 0).mean()
-        return share * loss
+    def _tensor(self, values: NDArray[np.floating]) -> Tensor:
+        return torch.from_numpy(values.astype(np.float32)).to(self.device)
 
     def _learnt(self) -> list[Tensor]:
         return list(self.model.tensors.values())
@@ -220,7 +213,7 @@ class Trainer:
         sharpness = float(self.model.sharpness.detach())
         occupancy = Occupancy.everywhere(self.bounds.allowed)
         occupancy.update(self.model.distance, sharpness, self.length, self.device)
-        backed = not self.photographs.masked
+        backed = not self.pictures.masked
         return NeusTeacher(self.model, self.bounds.frame, occupancy, self.length, self.bounds.world_box, backed)
 
     def state(self) -> dict[str, Any]:
@@ -246,44 +239,38 @@ class Trainer:
         self.loss, self.squares = float(state["loss"]), float(state["squares"])
 
 
-@dataclass(frozen=True)
-class Batch:
-    """R rays of a step."""
-
-    rays: Rays
-    samples: Samples
-    rgba: Tensor  # [R, 4] what the photographs show, premultiplied
-    behind: Tensor  # [R, 3] background
-    free: Tensor  # [M, 3] points anywhere
-
-    def pieces(self, count: int) -> list[Batch]:
-        """Its rays in `count` parts of about as many sections each."""
-        aims = torch.arange(1, count, device=self.samples.starts.device) * int(self.samples.starts[-1]) // count
-        cuts = [0, *torch.searchsorted(self.samples.starts, aims).tolist(), len(self.rays)]
-        free = torch.tensor_split(self.free, count)
-        return [self._part(*cut, f) for cut, f in zip(pairwise(cuts), free, strict=True)]
-
-    def _part(self, first: int, last: int, free: Tensor) -> Batch:
-        rows = slice(first, last)
-        return Batch(self.rays.rows(rows), self.samples.part(first, last), self.rgba[rows], self.behind[rows], free)
-
-
 def train_teacher(
-    targets: Sequence[Target],
+    photographs: PhotoSet,
     options: NeusOptions,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
     state: dict[str, Any] | None = None,
     device: torch.device | str = "cpu",
 ) -> NeusTeacher:
-    """Learns the surface that `targets` show, from the beginning or from a checkpoint's `state`.
+    """Learns the surface that `photographs` show, from the beginning or from a checkpoint's `state`.
 
-    `progress` is called with the stage, the share done and a line about loss and quality.
+    `progress` is called with the stage, the share done and a line about loss and quality. Raises `KilofieldError` for
+    what the user can mend.
     """
+    (progress or _silent)("photographs", 0.0, "")
+    views = load_views(photographs.train, options.side)
+    return train_on_views(views, photographs.sphere, options, progress, checkpoint, state, device)
+
+
+def train_on_views(
+    views: Sequence[View],
+    sphere: Sphere | None,
+    options: NeusOptions,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    state: dict[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+) -> NeusTeacher:
+    """As `train_teacher`, of pictures that are there already, of what lies in `sphere`."""
     torch.set_num_threads(1)  # the pieces of a step have a thread each
-    say = progress or (lambda stage, done, detail: None)
+    say = progress or _silent
     say("bounds", 0.0, "")
-    trainer = Trainer(targets, options, torch.device(device))
+    trainer = Trainer(views, sphere, options, torch.device(device))
     if state is None:
         say("hull", 0.0, "")
         trainer.warm_start()
@@ -300,16 +287,15 @@ def train_teacher(
     return trainer.teacher()
 
 
-def eikonal(gradient: Tensor) -> Tensor:
-    """[N] how far the gradients' lengths are from 1, squared."""
-    return (torch.linalg.vector_norm(gradient, dim=1) - 1).square()
+def _silent(stage: str, done: float, detail: str) -> None:
+    """Nobody waits."""
 
 
-def section_length(photographs: Photographs) -> float:
+def section_length(views: Sequence[View], bounds: SceneBounds) -> float:
     """The length of a section: a part of what a pixel covers at the middle of the box."""
-    distances = torch.linalg.vector_norm(photographs.lenses.positions, dim=1)
-    pixel = float((distances / photographs.lenses.intrinsics[:, 1]).median())
-    return max(PIXEL * pixel, SHORTEST)
+    distances = [np.linalg.norm(v.photograph.camera.position - bounds.frame.centre) for v in views]
+    sizes = [float(distance) * v.pixel for distance, v in zip(distances, views, strict=True)]
+    return max(PIXEL * float(np.median(sizes)) / bounds.frame.half, SHORTEST)
 
 
 def _looked_up(volume: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +44,7 @@ class Occupancy:
     distances: NDArray[np.float32]  # [n, n, n] at the centres
     outside: float  # distances beyond which sections are skipped,
     inside: float  # and beyond which, negated, rays end
+    _moved: dict[torch.device, tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def everywhere(cls, allowed: NDArray[np.bool_]) -> Occupancy:
@@ -86,6 +88,13 @@ class Occupancy:
         states = np.where(sdf > outside + slack, EMPTY, np.where(sdf < -inside - slack, INSIDE, NEAR))
         self.state.flat[chosen] = states.astype(np.uint8)
         self.distances.flat[chosen] = sdf
+        self._moved.clear()
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """States and distances as tensors."""
+        if device not in self._moved:
+            self._moved[device] = (torch.from_numpy(self.state).to(device), torch.from_numpy(self.distances).to(device))
+        return self._moved[device]
 
 
 def reach(sharpness: float, length: float) -> tuple[float, float]:
@@ -100,20 +109,43 @@ def march(occupancy: Occupancy, rays: Rays, length: float, offsets: Tensor) -> S
     """Sections of `length` where the grid says near; `offsets` [R] in [0, 1) shifts those of a ray by a share of it."""
     if rays.origins.device.type != "cpu":
         return march_torch(occupancy, rays, length, offsets)
+    starts = np.cumsum(_counts(occupancy, rays, length, offsets))
+    depths = np.empty(starts[-1], np.float32)
+    _run(occupancy, rays, length, offsets, starts, depths, True)
+    return Samples(torch.from_numpy(starts), torch.from_numpy(depths), length)
+
+
+def hits(occupancy: Occupancy, rays: Rays) -> NDArray[np.bool_]:
+    """[R] which rays meet a near voxel, looked at once in the length of a voxel's edge."""
+    length, offsets = 2 / occupancy.voxels, torch.full((len(rays),), 0.5, device=rays.origins.device)
+    if rays.origins.device.type != "cpu":
+        return (march_torch(occupancy, rays, length, offsets).starts.diff() > 0).cpu().numpy()
+    return _counts(occupancy, rays, length, offsets)[1:] > 0
+
+
+def _counts(occupancy: Occupancy, rays: Rays, length: float, offsets: Tensor) -> NDArray[np.int64]:
+    """[1 + R] 0, and the sections of each ray."""
+    counts = np.zeros(len(rays) + 1, np.int64)
+    _run(occupancy, rays, length, offsets, counts[1:], np.empty(0, np.float32), False)
+    return counts
+
+
+def _run(
+    occupancy: Occupancy,
+    rays: Rays,
+    length: float,
+    offsets: Tensor,
+    counts: NDArray[np.int64],
+    depths: NDArray[np.float32],
+    filling: bool,
+) -> None:
+    """The kernel over all rays."""
     grid = (occupancy.state, occupancy.distances, np.float32(occupancy.outside), np.float32(-occupancy.inside))
     arrays = tuple(np.ascontiguousarray(t.numpy()) for t in (rays.origins, rays.directions, offsets))
+    given: tuple[Any, ...] = (*grid, *arrays, np.float32(length), counts, depths, filling)
+    kernel_of_rays: Any = _march
     bounds = [(i, min(i + RAYS, len(rays))) for i in range(0, len(rays), RAYS)]
-    counts = np.zeros(len(rays) + 1, np.int64)
-
-    def go(starts: NDArray[np.int64], depths: NDArray[np.float32], filling: bool) -> None:
-        given = (*grid, *arrays, np.float32(length), starts, depths, filling)
-        in_pieces(lambda b: _march(*b, *given), bounds)
-
-    go(counts[1:], np.empty(0, np.float32), False)
-    starts = np.cumsum(counts)
-    depths = np.empty(starts[-1], np.float32)
-    go(starts, depths, True)
-    return Samples(torch.from_numpy(starts), torch.from_numpy(depths), length)
+    in_pieces(lambda rows: kernel_of_rays(*rows, *given), bounds)
 
 
 kernel = njit(nogil=True, cache=True, error_model="numpy")
@@ -192,10 +224,10 @@ def march_torch(occupancy: Occupancy, rays: Rays, length: float, offsets: Tensor
     depths = enter[:, None] + (steps + offsets[:, None]) * length  # [R, S]
     points = rays.origins[:, None] + depths[:, :, None] * rays.directions[:, None]
     x, y, z = ((points + 1) * (0.5 * voxels)).int().clamp(0, voxels - 1).unbind(2)
-    found = torch.from_numpy(occupancy.state).to(device)[x, y, z]
-    volume = torch.from_numpy(occupancy.distances).to(device)[None, None]
+    state, distances = occupancy.on(device)
+    found = state[x, y, z]
     places = points.flip(2)[None, None]  # grid_sample names the last dimension first
-    distance = grid_sample(volume, places, padding_mode="border", align_corners=False)[0, 0, 0]  # [R, S]
+    distance = grid_sample(distances[None, None], places, padding_mode="border", align_corners=False)[0, 0, 0]  # [R, S]
     deep = (found == INSIDE) | ((found == NEAR) & (distance < -occupancy.inside))
     passed = torch.cumsum((deep & (depths < leave[:, None])).int(), dim=1) == 0
     taken = (found == NEAR) & passed & (depths < leave[:, None]) & (distance <= occupancy.outside)
