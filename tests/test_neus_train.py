@@ -149,7 +149,8 @@ def test_plain_torch_gives_the_same_gradients(views: list[View], monkeypatch: py
             monkeypatch.setattr(hash_grid, "_backend", lambda device: hash_grid.features_and_jacobian)
             monkeypatch.setattr(neus_train, "march", march_torch)
             monkeypatch.setattr(neus_train, "PIECES", 1)
-        trainer = Trainer(views, AROUND, replace(TINY, steps=1), CPU)
+        options = replace(TINY, steps=1, smoothness=0.0)  # which sections that looks beside depends on the pieces
+        trainer = Trainer(views, AROUND, options, CPU)
         monkeypatch.setattr(trainer.optimiser, "step", lambda: None)
         trainer.run(1, lambda now: None)
         results.append({name: t.grad for name, t in trainer.model.tensors.items()})
@@ -157,7 +158,7 @@ def test_plain_torch_gives_the_same_gradients(views: list[View], monkeypatch: py
         if gradient is not None:
             assert results[1][name] is not None
             difference = torch.linalg.vector_norm(gradient - results[1][name])
-            assert float(difference) <= 1e-2 * float(torch.linalg.vector_norm(gradient)), name
+            assert float(difference) <= 1e-3 * float(torch.linalg.vector_norm(gradient)), name
 
 
 def test_photographs_from_files(views: list[View], tmp_path: Path) -> None:
