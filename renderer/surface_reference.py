@@ -40,6 +40,7 @@ Ints = NDArray[np.int32]
 
 NUDGE = 1e-4  # cells, beyond the end of what is empty: more than float32 can lose in a grid of a thousand cells
 TINY = 1e-12  # of a direction, in place of 0
+ROUNDING = 1e-6  # of the grid: places are kept so far from the faces of their cells when rounded to float32
 LEFT = 0.1  # tolerances between the two sides that are nothing
 BATCH = 32  # points of one network that are evaluated at once
 DEFAULT = MarchSettings()
@@ -159,7 +160,7 @@ class _March:
         code = self._codes[tuple(cells.T)]
         empty = code < 0
         g = np.zeros(len(rays))
-        g[~empty], count = self._sample(rays, ~empty, places[~empty])
+        g[~empty], count = self._sample(rays, ~empty, within_cells(places[~empty], self._size))
         self._evaluations[rays.row[~empty]] += count
         self._skip(rays, empty, places, cells, code)
         hit = self._absorb(rays, g, ~empty)
@@ -169,7 +170,7 @@ class _March:
 
     def _cells(self, places: Doubles) -> NDArray[np.int64]:
         """[n, 3] the cells of places in the box, rounding at its faces aside."""
-        return np.clip(np.floor(places).astype(np.int64), 0, self._size - 1)
+        return cells_of(places, self._size)
 
     def _skip(self, rays: _Rays, empty: Bools, places: Doubles, cells: NDArray[np.int64], code: Ints) -> None:
         reach = -code[empty, None]
@@ -238,16 +239,27 @@ class _March:
         network[hit] = self._codes[tuple(self._cells(places).T)]
         distance = np.where(hit, self._distance, 0)[:, None]
         points = np.where(hit[:, None], self._origins + distance * self._directions, 0)
-        normals[hit] = self._normals(places, self._directions[hit])
+        normals[hit] = self._normals(within_cells(places, self._size), self._directions[hit])
         return Hits(hit, self._distance, points, normals, network, self._evaluations)
 
     def _normals(self, places: Doubles, directions: Doubles) -> Floats:
-        """Where rounding takes a place out of its cell, and where the gradient is 0: against the ray."""
+        """Where the gradient is 0, against the ray."""
         grid = self._surface.grid
         sample = self._surface.sample((np.asarray(grid.origin) + grid.edge * places).astype(np.float32))
-        length = np.where(sample.inside, np.linalg.norm(sample.gradient, axis=1), 0)[:, None]
+        length = np.linalg.norm(sample.gradient, axis=1, keepdims=True)
         unit = sample.gradient / np.where(length > 0, length, 1)
         return np.where(length > 0, unit, -directions).astype(np.float32)
+
+
+def cells_of(places: Doubles, size: NDArray[np.integer]) -> NDArray[np.int64]:
+    """[N, 3] the cells of `places` [N, 3] in a grid of `size`; its faces are in it."""
+    return np.clip(np.floor(places).astype(np.int64), 0, size - 1)
+
+
+def within_cells(places: Doubles, size: NDArray[np.integer]) -> Doubles:
+    """[N, 3] places that stay in their cells when they are rounded to float32."""
+    cells, margin = cells_of(places, size), ROUNDING * size.max()
+    return np.clip(places, cells + margin, cells + 1 - margin)
 
 
 def sample_distance(surface: NeuralSurface, places: NDArray[np.floating]) -> tuple[Doubles, Ints]:

@@ -59,7 +59,7 @@ class SurfaceSettings:
     - normal: 0.5 + 0.5 n, n in the world's frame, out of the object.
     - depth: black at `depth_range[0]`, white at `depth_range[1]`; z along the view axis, for equirectangular cameras
       the distance. None: from the nearest to the farthest corner of the box.
-    - cost: networks read for each pixel, of all rays, from blue over green and yellow to red at `cost_range`.
+    - cost: networks read for each pixel, the mean of its rays, from blue over green and yellow to red at `cost_range`.
     - cells: a colour of its own for each network, shaded by the headlight.
     - slice: the signed distance on the plane `slice`, blue outside and orange inside, with a line every
       `slice.spacing` and a thick one where it is 0; grey where no cell is; in front of it, nothing.

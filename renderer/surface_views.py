@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from renderer.camera_rays import Rays, camera_rays
 from renderer.reference_views import SHADOW
 from renderer.settings import cluster_colour
-from renderer.surface_reference import Hits, sample_distance, trace
+from renderer.surface_reference import Hits, sample_distance, trace, within_cells
 from renderer.surface_settings import SurfaceSettings
 from scenes.cameras import Camera
 from scenes.gaussians import Floats
@@ -55,7 +55,7 @@ def render_reference(
     shape = height, width
     rgba = total / settings.samples
     if settings.view == "cost":
-        rgba = _opaque(cost_colours(evaluations, settings.cost_range))
+        rgba = _opaque(cost_colours(evaluations / settings.samples, settings.cost_range))
     return SurfacePicture(
         rgba=rgba.reshape(*shape, 4).astype(np.float32),
         depth=(hits.distance * rays.z).reshape(shape).astype(np.float32),
@@ -80,7 +80,7 @@ def _halton(i: int, base: int) -> float:
     return share
 
 
-def cost_colours(evaluations: NDArray[np.integer], cost_range: float) -> NDArray[np.floating]:
+def cost_colours(evaluations: NDArray[np.floating], cost_range: float) -> NDArray[np.floating]:
     """[N, 3] `COST_COLOURS`, evenly spaced from 0 to `cost_range`."""
     place = np.clip(evaluations / cost_range, 0, 1) * (len(COST_COLOURS) - 1)
     return np.stack([np.interp(place, range(len(COST_COLOURS)), c) for c in zip(*COST_COLOURS, strict=True)], axis=-1)
@@ -149,12 +149,13 @@ def _sliced(
     slope = rays.directions @ normal
     t = (offset - rays.origins @ normal) / np.where(slope == 0, 1, slope)
     places = (rays.origins + t[:, None] * rays.directions - surface.grid.origin) / surface.grid.edge
-    inside = (slope != 0) & (t > rays.start) & ((places >= 0) & (places < surface.grid.size)).all(axis=1)
+    size_of_grid = np.array(surface.grid.size)
+    inside = (slope != 0) & (t > rays.start) & ((places >= 0) & (places < size_of_grid)).all(axis=1)
     occupied = inside.copy()
     occupied[inside] = surface.networks[tuple(np.floor(places[inside]).astype(int).T)] != EMPTY
     rgba = np.zeros((len(t), 4))
     rgba[inside] = (*SLICE_EMPTY, 1)
-    distance, _ = sample_distance(surface, places[occupied])
+    distance, _ = sample_distance(surface, within_cells(places[occupied], size_of_grid))
     # what a pixel is wide there, in cell edges
     _, fy, _, _ = camera.intrinsics(*size)
     away = np.ones_like(t) if camera.projection == "orthographic" else t * rays.z

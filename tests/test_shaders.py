@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from gaussian_samples import cameras, random_gaussians, random_neural
 from resident_scenes import storable
+from surface_samples import random_surface
 
 from renderer import context as context_module
 from renderer import gaussian_renderer
@@ -26,6 +27,8 @@ from renderer.picture_difference import PictureDifference
 from renderer.prefix_sum import PrefixSum
 from renderer.radix_sort import RadixSort
 from renderer.shader_library import STAGES, ShaderError, assemble, compile_compute, shader_names
+from renderer.surface_renderer import SurfaceRenderer
+from renderer.surface_settings import SurfaceSettings
 from scenes.bank import BankShape
 from scenes.errors import KilofieldError
 
@@ -105,6 +108,12 @@ def compare_two_pictures(context: moderngl.Context) -> None:
     target.read()
 
 
+def trace_a_surface(context: moderngl.Context) -> None:
+    renderer = SurfaceRenderer(context, random_surface())
+    for view in ("colour", "cells", "slice"):
+        renderer.render(cameras()[0], 64, 48, SurfaceSettings(view=view))
+
+
 # what compiles and runs each shader
 RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     "gaussian_project.comp": [draw_a_frame],
@@ -122,6 +131,7 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     **{f"resident_{name}.comp": [decode_every_frame] for name in ("cull", "project")},
     **{f"prefix_{name}.comp": [sort_and_sum] for name in ("plan", "rows", "reduce", "apply")},
     **{f"sort_{name}.comp": [sort_and_sum] for name in ("histogram", "scatter")},
+    **{f"surface_{name}.comp": [trace_a_surface] for name in ("trace", "normal", "shade", "view", "slice")},
     **{f"compare_{name}.frag": [compare_two_pictures] for name in ("screen", "blur", "ssim", "sum")},
 }
 
@@ -137,7 +147,9 @@ def test_compiles_and_runs_in_time(run: Callable[[moderngl.Context], None], cont
 def test_every_shader_is_run_and_every_chunk_used() -> None:
     stages = {name for name in shader_names() if name.endswith(STAGES)}
     assert stages == set(RUNS)
-    used = {file for name in stages for file in assemble(name, chunks={"bank.glsl": ""}).files}
+    used = {
+        file for name in stages for file in assemble(name, chunks={"bank.glsl": "", "surface_views.glsl": ""}).files
+    }
     assert {name for name in shader_names() if name.endswith(".glsl")} <= used
 
 

@@ -1,0 +1,205 @@
+"""Renders a neural surface: rays through its networks in compute shaders; see `renderer/__init__.py`.
+
+    trace    surface_trace.comp   where each ray hits, and the networks read for it
+    normal   surface_normal.comp  forward-mode derivatives there
+    shade    surface_shade.comp   appearance networks; or surface_view.comp, what a view paints without networks
+    slice    surface_slice.comp   in place of all that, in the slice view
+
+The twin is `renderer/surface_views.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import moderngl
+import numpy as np
+
+from renderer.accumulation import Accumulation, composed
+from renderer.context import has_compute, is_software
+from renderer.gpu_surface import GpuSurface
+from renderer.settings import RenderSettings
+from renderer.stage_times import StageTimes
+from renderer.surface_passes import SurfacePasses
+from renderer.surface_settings import SurfaceSettings
+from renderer.surface_targets import SurfaceTargets
+from renderer.surface_views import SurfacePicture, jitters
+from scenes.cameras import Camera
+from scenes.errors import KilofieldError
+from scenes.gaussians import Floats
+from scenes.surface import EMPTY, NeuralSurface
+
+DEFAULT = SurfaceSettings()
+
+
+@dataclass
+class SurfaceFacts:
+    """About the latest picture."""
+
+    cells: int = 0
+    samples: int = 0  # rays of each pixel in the picture so far
+    grouping: str = ""  # "direct" or "grouped"
+    wall_ms: dict[str, float] = field(default_factory=dict)  # by stage, and "total": see StageTimes
+
+
+class SurfaceRenderer:
+    """Renders one surface into float pictures or into a window's framebuffer.
+
+    A picture of the same camera, size and settings as the one before goes on from there: while the camera rests, `draw`
+    adds samples until there are as many as the settings want. `times.synchronised` makes stage times those of the frame
+    just drawn, at the price of waiting. Raises `KilofieldError` without compute shaders, and for a surface that does
+    not fit the device.
+    """
+
+    def __init__(self, context: moderngl.Context, surface: NeuralSurface) -> None:
+        if not has_compute(context):
+            raise KilofieldError("surface: expected OpenGL 4.3 with compute shaders, found less")
+        self.context = context
+        self.times = StageTimes(context)
+        self.facts = SurfaceFacts()
+        self.scene = GpuSurface(context, surface)
+        self._accumulation = Accumulation(context)
+        self._targets: SurfaceTargets | None = None
+        self._passes: dict[str, SurfacePasses] = {}
+        self._shown: tuple[object, ...] = ()
+        self._samples = 0
+
+    @property
+    def surface(self) -> NeuralSurface:
+        """What is rendered."""
+        return self.scene.surface
+
+    @property
+    def working_bytes(self) -> int:
+        """Video memory that pictures take beside the surface's own."""
+        return 0 if self._targets is None else self._targets.bytes
+
+    def render(self, camera: Camera, width: int, height: int, settings: SurfaceSettings = DEFAULT) -> Floats:
+        """[H, W, 3] the picture of the settings' view, over their background."""
+        return composed(self.render_rgba(camera, width, height, settings), _composite_settings(settings))
+
+    def render_rgba(self, camera: Camera, width: int, height: int, settings: SurfaceSettings = DEFAULT) -> Floats:
+        """[H, W, 4] premultiplied colour and alpha."""
+        self._sample(camera, (width, height), settings, settings.samples)
+        picture = self._accumulation.read()
+        self._note_facts()
+        return picture
+
+    def picture(self, camera: Camera, width: int, height: int, settings: SurfaceSettings = DEFAULT) -> SurfacePicture:
+        """The picture with everything known about its pixels; slower, and for tests and tools."""
+        self._shown = ()
+        self._sample(camera, (width, height), replace(settings, samples=1, view="normal"), 1)
+        assert self._targets is not None  # there is one now
+        hits, normals = self._targets.read("hits"), self._targets.read("normals")
+        network = self._targets.read("counts")[..., 0].astype(np.int32)
+        rgba = self.render_rgba(camera, width, height, settings)
+        hit = hits[..., 3] >= 0
+        return SurfacePicture(
+            rgba=rgba,
+            depth=np.where(hit, normals[..., 3], np.inf),
+            distance=np.where(hit, hits[..., 3], np.inf),
+            normals=np.where(hit[..., None], normals[..., :3], 0),
+            network=np.where(hit, network, EMPTY).astype(np.int32),
+            evaluations=self._targets.read("counts")[..., 1].astype(np.int32),
+        )
+
+    def draw(
+        self,
+        camera: Camera,
+        framebuffer: moderngl.Framebuffer,
+        settings: SurfaceSettings = DEFAULT,
+        most: int | None = None,
+    ) -> None:
+        """Draws into the viewport of `framebuffer`, upright, and leaves it bound; nothing is read back.
+
+        At most `most` samples are added to what is there already of this picture.
+        """
+        self._sample(camera, framebuffer.viewport[2:], settings, settings.samples if most is None else most)
+        self._accumulation.composite(framebuffer, _composite_settings(settings))
+        self._note_facts()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the picture drawn last has all of its samples."""
+        return self._samples >= self._wanted
+
+    def _sample(self, camera: Camera, size: tuple[int, int], settings: SurfaceSettings, most: int) -> None:
+        self._accumulation.begin(*size)
+        self._make_targets()
+        passes = self._grouped_passes(settings)
+        shown = (*_key(camera), size, settings)
+        if shown != self._shown:
+            self._shown, self._samples = shown, 0
+        self._wanted = settings.samples
+        with self.times.frame():
+            passes.march(settings.march)
+            for jitter in jitters(settings.samples)[self._samples : self._samples + most]:
+                self._add(passes, camera, jitter, settings)
+
+    def _add(
+        self, passes: SurfacePasses, camera: Camera, jitter: tuple[float, float], settings: SurfaceSettings
+    ) -> None:
+        assert self._targets is not None
+        share = 1 / (self._samples + 1)
+        if settings.view == "slice":
+            with self.times.stage("slice"):
+                passes.cut(camera, self._targets, jitter, share, settings)
+        else:
+            self._add_hits(passes, camera, jitter, settings, share)
+        self._samples += 1
+
+    def _add_hits(
+        self,
+        passes: SurfacePasses,
+        camera: Camera,
+        jitter: tuple[float, float],
+        settings: SurfaceSettings,
+        share: float,
+    ) -> None:
+        assert self._targets is not None
+        with self.times.stage("trace"):
+            passes.trace(camera, self._targets, jitter, self._samples == 0)
+        with self.times.stage("normal"):
+            passes.normals(camera, self._targets, jitter)
+        with self.times.stage("shade"):
+            if settings.view == "colour" and self.surface.appearance is not None and not settings.headlight:
+                passes.shade(camera, self._targets, jitter, share)
+            else:
+                passes.view(camera, self._targets, jitter, share, settings)
+
+    def _grouped_passes(self, settings: SurfaceSettings) -> SurfacePasses:
+        grouping = settings.grouping
+        if grouping == "auto":
+            grouping = "direct"
+        if grouping not in self._passes:
+            self._passes[grouping] = SurfacePasses(self.context, self.scene, grouping == "grouped")
+        self.facts.grouping = grouping
+        return self._passes[grouping]
+
+    def _make_targets(self) -> None:
+        if self._targets is None or self._targets.size != self._accumulation.size:
+            if self._targets is not None:
+                self._targets.release()
+            self._targets = SurfaceTargets(self.context, self._accumulation.colour, is_software(self.context))
+            self._shown = ()
+
+    def _note_facts(self) -> None:
+        self.facts = SurfaceFacts(len(self.surface), self._samples, self.facts.grouping, self.times.ms())
+
+    def release(self) -> None:
+        """Frees everything in video memory."""
+        if self._targets is not None:
+            self._targets.release()
+        for passes in self._passes.values():
+            passes.release()
+        self.scene.release()
+        self._accumulation.release()
+
+
+def _key(camera: Camera) -> tuple[object, ...]:
+    """What two cameras must share to see the same; the camera itself cannot be compared, for its array."""
+    return (camera.camera_from_world.tobytes(), *(v for k, v in vars(camera).items() if k != "camera_from_world"))
+
+
+def _composite_settings(settings: SurfaceSettings) -> RenderSettings:
+    return RenderSettings(background=settings.background)
