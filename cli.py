@@ -141,6 +141,57 @@ def compress(
 
 
 @app.command()
+def surface(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A mesh: .obj, .ply, .stl, .glb or .gltf.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.kilo", help="The file to make.")],
+    preset: Annotated[
+        str, typer.Option(metavar="PRESET", help="Effort: draft (a first look), balanced, or best (patience or a GPU).")
+    ] = "balanced",
+    cells: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Cells along the longest axis, 4 to 64. Twice as many: finer detail, four times the bytes.",
+            show_default="by preset: 16, 24 or 32",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Iterations of the layer all cells share.", show_default="by preset: 6, 12 or 20"
+        ),
+    ] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Show how it is getting on: colour, normals and cells, again and again."),
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the same number of cores.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted run from OUT.kilo.checkpoint.")
+    ] = False,
+    force: Force = False,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Learn a surface: the signed distance field of a mesh in thousands of small cells, each with a network of its own.
+
+    The cells share what they can: a hidden layer is learnt once for all, and every cell has its own output layer,
+    solved for exactly. Near a face the networks of both sides are blended, so there are no seams. Weights are rounded
+    to integers as coarse as the preset allows. The report says how far the surface in OUT.kilo is from the mesh, before
+    and after rounding: distances in units of the mesh, angles between normals in degrees.
+
+    OUT.kilo appears only when it is finished. Ctrl-C writes a checkpoint, and the same command with --resume goes on.
+
+    Example: `kilofield surface spot.obj spot.kilo --preview spot.png`
+    """
+    from commands.console import Screen
+    from commands.surface import options, run
+
+    run(source, target, options(preset, cells, steps, device, seed, resume), preview, force, Screen(quiet, json, force))
+
+
+@app.command()
 def convert(
     source: Scene,
     target: Annotated[Path, typer.Argument(metavar="OUT.ply", help="The .ply to make, in the layout of INRIA's 3DGS.")],

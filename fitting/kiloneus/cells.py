@@ -68,7 +68,8 @@ def _distance(teacher: Teacher, grid: CellGrid, places: NDArray[np.float64], pro
         rows = slice(first, first + BLOCK)
         found[rows] = teacher.distance(points[rows])[0]
         progress(min(first + BLOCK, len(points)) / len(points))
-    return found / np.float32(grid.edge)
+    found /= np.float32(grid.edge)
+    return found
 
 
 def world_points(grid: CellGrid, places: NDArray[np.floating]) -> Floats:

@@ -6,7 +6,7 @@ appearance  colour at places near the surface, from directions of all kinds if t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from fitting.torch_bank_gradient import evaluate_with_gradient
 from scenes.bank import BankShape
 from scenes.gaussians import Floats
 
+PULL = 1e-5  # of geometry weights to 0, against a cell's whole cost: keeps them small, and so cheap to write
 GRADIENT = 0.1  # weight of a gradient's error against that of a distance in cells, squared
 NEARNESS = 0.35  # cells: places this far from the surface count e^-1
 FARNESS = 0.01  # what far places count: enough that no zero arises where there is no surface
@@ -34,6 +35,7 @@ class GeometryProblem:
     importance: Tensor  # [K, S] root of the weight of a place
     overlap: float
     drawn: int  # places an iteration
+    moving: int = 0  # the first weight that may change; those before it are the same in all cells
     places: Tensor | None = None  # [drawn] of S
 
     @classmethod
@@ -46,32 +48,36 @@ class GeometryProblem:
 
     @property
     def residual_count(self) -> int:
-        """Of the places drawn: a distance and three components of the gradient each."""
-        return 4 * self.drawn
+        """Of the places drawn: a distance and three components of the gradient each; and the pull on the weights."""
+        return 4 * self.drawn + self.shape.parameters - self.moving
 
     def draw(self, generator: torch.Generator) -> None:
         """Other places, the same ones in all cells."""
         self.places = torch.randperm(self.local.shape[1], generator=generator)[: self.drawn]
 
-    def everywhere(self) -> GeometryProblem:
-        """The problem with all places drawn."""
-        count = self.local.shape[1]
-        return GeometryProblem(
-            self.shape, self.local, self.target, self.importance, self.overlap, count, torch.arange(count)
-        )
-
     def residuals(self, weights: Tensor, cells: slice) -> Tensor:
-        """[k, 4 drawn]"""
+        """[k, R]"""
         local, target, importance = (x[cells][:, self.places] for x in (self.local, self.target, self.importance))
         values, slopes = evaluate_with_gradient(self.shape, weights, local)
         found = torch.cat([values, self._gain * slopes[..., 0].transpose(1, 2)], dim=2)
-        return (importance[..., None] * (found - target)).flatten(1)
+        errors = (importance[..., None] * (found - target)).flatten(1)
+        return torch.cat([errors, PULL**0.5 * weights[:, self.moving :]], dim=1)
 
     def jacobian(self, weights: Tensor, cells: slice) -> Tensor:
-        """[k, 4 drawn, P]"""
+        """[k, R, P - moving]"""
         local, importance = self.local[cells][:, self.places], self.importance[cells][:, self.places]
-        found = per_place_jacobian(self._at, weights, local)
-        return (importance[..., None, None] * found).flatten(1, 2)
+        found = per_place_jacobian(self._at, weights, local, self.moving)
+        return _with_pull((importance[..., None, None] * found).flatten(1, 2), PULL**0.5)
+
+    def of_cells(self, cells: Tensor) -> GeometryProblem:
+        """The problem of some of the cells, at the same places."""
+        return replace(self, local=self.local[cells], target=self.target[cells], importance=self.importance[cells])
+
+    def double(self) -> GeometryProblem:
+        """The problem in double precision."""
+        return replace(
+            self, local=self.local.double(), target=self.target.double(), importance=self.importance.double()
+        )
 
     @property
     def _gain(self) -> float:
@@ -92,6 +98,7 @@ class AppearanceProblem:
     target: Tensor  # [K, S, 3] 2 * colour - 1
     importance: Tensor  # [K, S] root of the weight of a place
     drawn: int
+    moving: int = 0
     places: Tensor | None = None
 
     @classmethod
@@ -106,31 +113,34 @@ class AppearanceProblem:
     @property
     def residual_count(self) -> int:
         """Of the places drawn, and the pull on the weights."""
-        return 3 * self.drawn + self.shape.parameters
+        return 3 * self.drawn + self.shape.parameters - self.moving
 
     def draw(self, generator: torch.Generator) -> None:
         """Other places, the same ones in all cells."""
         self.places = torch.randperm(self.inputs.shape[1], generator=generator)[: self.drawn]
 
-    def everywhere(self) -> AppearanceProblem:
-        """The problem with all places drawn."""
-        count = self.inputs.shape[1]
-        return AppearanceProblem(self.shape, self.inputs, self.target, self.importance, count, torch.arange(count))
-
     def residuals(self, weights: Tensor, cells: slice) -> Tensor:
-        """[k, 3 drawn + P]"""
+        """[k, R]"""
         inputs, target, importance = (x[cells][:, self.places] for x in (self.inputs, self.target, self.importance))
         found, _ = evaluate_with_gradient(self.shape, weights, inputs[..., :3], self._codes(inputs))
         errors = (importance[..., None] * (found - target)).flatten(1)
-        return torch.cat([errors, self._pull * weights], dim=1)
+        return torch.cat([errors, self._pull * weights[:, self.moving :]], dim=1)
 
     def jacobian(self, weights: Tensor, cells: slice) -> Tensor:
-        """[k, 3 drawn + P, P]"""
+        """[k, R, P - moving]"""
         inputs, importance = self.inputs[cells][:, self.places], self.importance[cells][:, self.places]
-        found = per_place_jacobian(self._at, weights, inputs)
-        errors = (importance[..., None, None] * found).flatten(1, 2)
-        pull = self._pull * torch.eye(weights.shape[1]).expand(len(weights), -1, -1)
-        return torch.cat([errors, pull], dim=1)
+        found = per_place_jacobian(self._at, weights, inputs, self.moving)
+        return _with_pull((importance[..., None, None] * found).flatten(1, 2), self._pull)
+
+    def of_cells(self, cells: Tensor) -> AppearanceProblem:
+        """The problem of some of the cells, at the same places."""
+        return replace(self, inputs=self.inputs[cells], target=self.target[cells], importance=self.importance[cells])
+
+    def double(self) -> AppearanceProblem:
+        """The problem in double precision."""
+        return replace(
+            self, inputs=self.inputs.double(), target=self.target.double(), importance=self.importance.double()
+        )
 
     @property
     def _pull(self) -> float:
@@ -142,3 +152,9 @@ class AppearanceProblem:
     def _at(self, weights: Tensor, inputs: Tensor) -> Tensor:
         inputs = inputs[None, None]
         return evaluate_with_gradient(self.shape, weights[None], inputs[..., :3], self._codes(inputs))[0][0, 0]
+
+
+def _with_pull(jacobian: Tensor, strength: float) -> Tensor:
+    """[k, R + p, p] `jacobian` [k, R, p] with the rows of a pull to 0 on each weight."""
+    pull = strength * torch.eye(jacobian.shape[2], dtype=jacobian.dtype)
+    return torch.cat([jacobian, pull.expand(len(jacobian), -1, -1)], dim=1)

@@ -44,7 +44,12 @@ class Problem(Protocol):
         ...
 
     def jacobian(self, weights: Tensor, cells: slice) -> Tensor:
-        """[k, R, P] derivatives of `residuals` by the weights."""
+        """[k, R, P - moving] derivatives of `residuals` by the weights that may change."""
+        ...
+
+    @property
+    def moving(self) -> int:
+        """The first weight that may change."""
         ...
 
 
@@ -57,20 +62,20 @@ class State:
     iteration: int = 0
 
     @classmethod
-    def start(cls, weights: Tensor) -> State:
+    def start(cls, weights: Tensor, damping: float = DAMPING) -> State:
         """Before the first iteration."""
-        return cls(weights.clone(), torch.full((len(weights),), DAMPING, dtype=torch.float64))
+        return cls(weights.clone(), torch.full((len(weights),), damping, dtype=torch.float64))
 
 
-def iterate(problem: Problem, state: State, seed: int, free: Tensor | None = None) -> float:
+def iterate(problem: Problem, state: State, seed: int) -> float:
     """One step of every cell; the mean cost after it, of the places it was made for.
 
-    `free` [P] says which weights may move; all by default. The places drawn depend on `seed` and the iteration alone.
+    The places drawn depend on `seed` and the iteration alone.
     """
     problem.draw(torch.Generator().manual_seed(seed * 1_000_003 + state.iteration))
     total = 0.0
-    for cells in blocks(len(state.weights), problem.residual_count * state.weights.shape[1]):
-        weights, damping, cost = _step(problem, state.weights[cells], state.damping[cells], cells, free)
+    for cells in blocks(len(state.weights), problem.residual_count * (state.weights.shape[1] - problem.moving)):
+        weights, damping, cost = _step(problem, state.weights[cells], state.damping[cells], cells)
         state.weights[cells], state.damping[cells] = weights, damping
         total += float(cost.sum())
     state.iteration += 1
@@ -83,19 +88,16 @@ def blocks(count: int, elements: int) -> list[slice]:
     return [slice(first, min(first + size, count)) for first in range(0, count, size)]
 
 
-def _step(
-    problem: Problem, weights: Tensor, damping: Tensor, cells: slice, free: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
+def _step(problem: Problem, weights: Tensor, damping: Tensor, cells: slice) -> tuple[Tensor, Tensor, Tensor]:
     """The best of a few dampings for each cell: weights [k, P], dampings for the next time [k], costs [k]."""
     residuals, jacobian = problem.residuals(weights, cells), problem.jacobian(weights, cells)
-    if free is not None:
-        jacobian = jacobian * free
     normal, pull = normal_equations(jacobian, residuals)
     cost = residuals.square().sum(dim=1)
     best, damping = weights.clone(), damping.clone()
     done = torch.zeros(len(weights), dtype=torch.bool)
     for _ in range(TRIES):
-        trial = weights - solve(normal, pull, damping).to(weights.dtype)
+        trial = weights.clone()
+        trial[:, problem.moving :] -= solve(normal, pull, damping).to(weights.dtype)
         found = problem.residuals(trial, cells).square().sum(dim=1)
         better = ~done & (found < cost)
         best[better], cost[better] = trial[better], found[better]
@@ -122,8 +124,16 @@ def solve(normal: Tensor, pull: Tensor, damping: Tensor) -> Tensor:
     return torch.where((failed == 0)[:, None] & steps.isfinite(), steps, torch.zeros_like(steps))
 
 
-def per_place_jacobian(outputs: Callable[[Tensor, Tensor], Tensor], weights: Tensor, places: Tensor) -> Tensor:
-    """[k, M, O, P] derivatives of `outputs` (weights [P], place [I]) -> [O] at `places` [k, M, I], by the weights."""
-    at_a_place = torch.func.jacrev(outputs)
-    over_places = torch.func.vmap(at_a_place, in_dims=(None, 0))
-    return torch.func.vmap(over_places, in_dims=(0, 0))(weights, places)
+def per_place_jacobian(
+    outputs: Callable[[Tensor, Tensor], Tensor], weights: Tensor, places: Tensor, moving: int
+) -> Tensor:
+    """[k, M, O, P - moving] derivatives of `outputs` (weights [P], place [I]) -> [O] at `places` [k, M, I].
+
+    By the weights [k, P] from the one numbered `moving` on.
+    """
+
+    def of_moving(last: Tensor, first: Tensor, place: Tensor) -> Tensor:
+        return outputs(torch.cat([first, last]), place)
+
+    over_places = torch.func.vmap(torch.func.jacrev(of_moving), in_dims=(None, None, 0))
+    return torch.func.vmap(over_places, in_dims=(0, 0, 0))(weights[:, moving:], weights[:, :moving], places)

@@ -24,8 +24,6 @@ BLOCK = 1 << 17  # points at a time
 class MeshTeacher:
     """Distances to a mesh; see `fitting.kiloneus.teacher.Teacher`."""
 
-    view_dependent = False
-
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
         self._vertices = np.ascontiguousarray(mesh.vertices, np.float64)
@@ -36,11 +34,15 @@ class MeshTeacher:
         """Whether the mesh has colours of any kind."""
         return self.mesh.has_colour
 
-    @cached_property
+    @property
+    def view_dependent(self) -> bool:
+        """Colours of a mesh are the same from everywhere."""
+        return False
+
+    @property
     def bounds(self) -> Floats:
-        """[2, 3] the corners of the mesh's box, of the vertices that faces use."""
-        used = self._vertices[np.unique(self._faces)]
-        return np.stack([used.min(axis=0), used.max(axis=0)]).astype(np.float32)
+        """[2, 3] the corners of the mesh's box."""
+        return np.stack(self.mesh.box).astype(np.float32)
 
     @cached_property
     def corner_normals(self) -> NDArray[np.float64]:

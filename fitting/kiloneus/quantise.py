@@ -44,24 +44,26 @@ def columns(shape: BankShape) -> Tensor:
     return torch.repeat_interleave(torch.arange(len(sizes)), sizes)
 
 
-def round_bank(shape: BankShape, weights: Tensor, curvature: Tensor, scale: float) -> Quantised:
-    """`weights` [K, P] with their curvatures [K, P, P], J'J of each cell, at steps `scale` times the balanced ones.
+def round_bank(shape: BankShape, weights: Tensor, curvature: Tensor, scale: float, moving: int = 0) -> Quantised:
+    """`weights` [K, P] at steps `scale` times the balanced ones; curvatures [K, p, p] are J'J of each cell.
 
-    Balanced: an error of one step costs about the same in every block.
+    Balanced: an error of one step costs about the same in every block. Weights before the one numbered `moving` are
+    the same in all cells and half floats: they are the mean.
     """
-    block = columns(shape)
+    block, count = columns(shape), len(shape.blocks())
     mean = weights.median(dim=0).values.half().float()
-    importance = curvature.diagonal(dim1=1, dim2=2).mean(dim=0)
-    count = torch.bincount(block).double()
-    per_block = torch.zeros(len(count), dtype=torch.float64).index_add_(0, block, importance) / count
-    widest = torch.zeros(len(count)).index_reduce_(0, block, (weights - mean).abs().amax(dim=0), "amax")
+    mean[:moving] = weights[0, :moving]
+    importance = torch.zeros(weights.shape[1], dtype=torch.float64)
+    importance[moving:] = curvature.diagonal(dim1=1, dim2=2).mean(dim=0)
+    per_block = torch.zeros(count, dtype=torch.float64).index_add_(0, block, importance) / torch.bincount(block)
+    far = (weights - mean).abs().amax(dim=0)
+    widest = torch.stack([far[block == b].max() for b in range(count)])
     wanted = scale / per_block.clamp_min(1e-30).sqrt()
     steps = torch.maximum(wanted, 1.01 * widest.double() / MOST).clamp(1e-7, 6e4).half().float()
-    integers = torch.empty_like(weights)
+    integers = torch.zeros_like(weights)
+    parts = weights[:, moving:].double(), mean[moving:].double(), steps[block][moving:].double()
     for cells in blocks(len(weights), 4 * curvature.shape[1] ** 2):
-        integers[cells] = _round(
-            weights[cells].double(), curvature[cells], mean.double(), steps[block].double()
-        ).float()
+        integers[cells, moving:] = _round(parts[0][cells], curvature[cells], *parts[1:]).float()
     return Quantised(integers.to(torch.int16), mean, steps)
 
 

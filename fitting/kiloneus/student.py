@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from fitting.kiloneus.distil import AppearanceProblem, GeometryProblem
-from fitting.kiloneus.levenberg import State, blocks, iterate, normal_equations
+from fitting.kiloneus.levenberg import LEAST, State, blocks, iterate, normal_equations
 from fitting.kiloneus.quantise import coarsest, round_bank
 from fitting.torch_bank import initial_weights
 from scenes.bank import BankShape, MlpBank
+from scenes.kilo_surface import coded_weights
 from scenes.surface import WeightCoding
 
 ProblemOf = GeometryProblem | AppearanceProblem
 PROBED = 128  # cells on which the steps of the integers are chosen
-ROUND = 3  # iterations with other places make one look at the state
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,16 @@ class CodedBank:
     noise: float  # root mean square change of the residuals by rounding
 
 
-def shared_start(shape: BankShape, cells: int, seed: int) -> State:
-    """All cells begin as the same random network, so that neighbours stay alike where they can."""
-    weights = initial_weights(shape, 1, torch.Generator().manual_seed(seed))
-    return State.start(weights.repeat(cells, 1))
+def shared_start(shape: BankShape, cells: int, seed: int, shared: Tensor | None = None) -> State:
+    """All cells begin as the same random network, so that neighbours stay alike where they can.
+
+    With the weights `shared` of hidden layers the output layers begin as zeros.
+    """
+    if shared is None:
+        return State.start(initial_weights(shape, 1, torch.Generator().manual_seed(seed)).repeat(cells, 1))
+    weights = torch.zeros(1, shape.parameters)
+    weights[0, : len(shared)] = shared
+    return State.start(weights.repeat(cells, 1), LEAST)  # (nearly) linear: whole steps are right at once
 
 
 def fit(problem: ProblemOf, state: State, iterations: int, seed: int, after: Callable[[State, float], None]) -> None:
@@ -43,9 +49,9 @@ def fit(problem: ProblemOf, state: State, iterations: int, seed: int, after: Cal
 
 
 def curvature(problem: ProblemOf, weights: Tensor) -> Tensor:
-    """[K, P, P] J'J of every cell at the places drawn, in double precision."""
+    """[K, p, p] J'J of every cell at the places drawn, in double precision; p weights that may change."""
     parts = []
-    for cells in blocks(len(weights), problem.residual_count * weights.shape[1]):
+    for cells in blocks(len(weights), problem.residual_count * (weights.shape[1] - problem.moving)):
         jacobian = problem.jacobian(weights[cells], cells)
         parts.append(normal_equations(jacobian, torch.zeros(jacobian.shape[:2]))[0])
     return torch.cat(parts)
@@ -58,17 +64,19 @@ def coded(problem: ProblemOf, weights: Tensor, allowed: float, seed: int) -> Cod
     problem.draw(generator)
     curvatures = curvature(problem, weights)
     probe = torch.randperm(len(weights), generator=generator)[:PROBED].sort().values
-    few = _only(problem, probe)
+    few = problem.of_cells(probe)
 
     def noise(scale: float) -> float:
-        rounded = round_bank(shape, weights[probe], curvatures[probe], scale).weights(shape)
+        rounded = round_bank(shape, weights[probe], curvatures[probe], scale, problem.moving).weights(shape)
         return change(few, weights[probe], rounded)
 
-    quantised = round_bank(shape, weights, curvatures, coarsest(noise, allowed))
-    rounded = quantised.weights(shape)
+    quantised = round_bank(shape, weights, curvatures, coarsest(noise, allowed), problem.moving)
+    coding = WeightCoding(quantised.mean.numpy(), quantised.steps.numpy())
+    bank = MlpBank(shape, coded_weights(quantised.integers.numpy(), coding, shape))
+    rounded = torch.from_numpy(bank.weights)
     return CodedBank(
-        MlpBank(shape, rounded.numpy()),
-        WeightCoding(quantised.mean.numpy(), quantised.steps.numpy()),
+        bank,
+        coding,
         change(problem, weights, rounded),
     )
 
@@ -80,12 +88,3 @@ def change(problem: ProblemOf, before: Tensor, after: Tensor) -> float:
         difference = problem.residuals(after[cells], cells) - problem.residuals(before[cells], cells)
         total, count = total + float(difference.square().sum()), count + difference.numel()
     return (total / count) ** 0.5
-
-
-def _only(problem: ProblemOf, cells: Tensor) -> ProblemOf:
-    """The problem of some cells."""
-    if isinstance(problem, GeometryProblem):
-        parts = (problem.local[cells], problem.target[cells], problem.importance[cells])
-        return GeometryProblem(problem.shape, *parts, problem.overlap, problem.drawn, problem.places)
-    parts = (problem.inputs[cells], problem.target[cells], problem.importance[cells])
-    return AppearanceProblem(problem.shape, *parts, problem.drawn, problem.places)

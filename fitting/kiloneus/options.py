@@ -1,0 +1,132 @@
+"""What a user may ask of a surface fit, what it says on the way, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from scenes.errors import KilofieldError
+
+Preset = Literal["draft", "balanced", "best"]
+Device = Literal["auto", "cpu", "cuda"]
+CELLS = (4, 64)  # along the longest axis, least and most
+STEPS = (1, 1_000_000)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a preset spends."""
+
+    cells: int  # along the longest axis
+    width: int  # of the one hidden layer of a geometry network
+    colour_width: int  # and of an appearance network
+    shared: int  # iterations for the hidden layer all cells share
+    iterations: int  # of what cells have for themselves (Levenberg-Marquardt)
+    colour_iterations: int
+    places: int  # a cell is learnt at
+    drawn: int  # of them in an iteration
+    noise: float  # that rounding may add to distances in cells and to gradients, root mean square
+    teacher_steps: int = 0  # for photographs: of NeuS
+    tuning_steps: int = 0  # for photographs: of the cells, through the volume renderer
+
+
+EFFORTS: dict[str, Effort] = {
+    "draft": Effort(16, 24, 12, 6, 3, 6, 512, 256, 1e-3, 600, 200),
+    "balanced": Effort(24, 32, 12, 12, 5, 10, 1024, 384, 8e-4, 3000, 1000),
+    "best": Effort(32, 40, 16, 20, 8, 15, 1536, 512, 4e-4, 20000, 6000),
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Parts of the fit to change one at a time, as the benchmarks do; the defaults are what pays."""
+
+    overlap: float = 0.2  # half edges by which a cell's networks reach beyond it; 0: every cell for itself
+    face_weight: float = 0.0  # of agreement on points shared by two cells
+    fresh: bool = False  # FreSh chooses the frequencies of the encoded position
+    modulation: int = 0  # CAM: grid points an axis, 0 for none
+    shared: bool = True  # all cells have the same hidden layers; False: each its own
+    layers: int = 1  # hidden ones of a geometry network
+    width: int | None = None  # of them; None: the preset's
+
+
+@dataclass(frozen=True)
+class SurfaceOptions:
+    """Effort is the preset's but for what is given."""
+
+    preset: Preset = "balanced"
+    cells: int | None = None  # along the longest axis
+    steps: int | None = None  # a mesh: iterations of what cells share; photographs: steps of the teacher
+    device: Device = "auto"
+    seed: int = 0
+    resume: bool = False
+    choices: Choices = Choices()
+
+    def __post_init__(self) -> None:
+        for name, kind in (("preset", Preset), ("device", Device)):
+            if getattr(self, name) not in get_args(kind):
+                raise KilofieldError(
+                    f"--{name}: expected one of {', '.join(get_args(kind))}, found {getattr(self, name)}"
+                )
+        for name, value, (least, most) in (("cells", self.cells, CELLS), ("steps", self.steps, STEPS)):
+            if value is not None and not least <= value <= most:
+                raise KilofieldError(f"--{name}: expected {least:,} to {most:,}, found {value:,}")
+        if not 0 <= self.seed < 2**63:
+            raise KilofieldError(f"--seed: expected 0 to {2**63 - 1}, found {self.seed}")
+
+    @property
+    def effort(self) -> Effort:
+        """The preset's with what was given in its place; `steps` is left to each kind of input."""
+        effort = EFFORTS[self.preset]
+        effort = effort if self.cells is None else replace(effort, cells=self.cells)
+        return effort if self.choices.width is None else replace(effort, width=self.choices.width)
+
+
+@dataclass(frozen=True)
+class SurfaceProgress:
+    """How far a fit is."""
+
+    stage: str
+    done: float  # 0 to 1, of the whole run
+    detail: str = ""
+
+
+ProgressCallback = Callable[[SurfaceProgress], None]
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How far a surface is from what it was learnt from, at points on it."""
+
+    distance: float  # mean, world units
+    distance_percent: float  # of the diagonal of the bounding box
+    distance_999: float  # 99.9th percentile, world units
+    normal: float  # mean angle between the normals, degrees
+    normal_999: float
+    lost: float  # share of the points with no surface near them
+
+
+@dataclass(frozen=True)
+class SurfaceResult:
+    """What `fit_surface` made; sizes in bytes."""
+
+    path: Path
+    bytes: int
+    source_bytes: int
+    cells: int
+    grid: tuple[int, int, int]
+    edge: float  # of a cell, world units
+    geometry_weights: int  # of one network
+    appearance_weights: int  # 0: no colour
+    fidelity: Fidelity  # of the file
+    before_rounding: Fidelity
+    colour_psnr: float | None  # dB, at points of the surface; None without colour
+    colour_psnr_before: float | None
+    streams: dict[str, int]
+    seconds: float
+    stages: dict[str, float]
+    preset: str
+    seed: int
+    notes: tuple[str, ...] = ()
