@@ -1,6 +1,8 @@
-"""A neural surface in video memory: its cells and its networks, all of them textures."""
+"""A neural surface in video memory: its cells, a texture, and its networks, buffers."""
 
 from __future__ import annotations
+
+import math
 
 import moderngl
 import numpy as np
@@ -13,7 +15,7 @@ from scenes.surface import NeuralSurface
 
 
 class GpuSurface:
-    """The textures of `surface`: what the uniforms `cells` and `networks` of `shaders/surface_field.glsl` read.
+    """What `shaders/surface_field.glsl` reads of `surface`.
 
     Raises `KilofieldError` for a surface that does not fit the device.
     """
@@ -46,14 +48,18 @@ class GpuSurface:
             self.cells.release()
             self.cells = self._upload_cells()
 
+    def __len__(self) -> int:
+        """Cells."""
+        return len(self.surface)
+
     @property
     def bytes(self) -> int:
-        """Video memory of the textures."""
-        networks = [t for t in (self.geometry, self.appearance) if t is not None]
-        return 4 * int(np.prod(self.surface.grid.size)) + sum(16 * t.width * t.height for t in networks)
+        """Video memory of all this."""
+        networks = [buffer.size for buffer in (self.geometry, self.appearance) if buffer is not None]
+        return 4 * math.prod(self.surface.grid.size) + sum(networks)
 
     def release(self) -> None:
-        """Frees the textures."""
-        for texture in (self.cells, self.geometry, self.appearance):
-            if texture is not None:
-                texture.release()
+        """Frees everything."""
+        for thing in (self.cells, self.geometry, self.appearance):
+            if thing is not None:
+                thing.release()

@@ -7,8 +7,6 @@ Everything below is counted in vec4. Inputs lie in groups of four: x y z 0; for 
   one input to four outputs each; then the biases; then, with modulation, the grid, two points (g, b, g, b) a vec4
 - for each output: its weights from the last hidden layer; its bias and zeros; with a linear path, its weights from the
   code
-
-The whole is a texture: a row for each network, and columns of rows where there are more networks than rows.
 """
 
 from __future__ import annotations
@@ -20,12 +18,10 @@ from functools import cached_property
 import moderngl
 import numpy as np
 
-from renderer.video_memory import memory_for
+from renderer.video_memory import reserve_buffer
 from scenes.bank import BankShape, MlpBank
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
-
-MOST_ROWS = 8192  # of the texture: half of what OpenGL 4.3 guarantees
 
 
 @dataclass(frozen=True)
@@ -126,23 +122,14 @@ def _padded_inputs(shape: BankShape) -> list[int]:
     return position + [4 * triples + c for c in range(shape.code)]
 
 
-def upload(context: moderngl.Context, bank: MlpBank) -> moderngl.Texture:
-    """The networks as a texture of four floats a texel. `KilofieldError` where they are more than it can hold."""
+def upload(context: moderngl.Context, bank: MlpBank) -> moderngl.Buffer:
+    """The networks, one after another. `KilofieldError` where they are more than the device can bind."""
     packed = pack(bank)
-    count, size, _ = packed.shape
-    limit = int(context.info["GL_MAX_TEXTURE_SIZE"])
-    most_rows = min(limit, MOST_ROWS)
-    columns = max(-(-count // most_rows), 1)
-    if columns * size > limit:
+    limit = int(context.info["GL_MAX_SHADER_STORAGE_BLOCK_SIZE"])
+    if packed.nbytes > limit:
         raise KilofieldError(
-            f"surface: expected at most {most_rows * (limit // size):,} cells with networks of {4 * size} numbers on "
-            f"this device, found {count:,}"
+            f"surface: expected at most {limit:,} bytes of networks on this device, found {packed.nbytes:,}"
         )
-    rows = max(min(count, most_rows), 1)
-    table = np.zeros((columns, rows, size, 4), np.float32)
-    table.reshape(-1, size, 4)[:count] = packed
-    data = np.ascontiguousarray(table.transpose(1, 0, 2, 3))
-    with memory_for(context, data.nbytes, f"{count:,} networks"):
-        texture = context.texture((columns * size, rows), 4, data.tobytes(), dtype="f4")
-    texture.filter = moderngl.NEAREST, moderngl.NEAREST
-    return texture
+    buffer = reserve_buffer(context, packed.nbytes, f"{len(bank):,} networks")
+    buffer.write(packed.tobytes())
+    return buffer

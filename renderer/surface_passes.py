@@ -9,7 +9,7 @@ import numpy as np
 
 from renderer.context import is_software
 from renderer.gpu_surface import GpuSurface
-from renderer.layouts import CAMERAS
+from renderer.layouts import BINDINGS, CAMERAS
 from renderer.packed_bank import PackedShape
 from renderer.shader_library import compile_compute, set_uniforms
 from renderer.surface_glsl import VIEW_NUMBERS, bank_bounds, bank_chunk, bank_defines, views_chunk
@@ -22,7 +22,7 @@ from scenes.errors import KilofieldError
 TILE = 8  # pixels each way of a workgroup
 MOST_SIDES = 8  # networks of a blend
 LLVMPIPE_LOOPS = 65535  # iterations after which llvmpipe leaves every loop of a thread, without a word
-CELLS_UNIT, NETWORKS_UNIT = 0, 1
+CELLS_UNIT = 0
 
 
 class SurfacePasses:
@@ -42,7 +42,7 @@ class SurfacePasses:
             defines |= bank_defines(packed, gradient) | {"SLICED": int(self._slice > 0)}
         shader = compile_compute(self._context, name, defines, chunks)
         bounds = bank_bounds(packed, gradient) if packed is not None and self._software else {}
-        set_uniforms(shader, **bounds, most_sides=MOST_SIDES, cells=CELLS_UNIT, networks=NETWORKS_UNIT)
+        set_uniforms(shader, **bounds, most_sides=MOST_SIDES, cells=CELLS_UNIT)
         self._made.append(shader)
         return shader
 
@@ -86,7 +86,7 @@ class SurfacePasses:
         """The hits' colours by the appearance networks, into the picture: `share` of it is this sample's."""
         assert self._gpu.appearance is not None
         self._place(self._shade, camera, targets, jitter)
-        self._gpu.appearance.use(NETWORKS_UNIT)
+        self._gpu.appearance.bind_to_storage_buffer(BINDINGS["WEIGHTS"])
         set_uniforms(self._shade, sample_share=share)
         targets.bind(hits=0, normals=1, picture=2)
         self._run(self._shade, targets)
@@ -153,7 +153,7 @@ class SurfacePasses:
         grid = self._gpu.surface.grid
         fx, fy, cx, cy = camera.intrinsics(*targets.size)
         self._gpu.cells.use(CELLS_UNIT)
-        self._gpu.geometry.use(NETWORKS_UNIT)
+        self._gpu.geometry.bind_to_storage_buffer(BINDINGS["WEIGHTS"])
         set_uniforms(
             shader,
             picture_size=targets.size,

@@ -1,13 +1,12 @@
 // The blend of up to eight networks around a place; the twin of scenes/surface.py. A place is in cells from the grid's
 // origin.
 //
-// Reads: bank_gradient.glsl, which comes after it; uniforms below. Defines: bank_weight(), cell_code(), cell_of(),
-// field_sample(), which calls field_add(local, share, slope) for each network, the network being the one at hand.
+// Reads: layouts.glsl, bank_gradient.glsl, which comes after it; uniforms below. Defines: bank_weight(), cell_code(),
+// cell_of(), field_sample(), which calls field_add(local, share, slope) for each network, which is then the one at hand.
 // With GROUPED, networks are read into shared memory once for all threads of a workgroup that want them: all threads
 // must call field_sample() together.
 
 uniform isampler3D cells;       // network, or minus the cells to the nearest one (renderer/empty_space.py)
-uniform sampler2D networks;     // renderer/packed_bank.py
 uniform ivec3 grid_size;        // cells
 uniform float overlap;          // half edges
 uniform int most_sides;         // 8: a bound llvmpipe does not unroll
@@ -22,13 +21,11 @@ int cell_code(ivec3 cell) {
 // Places on the faces of the box are in it.
 ivec3 cell_of(vec3 place) { return clamp(ivec3(floor(place)), ivec3(0), grid_size - 1); }
 
-ivec2 network_texel;
+layout(std430, binding = WEIGHTS_BINDING) readonly buffer Weights { vec4 weights[]; }; // renderer/packed_bank.py
 
-// The network whose weights bank_weight() gives.
-void network_begin(int network) {
-    int rows = textureSize(networks, 0).y;
-    network_texel = ivec2(network / rows * BANK_SIZE, network % rows);
-}
+int network_first; // vec4 of the network whose weights bank_weight() gives
+
+void network_begin(int network) { network_first = network * BANK_SIZE; }
 
 #if GROUPED
 #define NO_NETWORK 0x7fffffff
@@ -40,12 +37,12 @@ vec4 bank_weight(int i) { return bank_shared[i]; }
 void network_share(int network) {
     network_begin(network);
     for (int i = int(gl_LocalInvocationIndex); i < BANK_SIZE; i += GROUP) {
-        bank_shared[i] = texelFetch(networks, ivec2(network_texel.x + i, network_texel.y), 0);
+        bank_shared[i] = weights[network_first + i];
     }
     barrier();
 }
 #else
-vec4 bank_weight(int i) { return texelFetch(networks, ivec2(network_texel.x + i, network_texel.y), 0); }
+vec4 bank_weight(int i) { return weights[network_first + i]; }
 #endif
 
 void field_add(vec3 local, float share, vec3 slope);

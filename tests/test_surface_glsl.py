@@ -9,8 +9,9 @@ import moderngl
 import numpy as np
 import pytest
 
-from renderer import packed_bank, surface_passes
+from renderer import surface_passes
 from renderer.context import create_context
+from renderer.layouts import BINDINGS
 from renderer.metrics import psnr
 from renderer.packed_bank import PackedShape, pack, upload
 from renderer.shader_library import compile_compute, set_uniforms
@@ -155,7 +156,7 @@ def evaluate_glsl(
     source = PROBE.replace("Output", "vec4" if gradient else "float")
     chunks = {"probe.comp": source, "bank.glsl": bank_chunk(packed, gradient, uniform=True)}
     shader = compile_compute(context, "probe.comp", {"GROUPED": 0} | bank_defines(packed, gradient), chunks)
-    set_uniforms(shader, **bank_bounds(packed, gradient), count=len(local), networks=1)
+    set_uniforms(shader, **bank_bounds(packed, gradient), count=len(local))
     padded = np.zeros((len(local), max(4 * packed.code, 4)), np.float32)
     padded[:, : codes.shape[1]] = codes
     points = np.column_stack([local, network]).astype(np.float32)
@@ -163,11 +164,11 @@ def evaluate_glsl(
     buffers = [context.buffer(array.tobytes()) for array in (points, padded, results)]
     for binding, buffer in enumerate(buffers):
         buffer.bind_to_storage_buffer(binding)
-    texture = upload(context, bank)
-    texture.use(1)
+    weights = upload(context, bank)
+    weights.bind_to_storage_buffer(BINDINGS["WEIGHTS"])
     shader.run(-(-len(local) // 64))
     found = np.frombuffer(buffers[2].read(), np.float32).reshape(results.shape)
-    for thing in (*buffers, texture, shader):
+    for thing in (*buffers, weights, shader):
         thing.release()
     return found
 
@@ -195,18 +196,10 @@ def test_networks_and_their_derivatives(
             assert np.abs(found - wanted).max() < 2e-4 * np.abs(wanted).max()
 
 
-def test_networks_in_several_columns(context: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More networks than a texture has rows."""
-    bank = random_bank(BankShape((), 0, 4, 1, 1, linear=False), 23, seed=3)
-    local, network = np.random.default_rng(4).uniform(-1, 1, (23, 3)).astype(np.float32), np.arange(23)
-    monkeypatch.setitem(context.info, "GL_MAX_TEXTURE_SIZE", 10 * PackedShape(bank.shape).size)
-    monkeypatch.setattr(packed_bank, "MOST_ROWS", 10)
-    codes = np.zeros((23, 0), np.float32)
-    found = evaluate_glsl(context, bank, network, local, codes, gradient=False)
-    np.testing.assert_allclose(found[..., 0], bank.evaluate(network, local, codes), atol=1e-5)
-    monkeypatch.setitem(context.info, "GL_MAX_TEXTURE_SIZE", 2 * PackedShape(bank.shape).size)
-    with pytest.raises(KilofieldError, match="surface: expected at most 20 cells with networks of 28 numbers on this"):
-        upload(context, bank)
+def test_networks_the_device_cannot_bind(context: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(context.info, "GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 1000)
+    with pytest.raises(KilofieldError, match="surface: expected at most 1,000 bytes of networks on this device, found"):
+        upload(context, random_surface().geometry)
 
 
 @pytest.mark.parametrize("projection", ["orthographic", "equirectangular"])
