@@ -17,7 +17,7 @@ from fitting.kiloneus import neus_train
 from fitting.kiloneus.neus_losses import Batch
 from fitting.kiloneus.neus_photographs import View
 from fitting.kiloneus.neus_teacher import NeusTeacher, judge
-from fitting.kiloneus.neus_train import NeusOptions, Trainer, train_on_views, train_teacher
+from fitting.kiloneus.neus_train import NeusOptions, Trainer, grid_shape, train_on_views, train_teacher
 from fitting.kiloneus.occupancy import march_torch
 from fitting.kiloneus.volume import Rays, Samples
 from scenes.photo_sets import PhotoSet
@@ -175,3 +175,10 @@ def test_photographs_from_files(views: list[View], tmp_path: Path) -> None:
     teacher = train_teacher(photo_set, options, lambda stage, done, detail: stages.append(stage))
     assert stages == ["photographs", "bounds", "hull", "surface", "surface"]
     assert teacher.render(photographs[0].camera, 8, 6).colour.shape == (6, 8, 3)
+
+
+@pytest.mark.parametrize(("length", "levels", "size"), [(0.0152, 8, 15), (0.0076, 10, 16), (0.0038, 12, 18)])
+def test_the_grid_is_as_fine_as_the_photographs(length: float, levels: int, size: int) -> None:
+    shape = grid_shape(length)
+    assert (shape.n_levels, shape.log2_hashmap_size) == (levels, size)
+    assert shape.scales[-1] * length == pytest.approx(2, rel=0.02)

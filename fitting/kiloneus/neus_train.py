@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,7 @@ PIXEL = 0.6  # of a pixel's size at the middle: the length of a section
 SHORTEST = 1 / 512  # section, in units of the box
 BLOCK = 1 << 15  # rays at a time when looking for those that can hit
 FIRST_LEVELS = 4  # of the grid, at the start
+COARSEST, GROWTH = 16, 1.36  # of the grid: vertices an axis of the first level, and from level to level, about
 NEAR_HULL = 0.1  # of the box: what counts as near
 WARM_POINTS, WARM_RATE = 8192, 1e-2  # a step, and its learning rate, of the warm start
 
@@ -63,7 +64,7 @@ class NeusOptions:
     steps: int = 8000
     side: int = 400  # pixels of a photograph's longest side, at most
     samples: int = 16384  # sections a step
-    shape: HashGridShape = field(default_factory=lambda: HashGridShape(10, 2, 16, 16, 1.36))
+    shape: HashGridShape | None = None  # None: as fine as the photographs; see `grid_shape`
     voxels: int = 128  # of the occupancy grid
     seed: int = 0
     table_rate: float = 1e-2
@@ -73,7 +74,7 @@ class NeusOptions:
     annealed: float = 0.2  # of the steps; see `volume.decline`
     warm_steps: int = 300
     warm_sharpness: float = 100.0  # after the warm start, whose surface is already near
-    smoothness: float = 0.02  # weight of the loss on normals
+    smoothness: float = 0.04  # weight of the loss on normals
     look_every: int = 100  # steps between two updates of the occupancy grid
 
 
@@ -86,9 +87,10 @@ class Trainer:
         self.options, self.device = options, device
         self.bounds = find_bounds(views, sphere, options.voxels)
         self.pictures = Pixels.of(views, self.bounds.frame, device)
-        self.model = Neus.new(options.shape, torch.Generator().manual_seed(options.seed), device)
-        self.occupancy = Occupancy.everywhere(self.bounds.allowed)
         self.length = section_length(views, self.bounds)
+        shape = options.shape or grid_shape(self.length)
+        self.model = Neus.new(shape, torch.Generator().manual_seed(options.seed), device)
+        self.occupancy = Occupancy.everywhere(self.bounds.allowed)
         self.useful = self._pixels_that_can_hit()
         self.rays = 256  # a step
         self.step = 0
@@ -193,7 +195,7 @@ class Trainer:
         cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * done))
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * min((step + 1) / WARM_UP, cosine) if rate is None else rate
-        more = (options.shape.n_levels - FIRST_LEVELS) * min(1.0, done / max(options.all_levels, 1e-9))
+        more = (self.model.shape.n_levels - FIRST_LEVELS) * min(1.0, done / max(options.all_levels, 1e-9))
         self.model.use_levels(FIRST_LEVELS + more)
 
     def _note(self, loss: float, squares: float) -> None:
@@ -296,6 +298,19 @@ def section_length(views: Sequence[View], bounds: SceneBounds) -> float:
     distances = [np.linalg.norm(v.photograph.camera.position - bounds.frame.centre) for v in views]
     sizes = [float(distance) * v.pixel for distance, v in zip(distances, views, strict=True)]
     return max(PIXEL * float(np.median(sizes)) / bounds.frame.half, SHORTEST)
+
+
+def grid_shape(length: float) -> HashGridShape:
+    """A hash grid whose finest cells are as large as sections of `length`.
+
+    A surface meets four times the cells where they are half as large. Tables grow by less, since the finest levels need
+    not tell all of their cells apart: by 2^1.5, up to 2^19 entries.
+    """
+    finest = 2 / length
+    levels = max(round(math.log(finest / COARSEST) / math.log(GROWTH)) + 1, FIRST_LEVELS)
+    growth = max((finest / COARSEST) ** (1 / (levels - 1)), 1.05)
+    size = 16 + round(1.5 * math.log2(finest / 256))
+    return HashGridShape(levels, 2, min(max(size, 12), 19), COARSEST, growth)
 
 
 def _looked_up(volume: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:

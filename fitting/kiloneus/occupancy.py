@@ -28,9 +28,9 @@ from fitting.kiloneus.volume import Rays, Samples
 
 EMPTY, NEAR, INSIDE = 0, 1, 2
 SLACK = 1.5  # times the half diagonal of a voxel: how far a distance may be from the one at its centre,
-MARGIN = 0.5  # times its edge: and from what is mixed of those at the centres around
+MARGIN = 0.4  # times its edge: and from what is mixed of those at the centres around
 BEYOND = 3.0  # edges of a voxel: the distance taken where a voxel is not allowed
-HIDDEN = 1e-3  # alpha of a section, or light at a depth, that does not count
+HIDDEN = 2e-3  # alpha of a section, or light at a depth, that does not count
 BLOCK = 1 << 15  # points at a time
 RAYS = 1 << 10  # rays at a time
 
