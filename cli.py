@@ -40,6 +40,15 @@ Near = Annotated[
         "3DGS; presets and paths less in small scenes.",
     ),
 ]
+View = Annotated[
+    str,
+    typer.Option(
+        metavar="VIEW",
+        help="Of Gaussians: colour, depth, normal, alpha, clusters, overdraw, points or rings; of a surface: colour, "
+        "normal, depth, cost, cells or slice.",
+    ),
+]
+Samples = Annotated[int, typer.Option(help="Rays a pixel of a surface, averaged: 4 or more for smooth edges.")]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE.json", help="Write the figures here too; - is stdout.")
 ]
@@ -268,6 +277,8 @@ def render(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures; made if missing.")],
     size: Size = "640x360",
+    view: View = "colour",
+    samples: Samples = 1,
     background: Background = "black",
     near: Near = None,
     force: Force = False,
@@ -279,9 +290,9 @@ def render(
     Example: `kilofield render garden.kilo --cameras cameras.json --size 1280x720 --out pictures`
     """
     from commands.console import Screen
-    from commands.render import run
+    from commands.render import Pictures, run
 
-    run(file, cameras, size, out, background, near, Screen(quiet, json, force))
+    run(file, Pictures(cameras, size, background, near, view, samples), out, Screen(quiet, json, force))
 
 
 @app.command()
@@ -309,10 +320,8 @@ def fly(
     size: Size = "640x360",
     frames: Annotated[int, typer.Option(help="Frames to make of each file.")] = 120,
     warmup: Annotated[int, typer.Option(help="Frames rendered first and not counted in the times.")] = 10,
-    view: Annotated[
-        str,
-        typer.Option(metavar="VIEW", help="colour, depth, normal, alpha, clusters, overdraw, points or rings."),
-    ] = "colour",
+    view: View = "colour",
+    samples: Samples = 1,
     pipeline: Annotated[
         str,
         typer.Option(metavar="PIPELINE", help="How Gaussians are blended: quads, tiles, or auto, the faster one here."),
@@ -347,7 +356,7 @@ def fly(
     from commands.console import Screen
     from commands.fly import Flight, run
 
-    flight = Flight(path, size, frames, warmup, fps, background, near, view, pipeline, residency, plot)
+    flight = Flight(path, size, frames, warmup, fps, background, near, view, pipeline, residency, plot, samples)
     run(files, flight, out, Screen(quiet, json, force))
 
 

@@ -9,22 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from commands.arguments import at_least, output_file, output_folder, parse_background, parse_size
 from commands.console import Screen, note_dropped, progress
 from commands.fly_table import print_flight
 from commands.process import began, peak_memory
+from commands.scene_settings import Content, check_view, content_of, extent_of, settings_of
 from commands.views import seen_from
 from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
     from renderer.fly_report import FlyReport
-    from renderer.settings import RenderSettings
+    from renderer.flythrough import Flythrough
     from scenes.cameras import Camera
-    from scenes.extent import Extent
-    from scenes.gaussians import Gaussians
     from scenes.load import SceneFile
+    from scenes.open_scene import SurfaceFile
 
 FPS = (0.1, 1000.0)  # what a video can say
 OTHER_VIDEOS = (".avi", ".gif", ".mkv", ".mov", ".webm")
@@ -45,22 +43,23 @@ class Flight:
     pipeline: str = "auto"
     residency: str = "decoded"
     plot: Path | None = None  # PNG of the frame times
+    samples: int = 1  # rays a pixel, of surfaces
 
 
 def run(sources: Sequence[Path], flight: Flight, out: Path | None, screen: Screen) -> None:
     """Fly through all `sources` in turn, into `out` if there is one, and print how long the frames took."""
     size = _check(flight, screen.force)
     file, read_ms = _read(sources[0])
-    cameras = path_cameras(flight, file.gaussians, size)
-    settings = _settings(flight, cameras, file.gaussians)
+    cameras = path_cameras(flight, content_of(file), size)
+    look = settings_of(file, flight.view, flight.samples, parse_background(flight.background), cameras)
     from renderer.flythrough import flythrough
 
-    with flythrough(size, settings, flight.pipeline, flight.residency, began()) as device:
-        device.load(sources[0].name, file.scene, cameras[0], read_ms)
+    with flythrough(size, look, flight.pipeline, flight.residency, began()) as device:
+        _load(device, file, cameras, read_ms, flight)
         files = [file]
         for source in sources[1:]:
             file, read_ms = _read(source)
-            device.load(source.name, file.scene, cameras[0], read_ms)
+            _load(device, file, cameras, read_ms, flight)
             files.append(file)
         outs = output_paths(out, sources)
         _check_outputs(out, outs, screen.force)
@@ -79,10 +78,19 @@ def run(sources: Sequence[Path], flight: Flight, out: Path | None, screen: Scree
     screen.figures(_common(flight, size, device.device) | {"scenes": scenes})
 
 
+def _load(
+    device: Flythrough, file: SceneFile | SurfaceFile, cameras: Sequence[Camera], read_ms: float, flight: Flight
+) -> None:
+    from scenes.open_scene import SurfaceFile
+
+    look = settings_of(file, flight.view, flight.samples, parse_background(flight.background), cameras)
+    scene = file.surface if isinstance(file, SurfaceFile) else file.scene
+    device.load(file.path.name, scene, cameras[0], read_ms, look)
+
+
 def _check(flight: Flight, force: bool) -> tuple[int, int]:
     """(width, height) of the frames, once every option is known to be one; nothing is written."""
     from renderer.gaussian_renderer import PIPELINES, RESIDENCIES
-    from renderer.settings import VIEWS
 
     size = parse_size(flight.size)
     parse_background(flight.background)
@@ -90,7 +98,8 @@ def _check(flight: Flight, force: bool) -> tuple[int, int]:
     at_least("--warmup", flight.warmup, 0)
     if not FPS[0] <= flight.fps <= FPS[1]:
         raise KilofieldError(f"--fps: expected {FPS[0]:g} to {FPS[1]:g}, found {flight.fps:g}")
-    for option, choices in (("view", VIEWS), ("pipeline", PIPELINES), ("residency", RESIDENCIES)):
+    check_view(flight.view, flight.samples)
+    for option, choices in (("pipeline", PIPELINES), ("residency", RESIDENCIES)):
         if getattr(flight, option) not in choices:
             raise KilofieldError(f"--{option}: expected one of {', '.join(choices)}, found {getattr(flight, option)}")
     if flight.plot:
@@ -101,48 +110,31 @@ def _check(flight: Flight, force: bool) -> tuple[int, int]:
     return size
 
 
-def _read(source: Path) -> tuple[SceneFile, float]:
+def _read(source: Path) -> tuple[SceneFile | SurfaceFile, float]:
     """The scene of a file, and the milliseconds reading it took."""
-    from scenes.load import load_scene
+    from scenes.open_scene import SurfaceFile, open_scene
 
     start = time.perf_counter()
-    file = load_scene(source)
+    file = open_scene(source)
     read_ms = 1e3 * (time.perf_counter() - start)
-    note_dropped(source, file.dropped, len(file.scene))
+    if not isinstance(file, SurfaceFile):
+        note_dropped(source, file.dropped, len(file.scene))
     return file, read_ms
 
 
-def path_cameras(flight: Flight, gaussians: Gaussians, size: tuple[int, int]) -> list[Camera]:
+def path_cameras(flight: Flight, content: Content, size: tuple[int, int]) -> list[Camera]:
     """The cameras of a preset around the scene, or along a path file."""
     from renderer.camera_paths import PRESETS, preset_path, read_path
-    from scenes.extent import scene_extent
 
-    extent = scene_extent(gaussians)
+    extent = extent_of(content)
     if flight.path in PRESETS:
         cameras = preset_path(flight.path, extent, flight.frames, size[0] / size[1])
-        return seen_from(cameras, flight.near, gaussians)
+        return seen_from(cameras, flight.near, content)
     if not Path(flight.path).exists():
         presets = ", ".join(PRESETS)
         raise KilofieldError(f"--path: expected {presets} or a path file, found nothing at {flight.path!r}")
     near = extent.near if flight.near is None else flight.near
-    return seen_from(read_path(flight.path, flight.frames), near, gaussians)
-
-
-def _settings(flight: Flight, cameras: Sequence[Camera], gaussians: Gaussians) -> RenderSettings:
-    from renderer.settings import RenderSettings
-    from scenes.extent import scene_extent
-
-    colour = parse_background(flight.background)
-    if flight.view != "depth":
-        return RenderSettings(view=flight.view, background=colour)
-    depths = depth_range(cameras, scene_extent(gaussians))
-    return RenderSettings(view="depth", background=colour, depth_range=depths)
-
-
-def depth_range(cameras: Sequence[Camera], extent: Extent) -> tuple[float, float]:
-    """World units from the nearest point of the scene's ball to any camera, to the farthest; 0 from inside the ball."""
-    distances = [float(np.linalg.norm(camera.position - extent.centre)) for camera in cameras]
-    return max(min(distances) - extent.radius, 0.0), max(distances) + extent.radius
+    return seen_from(read_path(flight.path, flight.frames), near, content)
 
 
 def output_paths(out: Path | None, sources: Sequence[Path]) -> list[Path | None]:
@@ -202,17 +194,16 @@ def _common(flight: Flight, size: tuple[int, int], device: dict[str, Any]) -> di
     }
 
 
-def _facts(file: SceneFile) -> dict[str, Any]:
+def _facts(file: SceneFile | SurfaceFile) -> dict[str, Any]:
     """What was flown through, so that two flights can be told to be of the same scene."""
+    from scenes.open_scene import SurfaceFile
+
     with file.path.open("rb") as content:
         digest = hashlib.sha256()
         while block := content.read(2**20):
             digest.update(block)
-    return {
-        "source": str(file.path),
-        "sha256": digest.hexdigest(),
-        "format": file.format,
-        "bytes": file.bytes,
-        "dropped": file.dropped,
-        "sh_degree": file.scene.sh_degree,
-    }
+    facts = {"source": str(file.path), "sha256": digest.hexdigest(), "bytes": file.bytes}
+    if isinstance(file, SurfaceFile):
+        return facts | {"format": "kilo", "kind": "surface"}
+    of_gaussians = {"format": file.format, "dropped": file.dropped, "sh_degree": file.scene.sh_degree}
+    return facts | {"kind": "gaussians"} | of_gaussians

@@ -23,7 +23,7 @@ def print_flight(
         screen.facts(reports[0].out or reports[0].name, _facts(reports[0], size, name))
         return
     count, (width, height) = len(reports[0].frames), size
-    columns = ("file", "Gaussians", "memory", "load", "first", *FIGURES, "frames/s", "time")
+    columns = ("file", "content", "memory", "load", "first", *FIGURES, "frames/s", "time")
     rows = [_row(report, reports[0]) for report in reports]
     screen.table(f"{count} frames of {width}x{height} each, in turn, on {name}; milliseconds", columns, rows, ())
     stages = list(dict.fromkeys(stage for report in reports for stage in report.stages))
@@ -40,7 +40,7 @@ def _facts(report: FlyReport, size: tuple[int, int], device: str) -> dict[str, s
     stages = ", ".join(f"{stage} {summary[stage]['median']:.1f}" for stage in report.stages[:-1])
     return {
         "frames": f"{len(report.frames)} of {size[0]}x{size[1]}{sheet}",
-        "scene": f"{report.gaussians:,} Gaussians in {readable_bytes(report.video_memory)} of video memory, "
+        "scene": f"{report.content} in {readable_bytes(report.video_memory)} of video memory, "
         f"{readable_bytes(report.working_memory)} to work with, "
         f"{report.read_ms:.0f} ms to read, {report.load_ms:.0f} ms to load",
         "device": f"{device}, pipeline {report.pipeline}, {report.residency}",
@@ -57,7 +57,7 @@ def _row(report: FlyReport, first: FlyReport) -> tuple[str, ...]:
     total = report.summary()["total"]
     return (
         report.name,
-        f"{report.gaussians:,}",
+        report.content,
         readable_bytes(report.video_memory),
         f"{report.read_ms + report.load_ms:.0f}",
         f"{report.first_frame_ms:.0f}",

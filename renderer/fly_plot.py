@@ -77,9 +77,7 @@ def _draw(axes: Axes, report: FlyReport, colours: dict[str, str]) -> None:
     axes.stairs(total, edges, color=INK, linewidth=1.2, label="whole frame")
     axes.axhline(summary["median"], color=INK, linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.7, label="median")
     figures = ", ".join(f"{name} {summary[name]:.1f}" for name in ("median", "mean", "p95", "p99"))
-    axes.set_title(
-        f"{report.name}, {report.gaussians:,} Gaussians, {report.pipeline}, {report.residency}: {figures} ms"
-    )
+    axes.set_title(f"{report.name}, {report.content}, {report.pipeline}, {report.residency}: {figures} ms")
     _style(axes)
 
 

@@ -19,7 +19,7 @@ class FlyReport:
     name: str
     out: str | None  # the video or the folder of frames
     sheet: str | None  # PNG of some of the frames
-    gaussians: int
+    gaussians: int  # or cells of a surface, by `kind`
     video_memory: int  # bytes of the scene's buffers
     working_memory: int  # bytes that frames take beside them
     pipeline: str  # the one in use at the end of the flight
@@ -30,6 +30,12 @@ class FlyReport:
     first_frame_since_load_ms: float  # read, load and first frame
     first_frame_since_command_ms: float  # with the start of the program, and the scenes loaded before this one
     frames: Sequence[Frame]
+    kind: str = "gaussians"  # or "surface"
+
+    @property
+    def content(self) -> str:
+        """Such as `300 Gaussians`."""
+        return f"{self.gaussians:,} {'cells' if self.kind == 'surface' else 'Gaussians'}"
 
     @property
     def stages(self) -> list[str]:

@@ -12,24 +12,30 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import TypeAlias
 
+import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
 from renderer.accumulation import check_size
 from renderer.context import create_context, device_facts
 from renderer.fly_report import FlyReport, Frame
-from renderer.gaussian_renderer import DEFAULT, GaussianRenderer
+from renderer.gaussian_renderer import DEFAULT, FrameFacts, GaussianRenderer
 from renderer.images import frame_sheet, write_png
 from renderer.settings import RenderSettings
+from renderer.surface_renderer import SurfaceRenderer
+from renderer.surface_settings import SurfaceSettings
 from renderer.video import FrameSink, frame_sink
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.gaussians import Gaussians
 from scenes.neural_gaussians import NeuralGaussians
+from scenes.surface import NeuralSurface
 
 SHEET_FRAMES = 12  # on the contact sheet
 
+AnyScene: TypeAlias = "Gaussians | NeuralGaussians | NeuralSurface"
 Progress = Callable[[int, int], None]  # (frames done, frames)
 
 
@@ -38,11 +44,13 @@ class _Flyer:
     """One scene, and what is known of its flight so far."""
 
     name: str
-    renderer: GaussianRenderer
+    renderer: GaussianRenderer | SurfaceRenderer
+    draw: Callable[[Camera, moderngl.Framebuffer], None]
+    warm_up: Callable[[Camera], object]  # a frame read back: makes all the room it needs
     read_ms: float
-    load_ms: float
-    first_frame_ms: float
-    first_frame_at: float  # seconds of `perf_counter`
+    load_ms: float = 0.0
+    first_frame_ms: float = 0.0
+    first_frame_at: float = 0.0  # seconds of `perf_counter`
     frames: list[Frame] = field(default_factory=list)
     kept: dict[int, NDArray[np.uint8]] = field(default_factory=dict)  # pictures of the contact sheet, by frame
 
@@ -57,7 +65,7 @@ class Flythrough:
     def __init__(
         self,
         size: tuple[int, int],
-        settings: RenderSettings = DEFAULT,
+        settings: RenderSettings | SurfaceSettings = DEFAULT,
         pipeline: str = "auto",
         residency: str = "decoded",
         began: float | None = None,
@@ -78,21 +86,54 @@ class Flythrough:
         self.device = device_facts(self._context)
         self._waits = bool(self.device["software"])  # after each stage, to time it; a GPU has queries for that
 
-    def load(self, name: str, scene: Gaussians | NeuralGaussians, camera: Camera, read_ms: float = 0.0) -> None:
+    def load(
+        self,
+        name: str,
+        scene: AnyScene,
+        camera: Camera,
+        read_ms: float = 0.0,
+        settings: RenderSettings | SurfaceSettings | None = None,
+    ) -> None:
         """Puts a scene into video memory and draws a first frame of it, through `camera`.
 
-        `read_ms` is what reading its file took. Raises `KilofieldError` when it does not fit the device.
+        `read_ms` is what reading its file took; `settings` are the flight's if not given, or, where those are for the
+        other kind of scene, the defaults over their background. Raises `KilofieldError` when it does not fit the
+        device.
         """
-        pipeline, residency = self._kind
-        renderer = GaussianRenderer(self._context, pipeline=pipeline, residency=residency)
-        renderer.times.synchronised = self._waits
         start = perf_counter()
-        renderer.load(scene)
+        flyer = self._flyer(name, scene, settings or self._settings, read_ms)
+        flyer.renderer.times.synchronised = self._waits
         self._context.finish()
         loaded = perf_counter()
-        self._draw(renderer, camera)
-        now = perf_counter()
-        self._flyers.append(_Flyer(name, renderer, read_ms, 1e3 * (loaded - start), 1e3 * (now - loaded), now))
+        self._draw(flyer, camera)
+        flyer.first_frame_at = perf_counter()
+        flyer.load_ms, flyer.first_frame_ms = 1e3 * (loaded - start), 1e3 * (flyer.first_frame_at - loaded)
+        self._flyers.append(flyer)
+
+    def _flyer(self, name: str, scene: AnyScene, settings: RenderSettings | SurfaceSettings, read_ms: float) -> _Flyer:
+        size = self.size
+        if isinstance(scene, NeuralSurface):
+            rays = SurfaceRenderer(self._context, scene)
+            look = (
+                settings if isinstance(settings, SurfaceSettings) else SurfaceSettings(background=settings.background)
+            )
+
+            def draw(camera: Camera, target: moderngl.Framebuffer) -> None:
+                rays.restart()
+                rays.draw(camera, target, look)
+
+            return _Flyer(name, rays, draw, lambda camera: rays.render_rgba(camera, *size, look), read_ms)
+        pipeline, residency = self._kind
+        renderer = GaussianRenderer(self._context, pipeline=pipeline, residency=residency)
+        renderer.load(scene)
+        how = settings if isinstance(settings, RenderSettings) else RenderSettings(background=settings.background)
+        return _Flyer(
+            name,
+            renderer,
+            lambda camera, target: renderer.draw(camera, target, how),
+            lambda camera: renderer.render_rgba(camera, *size, how),
+            read_ms,
+        )
 
     def fly(
         self,
@@ -118,7 +159,7 @@ class Flythrough:
             sinks = [stack.enter_context(frame_sink(out, self.size, fps)) if out else None for out in outs]
             for i in np.linspace(0, len(cameras) - 1, warmup).round().astype(int):
                 for flyer in self._flyers:
-                    flyer.renderer.render_rgba(cameras[i], *self.size, self._settings)  # makes all the room it needs
+                    flyer.warm_up(cameras[i])
             self._fly(cameras, sinks, progress)
         return [self._report(flyer, out) for flyer, out in zip(self._flyers, outs, strict=True)]
 
@@ -127,7 +168,7 @@ class Flythrough:
         began = perf_counter()
         for i, camera in enumerate(cameras):
             for flyer, sink in zip(self._flyers, sinks, strict=True):
-                flyer.frames.append(self._timed(flyer.renderer, camera, began))
+                flyer.frames.append(self._timed(flyer, camera, began))
                 if sink:
                     picture = self._read()
                     sink(picture)
@@ -136,23 +177,25 @@ class Flythrough:
             if progress:
                 progress(i + 1, len(cameras))
 
-    def _timed(self, renderer: GaussianRenderer, camera: Camera, began: float) -> Frame:
+    def _timed(self, flyer: _Flyer, camera: Camera, began: float) -> Frame:
+        renderer = flyer.renderer
         start = perf_counter()
-        self._draw(renderer, camera)
+        self._draw(flyer, camera)
         stop = perf_counter()
         renderer.times.synchronised = True  # the device is idle: ask for this frame, not for one long done
         stages = renderer.times.ms()
         renderer.times.synchronised = self._waits
+        gaussians = renderer.facts if isinstance(renderer, GaussianRenderer) else FrameFacts()
         return {
             "at": 1e3 * (start - began),
             **{name: ms for name, ms in stages.items() if name != "total"},
             "total": 1e3 * (stop - start),
-            "candidates": renderer.facts.candidates,
-            "capped": renderer.facts.capped,
+            "candidates": gaussians.candidates,
+            "capped": gaussians.capped,
         }
 
-    def _draw(self, renderer: GaussianRenderer, camera: Camera) -> None:
-        renderer.draw(camera, self._target, self._settings)
+    def _draw(self, flyer: _Flyer, camera: Camera) -> None:
+        flyer.draw(camera, self._target)
         self._context.finish()
 
     def _read(self) -> NDArray[np.uint8]:
@@ -180,6 +223,7 @@ class Flythrough:
             first_frame_since_load_ms=flyer.read_ms + flyer.load_ms + flyer.first_frame_ms,
             first_frame_since_command_ms=1e3 * (flyer.first_frame_at - self._began),
             frames=flyer.frames,
+            kind="surface" if isinstance(flyer.renderer, SurfaceRenderer) else "gaussians",
         )
 
     def release(self) -> None:
@@ -192,7 +236,7 @@ class Flythrough:
 @contextmanager
 def flythrough(
     size: tuple[int, int],
-    settings: RenderSettings = DEFAULT,
+    settings: RenderSettings | SurfaceSettings = DEFAULT,
     pipeline: str = "auto",
     residency: str = "decoded",
     began: float | None = None,

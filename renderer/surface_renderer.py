@@ -39,6 +39,8 @@ class SurfaceFacts:
     cells: int = 0
     samples: int = 0  # rays of each pixel in the picture so far
     grouping: str = ""  # "direct" or "grouped"
+    pipeline: str = "rays"
+    residency: str = "resident"  # networks stay as they are, and a frame evaluates what it needs
     wall_ms: dict[str, float] = field(default_factory=dict)  # by stage, and "total": see StageTimes
 
 
@@ -62,7 +64,7 @@ class SurfaceRenderer:
         self._targets: SurfaceTargets | None = None
         self._passes: dict[str, SurfacePasses] = {}
         self._shown: tuple[object, ...] = ()
-        self._samples = 0
+        self._samples, self._wanted = 0, 1
 
     @property
     def surface(self) -> NeuralSurface:
@@ -117,6 +119,10 @@ class SurfaceRenderer:
         self._sample(camera, framebuffer.viewport[2:], settings, settings.samples if most is None else most)
         self._accumulation.composite(framebuffer, _composite_settings(settings))
         self._note_facts()
+
+    def restart(self) -> None:
+        """Begins the next picture anew, also if it is the same as the last."""
+        self._shown = ()
 
     @property
     def finished(self) -> bool:
@@ -184,7 +190,9 @@ class SurfaceRenderer:
             self._shown = ()
 
     def _note_facts(self) -> None:
-        self.facts = SurfaceFacts(len(self.surface), self._samples, self.facts.grouping, self.times.ms())
+        self.facts = SurfaceFacts(
+            cells=len(self.surface), samples=self._samples, grouping=self.facts.grouping, wall_ms=self.times.ms()
+        )
 
     def release(self) -> None:
         """Frees everything in video memory."""

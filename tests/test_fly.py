@@ -14,8 +14,9 @@ from cli_samples import kilofield
 from gaussian_samples import cameras, random_gaussians, random_neural
 from PIL import Image
 
-from commands.fly import depth_range, output_paths
+from commands.fly import output_paths
 from commands.process import began, peak_memory
+from commands.scene_settings import depth_range
 from renderer import video
 from renderer.camera_paths import preset_path
 from renderer.context import create_context
