@@ -15,4 +15,12 @@
 `frame_paths` strings these together, and has the way without compute shaders (`feedback`, OpenGL 4.1) beside it;
 `gaussian_renderer` is what others use. `reference` and `reference_views` are the exact twins, in numpy. `layouts`
 declares constants and buffers for both sides; `shader_library` loads `shaders/`. Nothing is read back within a frame.
+
+    NeuralSurface --- gpu_surface     cells and how far each is from the next occupied one; networks as packed_bank lays
+                           |          them out
+                     surface_passes   trace, normal, shade; or view; or slice: images of a size, surface_targets
+                           |
+                     surface_renderer samples added up, into the same target
+
+Its exact twins are `surface_reference` (the march), `camera_rays` and `surface_views`.
 """

@@ -19,7 +19,7 @@ def surface_extent(surface: NeuralSurface) -> Extent:
     cells = surface.cells if len(surface) else np.array([[0, 0, 0], np.array(grid.size) - 1])
     low, high = cells.min(axis=0), cells.max(axis=0) + 1
     middle = 0.5 * (low + high)
-    centres = cells + 0.5
+    centres = cells.astype(np.float64) + 0.5
     reach = np.linalg.norm(np.abs(centres - middle) + 0.5, axis=1).max()
     up = up_axis(centres, np.ones(len(centres)))
     if np.array_equal(up, UP_HABIT):
