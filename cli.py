@@ -151,7 +151,14 @@ def compress(
 
 @app.command()
 def surface(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A mesh: .obj, .ply, .stl, .glb or .gltf.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN",
+            help="A mesh (.obj, .ply, .stl, .glb, .gltf), or a folder of photographs with cameras: transforms.json, "
+            "cameras_sphere.npz with masks, or a COLMAP model.",
+        ),
+    ],
     target: Annotated[Path, typer.Argument(metavar="OUT.kilo", help="The file to make.")],
     preset: Annotated[
         str, typer.Option(metavar="PRESET", help="Effort: draft (a first look), balanced, or best (patience or a GPU).")
@@ -167,7 +174,15 @@ def surface(
     steps: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Iterations of the layer all cells share.", show_default="by preset: 6, 12 or 20"
+            metavar="N", help="Photographs: steps of the teacher.", show_default="by preset: 600, 2,500 or 15,000"
+        ),
+    ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Photographs are averaged down to this longest side.",
+            show_default="by preset: 200, 300 or 800",
         ),
     ] = None,
     preview: Annotated[
@@ -183,12 +198,16 @@ def surface(
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Learn a surface: the signed distance field of a mesh in thousands of small cells, each with a network of its own.
+    """Learn a surface: a signed distance field and its colour in thousands of small cells, each with its own networks.
 
-    The cells share what they can: a hidden layer is learnt once for all, and every cell has its own output layer,
-    solved for exactly. Near a face the networks of both sides are blended, so there are no seams. Weights are rounded
-    to integers as coarse as the preset allows. The report says how far the surface in OUT.kilo is from the mesh, before
-    and after rounding: distances in units of the mesh, angles between normals in degrees.
+    Photographs first teach one large field (NeuS on a hash grid), from which the cells learn, and are then tuned on the
+    photographs again. A mesh is its own teacher. The cells share what they can: a hidden layer is learnt once for all,
+    and every cell has its own output layer, solved for exactly. Near a face the networks of both sides are blended, so
+    there are no seams. Weights are rounded to integers as coarse as the preset allows.
+
+    The report says how far the surface in OUT.kilo is from its teacher, before and after rounding (distances in units
+    of the scene, angles between normals in degrees), and for photographs the PSNR of those kept to judge by: a test set
+    (transforms_test.json), or every eighth.
 
     OUT.kilo appears only when it is finished. Ctrl-C writes a checkpoint, and the same command with --resume goes on.
 
@@ -197,7 +216,14 @@ def surface(
     from commands.console import Screen
     from commands.surface import options, run
 
-    run(source, target, options(preset, cells, steps, device, seed, resume), preview, force, Screen(quiet, json, force))
+    run(
+        source,
+        target,
+        options(preset, cells, steps, side, device, seed, resume),
+        preview,
+        force,
+        Screen(quiet, json, force),
+    )
 
 
 @app.command()

@@ -10,11 +10,12 @@ from commands.arguments import at_least, output_file
 from commands.console import Screen, note, progress, readable_time
 from commands.errors import Interrupted
 from commands.surface_preview import SurfacePreview
+from renderer.metrics import json_number
 from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
-    from fitting.kiloneus.options import Fidelity, SurfaceOptions, SurfaceResult
+    from fitting.kiloneus.options import Fidelity, SurfaceOptions, SurfaceResult, ViewQuality
 
 PURPOSES = {
     "cells": "which cells there are",
@@ -26,12 +27,14 @@ PURPOSES = {
 }
 
 
-def options(preset: str, cells: int | None, steps: int | None, device: str, seed: int, resume: bool) -> SurfaceOptions:
+def options(
+    preset: str, cells: int | None, steps: int | None, side: int | None, device: str, seed: int, resume: bool
+) -> SurfaceOptions:
     """The options of the command line, checked."""
     from fitting.kiloneus.options import SurfaceOptions
 
     at_least("--seed", seed, 0)
-    return SurfaceOptions(preset, cells, steps, device, seed, resume)  # pyright: ignore[reportArgumentType]
+    return SurfaceOptions(preset, cells, steps, side, device, seed, resume)  # pyright: ignore[reportArgumentType]
 
 
 def run(source: Path, target: Path, options: SurfaceOptions, preview: Path | None, force: bool, screen: Screen) -> None:
@@ -50,7 +53,15 @@ def run(source: Path, target: Path, options: SurfaceOptions, preview: Path | Non
     except KeyboardInterrupt as interrupt:
         raise Interrupted(_interruption(checkpoint, str(interrupt))) from None
     _print(result, screen)
-    screen.figures({"source": str(source), **asdict(result), "path": str(result.path)})
+    screen.figures(figures(source, result))
+
+
+def figures(source: Path, result: SurfaceResult) -> dict[str, object]:
+    """What --json writes: the fields of `SurfaceResult` and the source."""
+    found = asdict(result)
+    if result.views is not None:
+        found["views"] = {name: json_number(value) for name, value in asdict(result.views).items()}
+    return {"source": str(source), **found, "path": str(result.path)}
 
 
 def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
@@ -78,6 +89,8 @@ def _print(result: SurfaceResult, screen: Screen) -> None:
     }
     if result.colour_psnr is not None:
         facts["colour"] = f"{result.colour_psnr:.2f} dB ({result.colour_psnr_before:.2f} dB before rounding)"
+    if result.views is not None and result.views.count:
+        facts["views"] = _views(result.views)
     facts["time"] = f"{readable_time(result.seconds)} (preset {result.preset}, seed {result.seed})"
     facts["stages"] = ", ".join(f"{stage} {readable_time(seconds)}" for stage, seconds in result.stages.items())
     facts["notes"] = "; ".join(result.notes)
@@ -88,6 +101,13 @@ def _print(result: SurfaceResult, screen: Screen) -> None:
         if size
     ]
     screen.table("spent on", ["", "bytes", "%"], rows, ["all", f"{result.bytes:,}", "100.0"])
+
+
+def _views(found: ViewQuality) -> str:
+    return (
+        f"PSNR {found.written:.2f} dB in {found.count} photographs not learnt from, {found.side} pixels "
+        f"(teacher {found.teacher:.2f}, cells {found.distilled:.2f}, tuned {found.tuned:.2f} dB)"
+    )
 
 
 def _shape(found: Fidelity) -> str:

@@ -109,3 +109,16 @@ class Checkpoint:
     def remove(self) -> None:
         """The run is over."""
         self.path.unlink(missing_ok=True)
+
+
+@dataclass
+class Part:
+    """The state of one stage of a run of several, kept beside what the others came to."""
+
+    whole: Checkpoint
+    name: str
+    known: dict[str, Any]  # of all stages, by name
+
+    def save_when_due(self, state: Callable[[], dict[str, Any]]) -> None:
+        """As `Checkpoint.save_when_due`, of this stage."""
+        self.whole.save_when_due(lambda: {**self.known, self.name: state()})

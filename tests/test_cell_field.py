@@ -50,7 +50,7 @@ def test_as_in_numpy(overlap: float, modulation: tuple[int, ...], appearance: in
     found = _field(surface).geometry(torch.from_numpy(FRAME.box_from_world(points)))
     there = inside.inside
     assert 0.2 < there.mean() < 0.9
-    assert np.allclose(found.sdf[there] * FRAME.half, inside.distance[there], atol=1e-4)
+    assert np.allclose(found.sdf[there] * FRAME.half, inside.distance[there], atol=3e-4)
     assert np.allclose(found.sdf[~there] * FRAME.half, 9.0)
     largest = np.abs(inside.gradient[there]).max()
     assert np.allclose(found.gradient[there], inside.gradient[there], atol=2e-4 * largest)

@@ -29,7 +29,9 @@ def test_a_sphere(tmp_path: Path) -> None:
     assert np.abs(distance - (length - 0.8)).max() < 3e-3  # facets
     assert (np.sign(distance) == np.sign(length - 0.8))[np.abs(length - 0.8) > 3e-3].all()
     angle = np.degrees(np.arccos(np.clip((gradient * points).sum(axis=1) / length, -1, 1)))
-    assert angle[length > 0.3].mean() < 0.1  # smoother than the facets, which are 2 degrees apart
+    near = np.abs(length - 0.8) < 0.05
+    assert near.sum() > 50
+    assert angle[near].mean() < 0.15  # smoother than the facets, which are 2 degrees apart
     assert np.allclose(teacher.bounds, [[-0.8] * 3, [0.8] * 3], atol=2e-3)
 
 

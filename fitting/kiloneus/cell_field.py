@@ -6,6 +6,7 @@ of points into cells, whatever rays they come from. Points are in the box [-1, 1
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -152,6 +153,19 @@ class CellField:
         return _Parts(
             rows, network[rows, which], local[rows, which], (weight / total)[rows, which], change[rows, which]
         )
+
+
+class CellModel:
+    """Cells in the place of a teacher's model, to be rendered as it is."""
+
+    def __init__(self, field: CellField, sharpness: Tensor, background: Callable[[Tensor], Tensor]) -> None:
+        self.geometry, self.colour, self.background = field.geometry, field.colour, background
+        self.sharpness = sharpness
+
+    @property
+    def level_weights(self) -> Tensor:
+        """Any tensor on the device."""
+        return self.sharpness
 
 
 def _offset(grid: CellGrid, frame: SceneFrame) -> Tensor:

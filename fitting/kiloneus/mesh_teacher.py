@@ -75,8 +75,9 @@ class MeshTeacher:
         kind = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
         signed, faces, feet, _ = igl.signed_distance(points, self._vertices, self._faces, sign_type=kind)
         # libigl multiplies by 1 - 2 * winding number, which is only about 1 or -1
+        feet = np.asarray(feet)
         distances = np.linalg.norm(points - feet, axis=1)
-        return np.where(np.asarray(signed) < 0, -distances, distances), np.asarray(faces, np.int64), np.asarray(feet)
+        return np.where(np.asarray(signed) < 0, -distances, distances), np.asarray(faces, np.int64), feet
 
     def normals(self, faces: NDArray[np.int64], feet: NDArray[np.float64]) -> NDArray[np.float64]:
         """[N, 3] unit normals at points `feet` [N, 3] on `faces` [N], interpolated between the corners."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fitting.hash_grid_numba import in_pieces
-from fitting.kiloneus.neus import Neus
 from fitting.kiloneus.neus_photographs import SceneFrame, View, photograph_rays
 from fitting.kiloneus.occupancy import Occupancy, march
-from fitting.kiloneus.volume import Rays, render
+from fitting.kiloneus.volume import Field, Rays, render
 from fitting.neuralgs.targets import mean_quality
 from scenes.cameras import Camera
 from scenes.gaussians import Floats
@@ -35,11 +35,29 @@ class Picture:
     normal: Floats  # [H, W, 3] unit, in the world; 0 where nothing is
 
 
+class Model(Field, Protocol):
+    """A field that knows how sharp it is: a `Neus`, or cells."""
+
+    @property
+    def sharpness(self) -> Tensor:
+        """s, per unit of the box."""
+        ...
+
+    @property
+    def level_weights(self) -> Tensor:
+        """Any tensor on the model's device."""
+        ...
+
+    def background(self, directions: Tensor) -> Tensor:
+        """RGB [R, 3] of what lies behind everything."""
+        ...
+
+
 @dataclass(frozen=True)
 class NeusTeacher:
     """See `fitting.kiloneus.teacher.Teacher`, whose interface this is."""
 
-    model: Neus
+    model: Model
     frame: SceneFrame
     occupancy: Occupancy
     length: float  # of a section, in units of the box

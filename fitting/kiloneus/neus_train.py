@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fitting.checkpoint import Checkpoint
+from fitting.checkpoint import Checkpoint, Part
 from fitting.hash_grid import HashGridShape
 from fitting.hash_grid_numba import in_pieces
 from fitting.kiloneus.bounds import SceneBounds, find_bounds
@@ -245,7 +245,7 @@ def train_teacher(
     photographs: PhotoSet,
     options: NeusOptions,
     progress: Progress | None = None,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Checkpoint | Part | None = None,
     state: dict[str, Any] | None = None,
     device: torch.device | str = "cpu",
 ) -> NeusTeacher:
@@ -264,7 +264,7 @@ def train_on_views(
     sphere: Sphere | None,
     options: NeusOptions,
     progress: Progress | None = None,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Checkpoint | Part | None = None,
     state: dict[str, Any] | None = None,
     device: torch.device | str = "cpu",
 ) -> NeusTeacher:
@@ -286,6 +286,8 @@ def train_on_views(
             checkpoint.save_when_due(now.state)
 
     trainer.run(options.steps, each)
+    if isinstance(checkpoint, Part):
+        checkpoint.known[checkpoint.name] = trainer.state()
     return trainer.teacher()
 
 

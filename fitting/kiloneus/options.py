@@ -13,6 +13,7 @@ Preset = Literal["draft", "balanced", "best"]
 Device = Literal["auto", "cpu", "cuda"]
 CELLS = (4, 64)  # along the longest axis, least and most
 STEPS = (1, 1_000_000)
+SIDE = (16, 4096)
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,13 @@ class Effort:
     noise: float  # that rounding may add to distances in cells and to gradients, root mean square
     teacher_steps: int = 0  # for photographs: of NeuS
     tuning_steps: int = 0  # for photographs: of the cells, through the volume renderer
+    side: int = 400  # of a photograph: its longest side, pixels
 
 
 EFFORTS: dict[str, Effort] = {
-    "draft": Effort(16, 24, 12, 6, 3, 6, 512, 256, 1e-3, 600, 200),
-    "balanced": Effort(24, 32, 12, 12, 5, 10, 1024, 384, 8e-4, 3000, 1000),
-    "best": Effort(32, 40, 16, 20, 8, 15, 1536, 512, 4e-4, 20000, 6000),
+    "draft": Effort(16, 24, 12, 6, 3, 6, 512, 256, 1e-3, 600, 200, 200),
+    "balanced": Effort(24, 32, 12, 12, 5, 10, 1024, 384, 8e-4, 2500, 1000, 300),
+    "best": Effort(32, 40, 16, 20, 8, 15, 1536, 512, 4e-4, 15000, 5000, 800),
 }
 
 
@@ -58,7 +60,8 @@ class SurfaceOptions:
 
     preset: Preset = "balanced"
     cells: int | None = None  # along the longest axis
-    steps: int | None = None  # a mesh: iterations of what cells share; photographs: steps of the teacher
+    steps: int | None = None  # photographs: of the teacher
+    side: int | None = None  # pixels: photographs are averaged down to this longest side
     device: Device = "auto"
     seed: int = 0
     resume: bool = False
@@ -70,7 +73,11 @@ class SurfaceOptions:
                 raise KilofieldError(
                     f"--{name}: expected one of {', '.join(get_args(kind))}, found {getattr(self, name)}"
                 )
-        for name, value, (least, most) in (("cells", self.cells, CELLS), ("steps", self.steps, STEPS)):
+        for name, value, (least, most) in (
+            ("cells", self.cells, CELLS),
+            ("steps", self.steps, STEPS),
+            ("side", self.side, SIDE),
+        ):
             if value is not None and not least <= value <= most:
                 raise KilofieldError(f"--{name}: expected {least:,} to {most:,}, found {value:,}")
         if not 0 <= self.seed < 2**63:
@@ -81,6 +88,7 @@ class SurfaceOptions:
         """The preset's with what was given in its place; `steps` is left to each kind of input."""
         effort = EFFORTS[self.preset]
         effort = effort if self.cells is None else replace(effort, cells=self.cells)
+        effort = effort if self.side is None else replace(effort, side=self.side)
         return effort if self.choices.width is None else replace(effort, width=self.choices.width)
 
 
@@ -109,6 +117,18 @@ class Fidelity:
 
 
 @dataclass(frozen=True)
+class ViewQuality:
+    """PSNR (dB) of photographs not learnt from, on white where they are transparent; nan without any."""
+
+    count: int
+    side: int  # pixels, of the longest side
+    teacher: float
+    distilled: float  # the cells as learnt from the teacher
+    tuned: float  # and then on the photographs
+    written: float  # and then rounded: what the file shows
+
+
+@dataclass(frozen=True)
 class SurfaceResult:
     """What `fit_surface` made; sizes in bytes."""
 
@@ -124,6 +144,7 @@ class SurfaceResult:
     before_rounding: Fidelity
     colour_psnr: float | None  # dB, at points of the surface; None without colour
     colour_psnr_before: float | None
+    views: ViewQuality | None  # of photographs
     streams: dict[str, int]
     seconds: float
     stages: dict[str, float]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fitting.hash_grid_numba import in_pieces
-from fitting.kiloneus.cell_field import CellField
+from fitting.kiloneus.cell_field import CellField, CellModel
 from fitting.kiloneus.neus_losses import Batch, colour_error, eikonal, mask_loss
 from fitting.kiloneus.neus_photographs import Pixels, View
 from fitting.kiloneus.neus_teacher import NeusTeacher
@@ -41,7 +41,7 @@ class Tuner:
         self.pictures = Pixels.of(views, teacher.frame, torch.device("cpu"))
         self.occupancy = Occupancy.everywhere(teacher.occupancy.allowed)
         self.useful = self._useful()
-        self.log_sharpness = teacher.model.tensors["log_sharpness"].detach().clone()
+        self.log_sharpness = teacher.model.sharpness.detach().log().clone()
         self.step, self.rays, self.squares = 0, 512, 0.0
         groups = [{"params": [t], "base": RATES[kind], "lr": 0.0} for kind, t in self._learnt()]
         for _, tensor in self._learnt():
@@ -80,7 +80,7 @@ class Tuner:
         found = in_pieces(lambda piece: self._gradients(piece, len(batch.rays), count), batch.pieces(PIECES))
         for tensors, (_, tensor) in zip(zip(*(f[0] for f in found), strict=True), self._learnt(), strict=True):
             known = [t for t in tensors if t is not None]
-            tensor.grad = sum(known[1:], start=known[0]) if known else None
+            tensor.grad = torch.stack(known).sum(dim=0) if known else None
         self.optimiser.step()
         squares = sum(f[1] for f in found)
         if not math.isfinite(squares):
@@ -119,13 +119,6 @@ class Tuner:
         """Of the rays of the last steps, dB."""
         return -10 * math.log10(max(self.squares, 1e-12))
 
-    def student(self) -> NeusTeacher:
-        """What renders pictures of the cells as they are, in the place of the teacher."""
-        sharpness = math.exp(float(self.log_sharpness.detach()))
-        occupancy = Occupancy.everywhere(self.teacher.occupancy.allowed)
-        occupancy.update(self.field.distance, sharpness, self.teacher.length, torch.device("cpu"))
-        return replace(self.teacher, occupancy=occupancy)
-
     def state(self) -> dict[str, Any]:
         """All that changes, for a checkpoint."""
         tensors = [t.detach() for _, t in self._learnt()]
@@ -139,3 +132,10 @@ class Tuner:
                 tensor.copy_(known)
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.rays, self.squares = int(state["step"]), int(state["rays"]), float(state["squares"])
+
+
+def pictured(field: CellField, teacher: NeusTeacher, sharpness: Tensor) -> NeusTeacher:
+    """What renders pictures of cells, in the place of their teacher."""
+    occupancy = Occupancy.everywhere(teacher.occupancy.allowed)
+    occupancy.update(field.distance, float(sharpness), teacher.length, torch.device("cpu"))
+    return replace(teacher, model=CellModel(field, sharpness, teacher.model.background), occupancy=occupancy)
