@@ -67,12 +67,12 @@ def changes(steps: int, budget: int, sh_degree: int) -> list[Change]:
     """All rows for one scene, the recipe as it is first."""
     base = Recipe(steps=steps)
     alone = max(round(0.5 * budget / WIDE_BYTES[sh_degree]), 1)
-    paper = EFFORTS["paper"].steps
+    paper, full = EFFORTS["paper"].steps, EFFORTS["balanced"].steps
     return [
         Change("as it is", base),
         Change("pruned, not merged", replace(base, start="prune")),
         Change(
-            f"no codes: {alone} networks of 2x{WIDE} alone",
+            f"no codes: as many networks of 2x{WIDE} as fit",
             replace(base, codes=False, networks=alone, layers=2, width=WIDE),
         ),
         *(Change(f"{k} cluster{'s' * (k > 1)}", replace(base, networks=k)) for k in (1, 8, 32)),
@@ -82,6 +82,8 @@ def changes(steps: int, budget: int, sh_degree: int) -> list[Change]:
         Change("no rate term", replace(base, rate=False)),
         Change("a quarter of the steps", replace(base, steps=steps // 4)),
         Change("four times the steps", replace(base, steps=4 * steps)),
+        Change("all steps of balanced", replace(base, steps=full)),
+        Change("all steps of balanced, linear path alone", replace(base, steps=full, layers=0)),
         Change("with frequency loss", replace(base, frequency_weight=0.01)),
         Change("frequencies by FreSh", replace(base, fresh=True)),
         Change("with CAM", replace(base, modulation=4)),
