@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,21 @@ import trimesh
 
 from fitting.checkpoint import Checkpoint
 from fitting.kiloneus import options as options_module
+from fitting.kiloneus import surface as surface_module
+from fitting.kiloneus.fidelity import fidelity
 from fitting.kiloneus.options import Choices, Effort, SurfaceOptions, SurfaceProgress
 from fitting.kiloneus.surface import fit_surface
 from scenes.errors import KilofieldError
 from scenes.kilo_surface import read_surface
 from scenes.surface import NeuralSurface
 
-TINY = Effort(6, 16, 8, 3, 2, 3, 160, 96, 2e-3)
+TINY = Effort(5, 16, 8, 3, 2, 3, 128, 96, 2e-3)
 
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(options_module.EFFORTS, "draft", TINY)
+    monkeypatch.setattr(surface_module, "fidelity", partial(fidelity, count=2000))
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def _check_sphere(surface: NeuralSurface) -> None:
     normals = (normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32)
     sample = surface.sample(0.8 * normals)
     assert sample.inside.all()
-    assert np.abs(sample.distance).mean() < 1e-3
+    assert np.abs(sample.distance).mean() < 2e-3
     unit = sample.gradient / np.linalg.norm(sample.gradient, axis=1, keepdims=True)
     angle = np.degrees(np.arccos(np.clip((unit * normals).sum(axis=1), -1, 1)))
     assert angle.mean() < 1.0
@@ -69,11 +73,11 @@ def test_a_coloured_ball(ball: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "choices",
-    [Choices(shared=False, width=8), Choices(overlap=0.0), Choices(shared=False, layers=2, width=8, modulation=2)],
+    [Choices(shared=False, width=8), Choices(overlap=0.0), Choices(modulation=2)],
     ids=["own hidden layers", "no overlap", "CAM"],
 )
 def test_other_recipes_learn_too(ball: Path, tmp_path: Path, choices: Choices, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(options_module.EFFORTS, "draft", replace(TINY, iterations=10))
+    monkeypatch.setitem(options_module.EFFORTS, "draft", replace(TINY, iterations=20))
     result = fit_surface(ball, tmp_path / "ball.kilo", SurfaceOptions("draft", cells=4, choices=choices))
     assert result.before_rounding.normal < 3
     assert result.fidelity.normal < 4

@@ -123,14 +123,16 @@ class Tuner:
         """All that changes, for a checkpoint."""
         tensors = [t.detach() for _, t in self._learnt()]
         numbers = {"step": self.step, "rays": self.rays, "squares": self.squares}
-        return {**numbers, "tensors": tensors, "optimiser": self.optimiser.state_dict()}
+        found = {"occupancy": self.occupancy.tensors(), "optimiser": self.optimiser.state_dict()}
+        return {**numbers, **found, "tensors": tensors}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to a checkpoint's `state()`; the occupancy grid is looked at anew."""
+        """Goes back to a checkpoint's `state()`."""
         with torch.no_grad():
             for (_, tensor), known in zip(self._learnt(), state["tensors"], strict=True):
                 tensor.copy_(known)
         self.optimiser.load_state_dict(state["optimiser"])
+        self.occupancy = Occupancy.of_tensors(self.teacher.occupancy.allowed, state["occupancy"])
         self.step, self.rays, self.squares = int(state["step"]), int(state["rays"]), float(state["squares"])
 
 
