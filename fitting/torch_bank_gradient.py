@@ -58,7 +58,7 @@ def _product(hidden: Tensor, tangents: Tensor, matrix: Tensor) -> tuple[Tensor, 
         same = torch.matmul(tangents[0, :, 0], matrix)  # [K, 3, W]
         return torch.bmm(hidden, matrix), same[:, :, None]
     stacked = torch.cat([hidden[:, None], tangents.expand(networks, 3, count, inputs)], dim=1)
-    both = torch.bmm(stacked.view(networks, 4 * count, inputs), matrix).view(networks, 4, count, -1)
+    both = torch.bmm(stacked.view(networks, 4 * count, inputs), matrix).view(networks, 4, count, matrix.shape[2])
     return both[:, 0], both[:, 1:]
 
 

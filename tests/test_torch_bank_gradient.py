@@ -58,3 +58,11 @@ def test_as_by_autograd(shape: BankShape) -> None:
     assert isinstance(second, torch.Tensor)
     (expected,) = torch.autograd.grad(second, weights)
     assert torch.allclose(by_weights, expected, atol=1e-8)
+
+
+def test_no_places_at_all() -> None:
+    shape = SHAPES[1]
+    weights = torch.from_numpy(random_bank(shape, 2, seed=5).weights)
+    outputs, slopes = evaluate_with_gradient(shape, weights, torch.zeros(2, 0, 3))
+    assert outputs.shape == (2, 0, 2)
+    assert slopes.shape == (2, 3, 0, 2)
