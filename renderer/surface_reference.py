@@ -267,7 +267,7 @@ def sample_distance(surface: NeuralSurface, places: NDArray[np.floating]) -> tup
 
     The same as `NeuralSurface.sample` without the gradient, and many times faster.
     """
-    parts = list(surface._contributions(places.astype(np.float32), np.ones(len(places), np.bool_)))
+    parts = list(surface.contributions(places.astype(np.float32), np.ones(len(places), np.bool_)))
     rows, share = np.concatenate([part.rows for part in parts]), np.concatenate([part.share for part in parts])
     network, local = np.concatenate([part.network for part in parts]), np.concatenate([part.local for part in parts])
     values = evaluate_many(surface.geometry, network, local)[:, 0]

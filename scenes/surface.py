@@ -119,7 +119,7 @@ class NeuralSurface:
         total, total_slope = np.zeros(len(points), np.float32), np.zeros((len(points), 3), np.float32)
         weight, weight_slope = np.zeros(len(points), np.float32), np.zeros((len(points), 3), np.float32)
         evaluations = np.zeros(len(points), np.int32)
-        for part in self._contributions(places, inside):
+        for part in self.contributions(places, inside):
             values, slopes = evaluate_with_gradient(self.geometry, part.network, part.local)
             value, slope = values[:, 0], slopes[:, :, 0] * np.float32(2 / (1 + self.overlap))
             total[part.rows] += part.share * value
@@ -142,7 +142,7 @@ class NeuralSurface:
         inside = self._network_at(np.floor(places).astype(np.int64)) != EMPTY
         codes = np.concatenate([normals, directions], axis=1).astype(np.float32)[:, : self.appearance.shape.code]
         total, weight = np.zeros((len(points), 3), np.float32), np.zeros(len(points), np.float32)
-        for part in self._contributions(places, inside):
+        for part in self.contributions(places, inside):
             total[part.rows] += part.share[:, None] * self.appearance.evaluate(
                 part.network, part.local, codes[part.rows]
             )
@@ -157,7 +157,7 @@ class NeuralSurface:
         found[within] = self.networks[tuple(cells[within].T)]
         return found
 
-    def _contributions(self, places: Floats, inside: NDArray[np.bool_]) -> Iterator[Contribution]:
+    def contributions(self, places: Floats, inside: NDArray[np.bool_]) -> Iterator[Contribution]:
         """The parts of the blend at `places` [N, 3], in cells: own cell, across a face, an edge, a corner."""
         cells = np.floor(places).astype(np.int64)
         offset = 2 * (places - cells) - 1  # -1 to 1 in the cell
