@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from fitting.neuralgs import checkpoint as checkpoints
+from fitting import checkpoint as checkpoints
 from fitting.neuralgs import paper
 from fitting.neuralgs.compress import compress
 from fitting.neuralgs.model import position_grid
@@ -241,7 +241,7 @@ def test_a_process_killed_while_it_fits_a_budget_resumes(source: Path, tmp_path:
     compress(source, tmp_path / "whole.kilo", options)
     script = f"""
 from pathlib import Path
-from fitting.neuralgs import checkpoint
+from fitting import checkpoint
 from fitting.neuralgs.compress import compress
 from fitting.neuralgs.options import EFFORTS, CompressOptions, Effort, Recipe
 checkpoint.INTERVAL = 0.0

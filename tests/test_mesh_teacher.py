@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from trimesh.visual import ColorVisuals
 
 from fitting.kiloneus.mesh_teacher import MeshTeacher
 from scenes.meshes import read_mesh
@@ -63,7 +64,7 @@ def test_an_open_mesh_has_an_inside_too(tmp_path: Path) -> None:
 def test_colours_between_vertices(tmp_path: Path) -> None:
     sphere = trimesh.creation.icosphere(3, 1.0)
     colours = np.clip(255 * (0.5 + 0.4 * sphere.vertices), 0, 255).astype(np.uint8)
-    sphere.visual = trimesh.visual.ColorVisuals(sphere, vertex_colors=colours)
+    sphere.visual = ColorVisuals(sphere, vertex_colors=colours)
     teacher = _teacher(sphere, tmp_path)
     assert teacher.coloured
     assert not teacher.view_dependent

@@ -41,14 +41,14 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, frames = tmp_path_factory.mktemp("sphere"), []
-    for i, view in enumerate(sphere_views(20, 32)):
+    folder, frames, views = tmp_path_factory.mktemp("sphere"), [], sphere_views(20, 32)
+    for i, view in enumerate(views):
         rgba = view.rgba.float().numpy().copy()
         rgba[..., :3] /= np.maximum(rgba[..., 3:], 1e-3)
         Image.fromarray((255 * np.clip(rgba, 0, 1)).round().astype(np.uint8)).save(folder / f"{i}.png")
         pose = np.linalg.inv(view.photograph.camera.camera_from_world) @ np.diag([1, -1, -1, 1])
         frames.append({"file_path": f"{i}.png", "transform_matrix": pose.tolist()})
-    angle = view.photograph.camera.fov_y
+    angle = views[0].photograph.camera.fov_y
     (folder / "transforms.json").write_text(json.dumps({"camera_angle_x": angle, "frames": frames}))
     return folder
 

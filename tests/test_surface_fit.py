@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
+from trimesh.visual import ColorVisuals
 
 from fitting.checkpoint import Checkpoint
 from fitting.kiloneus import options as options_module
@@ -36,7 +37,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def ball(tmp_path: Path) -> Path:
     sphere = trimesh.creation.icosphere(4, 0.8)
     colours = np.clip(255 * (0.5 + 0.4 * sphere.vertices / 0.8), 0, 255).astype(np.uint8)
-    sphere.visual = trimesh.visual.ColorVisuals(sphere, vertex_colors=colours)
+    sphere.visual = ColorVisuals(sphere, vertex_colors=colours)
     sphere.export(tmp_path / "ball.ply")
     return tmp_path / "ball.ply"
 
