@@ -189,7 +189,6 @@ def surface(
         Path | None,
         typer.Option(metavar="FILE.png", help="Show how it is getting on: colour, normals and cells, again and again."),
     ] = None,
-    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the same number of cores.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted run from OUT.kilo.checkpoint.")
@@ -219,7 +218,7 @@ def surface(
     run(
         source,
         target,
-        options(preset, cells, steps, side, device, seed, resume),
+        options(preset, cells, steps, side, seed, resume),
         preview,
         force,
         Screen(quiet, json, force),

@@ -28,13 +28,13 @@ PURPOSES = {
 
 
 def options(
-    preset: str, cells: int | None, steps: int | None, side: int | None, device: str, seed: int, resume: bool
+    preset: str, cells: int | None, steps: int | None, side: int | None, seed: int, resume: bool
 ) -> SurfaceOptions:
     """The options of the command line, checked."""
     from fitting.kiloneus.options import SurfaceOptions
 
     at_least("--seed", seed, 0)
-    return SurfaceOptions(preset, cells, steps, side, device, seed, resume)  # pyright: ignore[reportArgumentType]
+    return SurfaceOptions(preset, cells, steps, side, seed, resume)  # pyright: ignore[reportArgumentType]
 
 
 def run(source: Path, target: Path, options: SurfaceOptions, preview: Path | None, force: bool, screen: Screen) -> None:

@@ -10,7 +10,6 @@ from typing import Literal, get_args
 from scenes.errors import KilofieldError
 
 Preset = Literal["draft", "balanced", "best"]
-Device = Literal["auto", "cpu", "cuda"]
 CELLS = (4, 64)  # along the longest axis, least and most
 STEPS = (1, 1_000_000)
 SIDE = (16, 4096)
@@ -46,8 +45,6 @@ class Choices:
     """Parts of the fit to change one at a time, as the benchmarks do; the defaults are what pays."""
 
     overlap: float = 0.2  # half edges by which a cell's networks reach beyond it; 0: every cell for itself
-    face_weight: float = 0.0  # of agreement on points shared by two cells
-    fresh: bool = False  # FreSh chooses the frequencies of the encoded position
     modulation: int = 0  # CAM: grid points an axis, 0 for none
     shared: bool = True  # all cells have the same hidden layers; False: each its own
     layers: int = 1  # hidden ones of a geometry network
@@ -62,17 +59,13 @@ class SurfaceOptions:
     cells: int | None = None  # along the longest axis
     steps: int | None = None  # photographs: of the teacher
     side: int | None = None  # pixels: photographs are averaged down to this longest side
-    device: Device = "auto"
     seed: int = 0
     resume: bool = False
     choices: Choices = Choices()
 
     def __post_init__(self) -> None:
-        for name, kind in (("preset", Preset), ("device", Device)):
-            if getattr(self, name) not in get_args(kind):
-                raise KilofieldError(
-                    f"--{name}: expected one of {', '.join(get_args(kind))}, found {getattr(self, name)}"
-                )
+        if self.preset not in get_args(Preset):
+            raise KilofieldError(f"--preset: expected one of {', '.join(get_args(Preset))}, found {self.preset}")
         for name, value, (least, most) in (
             ("cells", self.cells, CELLS),
             ("steps", self.steps, STEPS),
