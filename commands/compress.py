@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file
+from commands.checkpoints import check_checkpoint, interruption
 from commands.compress_board import watching
-from commands.console import Screen, note, note_dropped, readable_time
+from commands.console import Screen, note_dropped, readable_time
 from commands.errors import Interrupted, TargetMissedError
 from commands.preview import Preview
 from renderer.metrics import json_number
@@ -57,7 +58,7 @@ def run(
 ) -> None:
     """Compress `source` into `target`, and print what came of it."""
     output_file(target, force, ".kilo", [source])
-    _check_checkpoint(checkpoint_of(target), options.resume, force)
+    check_checkpoint(target, options.resume, force)
     pictures = None if preview is None else Preview(preview, force or options.resume, [source])
     from fitting.neuralgs.compress import compress
 
@@ -65,17 +66,12 @@ def run(
         with watching(f"compress {source.name}", options.target_psnr, screen.quiet) as show:
             result = compress(source, target, options, show, pictures)
     except KeyboardInterrupt as interrupt:
-        raise Interrupted(_interruption(checkpoint_of(target), options, str(interrupt))) from None
+        raise Interrupted(_interruption(target, options, str(interrupt))) from None
     note_dropped(source, result.dropped, result.source_gaussians)
     _print(result, "the photographs" if options.images else "the source", screen)
     screen.figures(figures(source, result))
     if result.target_psnr is not None and result.psnr < result.target_psnr:
         raise TargetMissedError(_missed(result))
-
-
-def checkpoint_of(target: Path) -> Path:
-    """Where an interrupted run that writes `target` can be continued from."""
-    return target.with_name(target.name + ".checkpoint")
 
 
 def max_bytes(megabytes: float | None) -> int | None:
@@ -113,21 +109,10 @@ def spent(result: CompressResult) -> list[Spent]:
     return [Spent(name, size, 100 * size / result.bytes, bits * size) for name, size in most_first]
 
 
-def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
-    if checkpoint.exists() and not resume and not force:
-        raise KilofieldError(f"{checkpoint}: left by an interrupted run; --resume continues it, --force starts afresh")
-    if resume and not checkpoint.exists():
-        note(f"{checkpoint}: nothing to resume, starting from the beginning")
-
-
-def _interruption(checkpoint: Path, options: CompressOptions, trouble: str) -> str:
+def _interruption(target: Path, options: CompressOptions, trouble: str) -> str:
     if options.target_psnr is not None:
         return "interrupted; nothing was written, and --target-psnr starts from the beginning"
-    more = f"; {trouble}" if trouble else ""
-    if checkpoint.exists():
-        return f"interrupted; the same command with --resume continues from {checkpoint}{more}"
-    when = "" if trouble else " before the first checkpoint"
-    return f"interrupted{when}; nothing was written{more}"
+    return interruption(target, trouble)
 
 
 def _missed(result: CompressResult) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file
-from commands.console import Screen, note, progress, readable_time
+from commands.checkpoints import check_checkpoint, interruption
+from commands.console import Screen, progress, readable_time
 from commands.errors import Interrupted
 from commands.surface_preview import SurfacePreview
 from renderer.metrics import json_number
-from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def options(
 def run(source: Path, target: Path, options: SurfaceOptions, preview: Path | None, force: bool, screen: Screen) -> None:
     """Learn `source` into `target`, and print what came of it."""
     output_file(target, force, ".kilo", [source])
-    checkpoint = target.with_name(target.name + ".checkpoint")
-    _check_checkpoint(checkpoint, options.resume, force)
+    check_checkpoint(target, options.resume, force)
     pictures = None if preview is None else SurfacePreview(preview, force or options.resume, [source])
     from fitting.kiloneus.surface import fit_surface
 
@@ -51,7 +50,7 @@ def run(source: Path, target: Path, options: SurfaceOptions, preview: Path | Non
                 source, target, options, lambda now: bar(now.done, f"{now.stage} {now.detail}".strip()), pictures
             )
     except KeyboardInterrupt as interrupt:
-        raise Interrupted(_interruption(checkpoint, str(interrupt))) from None
+        raise Interrupted(interruption(target, str(interrupt))) from None
     _print(result, screen)
     screen.figures(figures(source, result))
 
@@ -62,20 +61,6 @@ def figures(source: Path, result: SurfaceResult) -> dict[str, object]:
     if result.views is not None:
         found["views"] = {name: json_number(value) for name, value in asdict(result.views).items()}
     return {"source": str(source), **found, "path": str(result.path)}
-
-
-def _check_checkpoint(checkpoint: Path, resume: bool, force: bool) -> None:
-    if checkpoint.exists() and not resume and not force:
-        raise KilofieldError(f"{checkpoint}: left by an interrupted run; --resume continues it, --force starts afresh")
-    if resume and not checkpoint.exists():
-        note(f"{checkpoint}: nothing to resume, starting from the beginning")
-
-
-def _interruption(checkpoint: Path, trouble: str) -> str:
-    more = f"; {trouble}" if trouble else ""
-    if checkpoint.exists():
-        return f"interrupted; the same command with --resume continues from {checkpoint}{more}"
-    return f"interrupted before the first checkpoint; nothing was written{more}"
 
 
 def _print(result: SurfaceResult, screen: Screen) -> None:

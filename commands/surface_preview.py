@@ -13,7 +13,7 @@ from renderer.contact_sheet import GAP, PAPER
 from renderer.images import to_8_bit, write_png
 from renderer.surface_settings import SurfaceSettings
 from renderer.surface_views import render_reference
-from scenes.cameras import Camera
+from scenes.cameras import Camera, look_at
 from scenes.errors import KilofieldError
 from scenes.surface import NeuralSurface
 
@@ -22,6 +22,7 @@ VIEWS = ("colour", "normal", "cells")
 DIRECTIONS = ((-0.7, -0.5, -1.0), (0.9, -0.4, 0.8))  # from the camera to the middle
 DISTANCE = 1.2  # of the box's diagonal
 FOV = 0.7  # radians
+UP = (0.0, 1.0, 0.0)  # of most meshes
 
 
 class SurfacePreview:
@@ -55,21 +56,8 @@ def cameras(surface: NeuralSurface) -> list[Camera]:
     """Two cameras around the grid's box that see all of it."""
     low, high = np.asarray(surface.grid.origin, np.float64), surface.grid.corner.astype(np.float64)
     centre, diagonal = 0.5 * (low + high), float(np.linalg.norm(high - low))
-    found = []
-    for direction in np.asarray(DIRECTIONS):
-        forward = direction / np.linalg.norm(direction)
-        found.append(_looking(centre - DISTANCE * diagonal * forward, forward))
-    return found
-
-
-def _looking(eye: np.ndarray, forward: np.ndarray) -> Camera:
-    """A camera at `eye` [3] along the unit `forward` [3], y up in the picture."""
-    right = np.cross(forward, (0.0, 1.0, 0.0))
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    camera_from_world = np.eye(4)
-    camera_from_world[:3, :3], camera_from_world[:3, 3] = rotation, -rotation @ eye
-    return Camera(camera_from_world=camera_from_world, fov_y=FOV)
+    directions = np.asarray(DIRECTIONS) / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
+    return [look_at(centre - DISTANCE * diagonal * forward, centre, np.array(UP), FOV) for forward in directions]
 
 
 def _framed(surface: NeuralSurface, camera: Camera, view: str, background: tuple, side: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -62,14 +63,8 @@ def occupied_cells(teacher: Teacher, grid: CellGrid, overlap: float, progress: P
 
 def _distance(teacher: Teacher, grid: CellGrid, places: NDArray[np.float64], progress: Progress) -> Floats:
     """[N] distances in cells at `places` [N, 3] in cells."""
-    points = world_points(grid, places)
-    found = np.empty(len(points), np.float32)
-    for first in range(0, len(points), BLOCK):
-        rows = slice(first, first + BLOCK)
-        found[rows] = teacher.distance(points[rows])[0]
-        progress(min(first + BLOCK, len(points)) / len(points))
-    found /= np.float32(grid.edge)
-    return found
+    found = ask(lambda points: teacher.distance(points)[0], [world_points(grid, places)], progress)[0]
+    return found / np.float32(grid.edge)
 
 
 def world_points(grid: CellGrid, places: NDArray[np.floating]) -> Floats:
@@ -97,22 +92,25 @@ def draw_places(
     local = rng.uniform(-1, 1, (len(cells), count, 3)).astype(np.float32)
     near = round(NEAR * count)
     points = world_points(grid, centres + reach * local[:, :near])
-    distance, gradient = _ask(teacher, points, lambda share: progress(0.5 * share))
+    distance, gradient = ask(teacher.distance, [points], lambda share: progress(0.5 * share))
     off = (distance / grid.edge + SPREAD * rng.normal(size=distance.shape))[..., None]
     moved = (local[:, :near] - off * gradient / reach).astype(np.float32)
     within = (np.abs(moved) <= 1).all(axis=2, keepdims=True)
     local[:, :near] = np.where(within, moved, local[:, :near])
     points = world_points(grid, centres + reach * local)
-    distance, gradient = _ask(teacher, points, lambda share: progress(0.5 + 0.5 * share))
+    distance, gradient = ask(teacher.distance, [points], lambda share: progress(0.5 + 0.5 * share))
     return Places(local, (distance / grid.edge).astype(np.float32), gradient)
 
 
-def _ask(teacher: Teacher, points: Floats, progress: Progress) -> tuple[Floats, Floats]:
-    """Distances [K, S] and gradients [K, S, 3] at `points` [K, S, 3]."""
-    flat = points.reshape(-1, 3)
-    distance, gradient = np.empty(len(flat), np.float32), np.empty((len(flat), 3), np.float32)
-    for first in range(0, len(flat), BLOCK):
-        rows = slice(first, first + BLOCK)
-        distance[rows], gradient[rows] = teacher.distance(flat[rows])
-        progress(min(first + BLOCK, len(flat)) / len(flat))
-    return distance.reshape(points.shape[:2]), gradient.reshape(points.shape)
+def ask(
+    answer: Callable[..., Floats | tuple[Floats, ...]], arrays: Sequence[Floats], progress: Progress
+) -> list[Floats]:
+    """What a teacher's `answer` gives for all rows of `arrays` [..., 3], a block at a time, in their shape."""
+    shape, flat = arrays[0].shape[:-1], [array.reshape(-1, 3) for array in arrays]
+    parts: list[tuple[Floats, ...]] = []
+    for first in range(0, max(len(flat[0]), 1), BLOCK):
+        found = answer(*(array[first : first + BLOCK] for array in flat))
+        parts.append(found if isinstance(found, tuple) else (found,))
+        progress(min((first + BLOCK) / max(len(flat[0]), 1), 1.0))
+    whole = [np.concatenate(each) for each in zip(*parts, strict=True)]
+    return [array.reshape(*shape, *array.shape[1:]) for array in whole]

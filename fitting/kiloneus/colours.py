@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fitting.kiloneus.cells import Places, world_points
+from fitting.kiloneus.cells import Places, ask, world_points
 from fitting.kiloneus.teacher import Teacher
 from scenes.gaussians import Floats
 from scenes.progress import Progress, silent
@@ -15,7 +15,6 @@ from scenes.surface import APPEARANCE_CODE, CellGrid
 
 THICKNESS = 0.03  # standard deviation of the places' distance from the surface, cells: a ray's hit is not exact
 FAR = 0.5  # cells: a place whose foot is farther away is left out
-BLOCK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def draw_colours(
     moved = np.where(near[..., None], moved, local)
     points = world_points(grid, cells[:, None] + 0.5 + reach * moved)
     directions = _facing(normals, rng)
-    colours = _ask(teacher, points, normals, directions, progress)
+    (colours,) = ask(teacher.colour, [points, normals, directions], progress)
     codes = np.concatenate([normals, directions], axis=2)[..., : APPEARANCE_CODE if teacher.view_dependent else 0]
     return Colours(moved.astype(np.float32), codes.astype(np.float32), colours, near.astype(np.float32))
 
@@ -60,14 +59,3 @@ def _facing(normals: Floats, rng: np.random.Generator) -> Floats:
     directions /= np.linalg.norm(directions, axis=2, keepdims=True)
     away = (directions * normals).sum(axis=2, keepdims=True) > 0
     return np.where(away, -directions, directions).astype(np.float32)
-
-
-def _ask(teacher: Teacher, points: Floats, normals: Floats, directions: Floats, progress: Progress) -> Floats:
-    """[K, S, 3] in blocks."""
-    flat = [array.reshape(-1, 3) for array in (points, normals, directions)]
-    colours = np.empty_like(flat[0])
-    for first in range(0, len(colours), BLOCK):
-        rows = slice(first, first + BLOCK)
-        colours[rows] = teacher.colour(*(array[rows] for array in flat))
-        progress(min(first + BLOCK, len(colours)) / len(colours))
-    return colours.reshape(points.shape)

@@ -57,9 +57,7 @@ def _lost(surface: NeuralSurface, teacher: Teacher, points: Floats, seed: int) -
     """Share of points on the teacher's surface from which the zero of ours is not reached."""
     rng = np.random.default_rng(seed + 1)
     cells = surface.cells[rng.integers(0, len(surface), len(points))]
-    places = (np.asarray(surface.grid.origin) + surface.grid.edge * (cells + rng.random(cells.shape))).astype(
-        np.float32
-    )
+    places = world_points(surface.grid, cells + rng.random(cells.shape))
     for _ in range(3):
         distance, gradient = teacher.distance(places)
         places = (places - distance[:, None] * gradient).astype(np.float32)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from fitting.kiloneus.levenberg import blocks
 from scenes.bank import BankShape
+from scenes.kilo_pack import columns_of_weights
 
 STIFFNESS = 1e-4  # of the diagonal, added to it: the expansion holds only nearby
 MOST = 32767  # integers fit 16 bits; nearly all are far smaller, and the entropy coder is paid by what they are
@@ -40,8 +41,7 @@ class Quantised:
 
 def columns(shape: BankShape) -> Tensor:
     """[P] the block of each weight."""
-    sizes = torch.tensor([block.rows * block.columns for block in shape.blocks()])
-    return torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+    return torch.from_numpy(columns_of_weights(shape))
 
 
 def round_bank(shape: BankShape, weights: Tensor, curvature: Tensor, scale: float, moving: int = 0) -> Quantised:

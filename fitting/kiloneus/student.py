@@ -22,11 +22,10 @@ PROBED = 128  # cells on which the steps of the integers are chosen
 
 @dataclass(frozen=True)
 class CodedBank:
-    """A bank as it is written, and what the rounding cost."""
+    """A bank as it is written."""
 
     bank: MlpBank
     coding: WeightCoding
-    noise: float  # root mean square change of the residuals by rounding
 
 
 def shared_start(shape: BankShape, cells: int, seed: int, shared: Tensor | None = None) -> State:
@@ -73,12 +72,7 @@ def coded(problem: ProblemOf, weights: Tensor, allowed: float, seed: int) -> Cod
     quantised = round_bank(shape, weights, curvatures, coarsest(noise, allowed), problem.moving)
     coding = WeightCoding(quantised.mean.numpy(), quantised.steps.numpy())
     bank = MlpBank(shape, coded_weights(quantised.integers.numpy(), coding, shape))
-    rounded = torch.from_numpy(bank.weights)
-    return CodedBank(
-        bank,
-        coding,
-        change(problem, weights, rounded),
-    )
+    return CodedBank(bank, coding)
 
 
 def change(problem: ProblemOf, before: Tensor, after: Tensor) -> float:
