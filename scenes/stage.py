@@ -1,0 +1,77 @@
+"""A scene to be lit with everything its files hold, in the order of its description."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scenes.errors import SceneFileError
+from scenes.gaussians import Floats
+from scenes.light_images import read_light
+from scenes.load import SceneFile, load_scene
+from scenes.meshes import read_mesh
+from scenes.open_scene import kind_of
+from scenes.progress import Progress, silent
+from scenes.scene_file import Captured, Diffuse, EnvironmentImage, GaussianScene, MeshObject, SceneDescription, Surface
+from scenes.scene_file_read import read_scene_file
+from scenes.surface import NeuralSurface
+from scenes.triangle_mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A description, and what is in its files: each path once, however often it is named."""
+
+    scene: SceneDescription
+    surfaces: Mapping[Path, NeuralSurface] = field(default_factory=dict)
+    meshes: Mapping[Path, Mesh] = field(default_factory=dict)
+    gaussians: Mapping[Path, SceneFile] = field(default_factory=dict)
+    environment: Floats | None = None  # [H, W, 3] of an `EnvironmentImage`
+
+
+def read_stage(path: str | os.PathLike[str], progress: Progress = silent) -> Stage:
+    """The scene of a file and all that it names; `SceneFileError` for the first thing that is wrong."""
+    return open_stage(read_scene_file(path), progress)
+
+
+def open_stage(scene: SceneDescription, progress: Progress = silent) -> Stage:
+    """What the files of `scene` hold. Raises `SceneFileError`."""
+    from scenes.kilo_surface import read_surface  # zstandard is slow to import
+
+    named = (thing for thing in scene.objects if isinstance(thing, Surface | GaussianScene | MeshObject))
+    paths = dict.fromkeys((type(thing), thing.file) for thing in named)
+    surfaces, meshes, gaussians = {}, {}, {}
+    for done, (kind, file) in enumerate(paths):
+        progress(done / len(paths))
+        if kind is Surface:
+            _expect(file, "surface")
+            surfaces[file] = read_surface(file)
+        elif kind is GaussianScene:
+            _expect(file, "gaussians")
+            gaussians[file] = load_scene(file)
+        elif kind is MeshObject:
+            meshes[file] = read_mesh(file)
+    _check_colours(scene, surfaces)
+    image = read_light(scene.environment.file) if isinstance(scene.environment, EnvironmentImage) else None
+    progress(1.0)
+    return Stage(scene, surfaces, meshes, gaussians, image)
+
+
+def _expect(file: Path, kind: str) -> None:
+    found = kind_of(file)
+    if found != kind:
+        raise SceneFileError(file, "file", f"a .kilo of kind {kind}" if kind == "surface" else "Gaussians", found)
+
+
+def _check_colours(scene: SceneDescription, surfaces: Mapping[Path, NeuralSurface]) -> None:
+    for thing in scene.objects:
+        if not isinstance(thing, Surface) or surfaces[thing.file].appearance is not None:
+            continue
+        own = isinstance(thing.material, Captured) or (
+            isinstance(thing.material, Diffuse) and thing.material.albedo is None
+        )
+        if own:
+            expected = "appearance networks, for a material of captured colours"
+            raise SceneFileError(thing.file, "file", expected, "a surface without; give it a material")
