@@ -54,6 +54,8 @@ class GaussianRenderer:
     `times.synchronised` makes stage times those of the frame just drawn, at the price of waiting.
     """
 
+    casts_rays = False
+
     def __init__(
         self, context: moderngl.Context, pipeline: str = "auto", residency: str = "decoded", sort: str = "auto"
     ) -> None:
@@ -97,6 +99,13 @@ class GaussianRenderer:
             self._scene.release()
         self._scene = loaded
         self._trial.restart()
+
+    def unload(self) -> None:
+        """Frees the scene, if there is one."""
+        if self._scene is not None:
+            self._scene.release()
+            self._scene = None
+            self.facts = FrameFacts()
 
     @property
     def scene(self) -> Scene:
@@ -158,8 +167,6 @@ class GaussianRenderer:
 
     def release(self) -> None:
         """Frees everything in video memory."""
-        if self._scene is not None:
-            self._scene.release()
-            self._scene = None
+        self.unload()
         self._paths.release()
         self._target.release()

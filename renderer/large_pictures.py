@@ -10,22 +10,53 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol, TypeVar
 
+import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
 from renderer.context import is_software
-from renderer.gaussian_renderer import GaussianRenderer
 from renderer.images import Picture, straight_alpha, to_8_bit
-from renderer.settings import RenderSettings
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
 
 PART = 2048  # px, the widest and highest a part is drawn: 64 MB of accumulated colour
 SOFT_PART = 480  # px on a software rasteriser: about a quarter of a second
+SOFT_RAYS_PART = 128  # px there of what is ray-cast
 MOST_PIXELS = 2**28  # of a picture, 16384 x 16384: 1 GB in memory
 SUPERSAMPLING = (1, 2, 3, 4)  # samples a pixel, each way
+
+
+Settings = TypeVar("Settings")
+Settings_contra = TypeVar("Settings_contra", contravariant=True)
+
+
+class Renderer(Protocol[Settings_contra]):
+    """What draws a scene of any kind, with settings of its own."""
+
+    @property
+    def context(self) -> moderngl.Context:
+        """Of OpenGL."""
+        ...
+
+    @property
+    def casts_rays(self) -> bool:
+        """A pixel takes a while on a software rasteriser."""
+        ...
+
+    def render(self, camera: Camera, width: int, height: int, settings: Settings_contra) -> Floats:
+        """[H, W, 3]"""
+        ...
+
+    def render_rgba(self, camera: Camera, width: int, height: int, settings: Settings_contra) -> Floats:
+        """[H, W, 4] premultiplied."""
+        ...
+
+    def draw(self, camera: Camera, framebuffer: moderngl.Framebuffer, settings: Settings_contra) -> None:
+        """Into the viewport of `framebuffer`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,10 +114,10 @@ class LargePicture:
 
     def __init__(
         self,
-        renderer: GaussianRenderer,
+        renderer: Renderer[Settings],
         camera: Camera,
         size: tuple[int, int],
-        settings: RenderSettings,
+        settings: Settings,
         alpha: bool = False,
         supersampling: int = 1,
         part: int | None = None,
@@ -96,7 +127,11 @@ class LargePicture:
                 f"picture: expected 1 to {MOST_PIXELS:,} pixels and {SUPERSAMPLING[0]} to {SUPERSAMPLING[-1]} samples "
                 f"each way, found {size[0]}x{size[1]} and {supersampling}"
             )
-        self._renderer, self._camera, self._settings = renderer, camera, settings
+        self._camera, self._context = camera, renderer.context
+        self._software_part = SOFT_RAYS_PART if renderer.casts_rays else SOFT_PART
+        self._render = lambda view, width, height: renderer.render(view, width, height, settings)
+        self._render_rgba = lambda view, width, height: renderer.render_rgba(view, width, height, settings)
+        self._paint = lambda view, target: renderer.draw(view, target, settings)
         self._size, self._alpha, self._samples = size, alpha, supersampling
         whole = camera.projection == "equirectangular"
         self._boxes = boxes(size, max(size) if whole else max((part or self._largest_part()) // supersampling, 1))
@@ -107,7 +142,7 @@ class LargePicture:
             raise KilofieldError(f"picture: {size[0]}x{size[1]}: not enough memory") from error
 
     def _largest_part(self) -> int:
-        return SOFT_PART if is_software(self._renderer.context) else PART
+        return self._software_part if is_software(self._context) else PART
 
     @property
     def parts(self) -> int:
@@ -133,17 +168,17 @@ class LargePicture:
         fine = Box(k * box.left, k * box.top, k * box.width, k * box.height)
         camera = part_camera(self._camera, (k * self._size[0], k * self._size[1]), fine)
         if self._alpha:
-            rgba = self._renderer.render_rgba(camera, fine.width, fine.height, self._settings)
+            rgba = self._render_rgba(camera, fine.width, fine.height)
             return straight_alpha(averaged(rgba, k))
         if k > 1:
-            return averaged(self._renderer.render(camera, fine.width, fine.height, self._settings), k)
+            return averaged(self._render(camera, fine.width, fine.height), k)
         return self._draw_8_bit(camera, box)
 
     def _draw_8_bit(self, camera: Camera, box: Box) -> NDArray[np.uint8]:
         """As a window or a flythrough has it, and a fifth of the bytes to read back."""
-        target = self._renderer.context.simple_framebuffer((box.width, box.height))
+        target = self._context.simple_framebuffer((box.width, box.height))
         try:
-            self._renderer.draw(camera, target, self._settings)
+            self._paint(camera, target)
             pixels = np.frombuffer(target.read(components=3, alignment=1), np.uint8)
             return pixels.reshape(box.height, box.width, 3)[::-1]
         finally:
@@ -160,10 +195,10 @@ def averaged(picture: Floats, samples: int) -> Floats:
 
 
 def large_picture(
-    renderer: GaussianRenderer,
+    renderer: Renderer[Settings],
     camera: Camera,
     size: tuple[int, int],
-    settings: RenderSettings,
+    settings: Settings,
     alpha: bool = False,
     supersampling: int = 1,
     part: int | None = None,

@@ -48,10 +48,12 @@ class SurfaceRenderer:
     """Renders one surface into float pictures or into a window's framebuffer.
 
     A picture of the same camera, size and settings as the one before goes on from there: while the camera rests, `draw`
-    adds samples until there are as many as the settings want. `times.synchronised` makes stage times those of the frame
-    just drawn, at the price of waiting. Raises `KilofieldError` without compute shaders, and for a surface that does
-    not fit the device.
+    adds samples until there are as many as the settings want, which may be more each time. `times.synchronised` makes
+    stage times those of the frame just drawn, at the price of waiting. Raises `KilofieldError` without compute shaders,
+    and for a surface that does not fit the device.
     """
+
+    casts_rays = True
 
     def __init__(self, context: moderngl.Context, surface: NeuralSurface) -> None:
         if not has_compute(context):
@@ -133,8 +135,8 @@ class SurfaceRenderer:
         self._accumulation.begin(*size)
         self._make_targets()
         passes = self._grouped_passes(settings)
-        shown = (*_key(camera), size, settings)
-        if shown != self._shown:
+        shown = (*_key(camera), size, replace(settings, samples=1))
+        if shown != self._shown or self._samples > settings.samples:
             self._shown, self._samples = shown, 0
         self._wanted = settings.samples
         with self.times.frame():

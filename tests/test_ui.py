@@ -172,6 +172,7 @@ def test_loading_reads_and_measures(tmp_path: Path) -> None:
     loader.start(tmp_path / "shell.ply")
     assert loader.path == tmp_path / "shell.ply"
     loaded = wait(loader)
+    assert loaded.gaussians is not None
     np.testing.assert_array_equal(loaded.gaussians.positions, shell().positions)
     assert loaded.extent.radius == pytest.approx(1, abs=0.1)
     assert loader.path is None
@@ -191,7 +192,7 @@ def test_a_mistake_of_ours_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> 
     def broken(path: Path, progress: Progress) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(loading, "load_scene", broken)
+    monkeypatch.setattr(loading, "open_scene", broken)
     loader = SceneLoader()
     loader.start(Path("any.ply"))
     with pytest.raises(ZeroDivisionError):
@@ -208,7 +209,7 @@ def test_the_newest_request_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             release.wait(20)
         return load_scene(path)
 
-    monkeypatch.setattr(loading, "load_scene", load)
+    monkeypatch.setattr(loading, "open_scene", load)
     loader = SceneLoader()
     loader.start(tmp_path / "slow.ply")
     assert loader.status().stage == "reading"

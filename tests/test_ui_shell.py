@@ -297,4 +297,5 @@ def test_a_cancelled_file_is_left_at_once(tmp_path: Path) -> None:
     loader.start(tmp_path / "shell.ply")
     while (loaded := loader.poll()) is None:
         pass
+    assert loaded.gaussians is not None
     assert len(loaded.gaussians) == 3000

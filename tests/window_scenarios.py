@@ -290,7 +290,7 @@ def stays_alive_while_loading(app: App, folder: Path) -> Iterator[None]:
         assert release.wait(30)
         return load_scene(path)
 
-    loading.load_scene = load  # pyright: ignore[reportAttributeAccessIssue]
+    loading.open_scene = load  # pyright: ignore[reportAttributeAccessIssue]
     app.open(folder / "other.kilo")
     for _ in range(5):
         app.frame()
@@ -320,7 +320,7 @@ def cancels_loading(app: App, folder: Path) -> Iterator[None]:
         progress(0.75)
         raise AssertionError("the reader goes on though nobody wants the file")
 
-    loading.load_scene = load  # pyright: ignore[reportAttributeAccessIssue]
+    loading.open_scene = load  # pyright: ignore[reportAttributeAccessIssue]
     app.open(folder / "other.kilo")
     while app.loader.status().share is None:
         time.sleep(0.01)

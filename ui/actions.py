@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import glfw
 
 from renderer.gaussian_renderer import PIPELINES, RESIDENCIES
-from renderer.settings import VIEWS
 from ui.action import Action
 from ui.camera_actions import CAMERA_ACTIONS
 from ui.compare_actions import COMPARE_ACTIONS
@@ -16,6 +15,7 @@ from ui.export_actions import EXPORT_ACTIONS
 from ui.measure_actions import MEASURE_ACTIONS
 from ui.path_actions import PATH_ACTIONS
 from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES, TEXT_STEPS
+from ui.surface_actions import SURFACE_ACTIONS
 
 if TYPE_CHECKING:
     from ui.app import App
@@ -29,7 +29,7 @@ def _scale_splats(factor: float) -> Callable[[App], None]:
 
 
 def _next_view(step: int) -> Callable[[App], None]:
-    return lambda app: app.set_look(view=VIEWS[(VIEWS.index(app.look.view) + step) % len(VIEWS)])
+    return lambda app: app.set_view(app.views[(app.views.index(app.view) + step) % len(app.views)])
 
 
 def _next_sh_degree(app: App) -> None:
@@ -100,20 +100,28 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
     "View": (
         Action(glfw.KEY_N, "next view: colour, depth, normals, ...", _next_view(1)),
         Action(glfw.KEY_N, "previous view", _next_view(-1), glfw.MOD_SHIFT),
-        Action(glfw.KEY_H, "next lower SH degree", _next_sh_degree),
-        Action(glfw.KEY_MINUS, "smaller splats", _scale_splats(1 / SPLAT_STEP), repeats=True),
-        Action(glfw.KEY_EQUAL, "larger splats", _scale_splats(SPLAT_STEP), repeats=True),
-        Action(glfw.KEY_0, "splats as they are", lambda app: app.set_look(scale=1.0)),
+        Action(glfw.KEY_H, "next lower SH degree", _next_sh_degree, needs="gaussians"),
+        Action(glfw.KEY_MINUS, "smaller splats", _scale_splats(1 / SPLAT_STEP), repeats=True, needs="gaussians"),
+        Action(glfw.KEY_EQUAL, "larger splats", _scale_splats(SPLAT_STEP), repeats=True, needs="gaussians"),
+        Action(glfw.KEY_0, "splats as they are", lambda app: app.set_look(scale=1.0), needs="gaussians"),
         Action(glfw.KEY_BACKSPACE, "display as at first", lambda app: app.reset_display()),
         Action(glfw.KEY_B, "black, grey or white background", _next_background),
-        Action(glfw.KEY_M, "antialiasing: as trained, on, off", _next_antialiased),
-        Action(glfw.KEY_B, "crop box", lambda app: app.toggle_crop(), glfw.MOD_SHIFT, on=lambda a: bool(a.look.crop)),
-        Action(glfw.KEY_P, "next pipeline: auto, tiles, quads", _next_pipeline, glfw.MOD_CONTROL),
-        Action(glfw.KEY_R, "neural scenes decoded or resident", _next_residency, glfw.MOD_CONTROL),
+        Action(glfw.KEY_M, "antialiasing: as trained, on, off", _next_antialiased, needs="gaussians"),
+        Action(
+            glfw.KEY_B,
+            "crop box",
+            lambda app: app.toggle_crop(),
+            glfw.MOD_SHIFT,
+            on=lambda app: bool(app.look.crop),
+            needs="gaussians",
+        ),
+        Action(glfw.KEY_P, "next pipeline: auto, tiles, quads", _next_pipeline, glfw.MOD_CONTROL, needs="gaussians"),
+        Action(glfw.KEY_R, "neural scenes decoded or resident", _next_residency, glfw.MOD_CONTROL, needs="gaussians"),
         Action(glfw.KEY_V, "v-sync", _toggle_vsync, on=lambda app: app.switches.vsync),
         Action(glfw.KEY_L, "draw every frame, to measure", _toggle_every_frame, on=lambda a: a.switches.every_frame),
         Action(glfw.KEY_F11, "full screen", lambda app: app.window.toggle_fullscreen()),
     ),
+    "Surface": SURFACE_ACTIONS,
     "Camera": CAMERA_ACTIONS,
     "Camera path": PATH_ACTIONS,
     "Compare": COMPARE_ACTIONS,

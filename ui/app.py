@@ -9,6 +9,7 @@ import glfw
 from imgui_bundle import ImVec2, imgui
 
 from scenes.errors import KilofieldError
+from ui.action import KIND_WORDS
 from ui.actions import action_for
 from ui.app_view import AppView
 from ui.gui import texture_reference
@@ -89,7 +90,9 @@ class App(AppView):
             self._answer(key)
             return
         action = action_for(key, modifiers)
-        if action is not None and (action.repeats or not again):
+        if action is not None and action.needs is not None and not self.shows(action.needs):
+            self.note(f"Only {KIND_WORDS[action.needs]}: {action.text}")
+        elif action is not None and (action.repeats or not again):
             with self.seeing(self.part_at(self.inputs.cursor[0])):  # some act where the cursor is
                 action.run(self)
 
@@ -178,7 +181,7 @@ class App(AppView):
         """True while it may change by itself. An error here ends the program: the device cannot draw any more."""
         every, before = self.switches.every_frame, self.renderer.facts.capped
         try:
-            again = self.picture.update(self.painter, self.camera(), self.view_size, self.settings(), now, every)
+            again = self.picture.update(self.painter, self.camera(), self.view_size, self.scene_settings(), now, every)
             if device_error(self.context):
                 raise KilofieldError("OpenGL: expected a device that goes on, found none: it was reset or is full")
         except KilofieldError as error:

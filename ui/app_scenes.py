@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from scenes.errors import KilofieldError
 from scenes.extent import Extent
+from scenes.load import SceneFile
 from ui.app_state import TITLE, AppState
 from ui.loading import LoadedScene
 from ui.scene_slot import SceneSlot
@@ -101,10 +103,13 @@ class AppScenes(AppState):
             self.navigator.set_extent(loaded.extent)
         else:
             self.navigator.go_home(loaded.extent)
+            middle = replace(self.surface_look.slice, offset=None)
+            self.surface_look = replace(self.surface_look, slice=middle)
 
     def _tell_dropped(self, slot: SceneSlot) -> None:
-        if slot.loaded and slot.loaded.file.dropped:
-            self.note(f"{slot.loaded.file.dropped:,} Gaussians left out: they cannot be drawn")
+        file = slot.loaded.file if slot.loaded else None
+        if isinstance(file, SceneFile) and file.dropped:
+            self.note(f"{file.dropped:,} Gaussians left out: they cannot be drawn")
 
 
 def _same_place(a: Extent, b: Extent) -> bool:

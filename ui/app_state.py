@@ -11,10 +11,13 @@ import glfw
 import numpy as np
 
 from renderer.gaussian_renderer import GaussianRenderer
-from renderer.settings import RenderSettings
+from renderer.scene_settings import SceneSettings
+from renderer.settings import VIEWS
+from renderer.surface_settings import SURFACE_VIEWS, SurfaceSettings
 from renderer.window import window_context
 from scenes.cameras import Camera
 from scenes.extent import Extent
+from scenes.open_scene import Kind
 from ui.docking import Docking
 from ui.file_dialogs import FileDialogs
 from ui.gui import Gui
@@ -57,6 +60,7 @@ class AppState:
         self.navigator = Navigator(Extent(np.zeros(3), 1.0, np.array([0.0, -1.0, 0.0])))
         self.messages, self.dialogs = Messages(), FileDialogs()
         self.look, self.switches = self.stored.look, Switches(vsync=self.stored.vsync)
+        self.surface_look = SurfaceSettings(view=self.look.view if self.look.view in SURFACE_VIEWS else "colour")
         self.panels = PanelWindows(self.stored.panels)
         self.docking = Docking(read_layout(), self.gui.scale, self.panels.first_tabs)
         self.view_rect = Rect(0, 0, *self.window.size)
@@ -71,8 +75,29 @@ class AppState:
 
     @property
     def renderer(self) -> GaussianRenderer:
-        """Of the first scene."""
+        """Of the first scene, when that is Gaussians."""
         return self.scenes[0].renderer
+
+    @property
+    def kinds(self) -> set[Kind]:
+        """Of all scenes that are open."""
+        return {slot.kind for slot in self.scenes if slot.kind is not None}
+
+    def shows(self, kind: Kind) -> bool:
+        """Whether a scene of this kind is open; with none at all, it is as if there were Gaussians."""
+        return kind in (self.kinds or {"gaussians"})
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """What a picture of the open scenes can show."""
+        if self.kinds == {"surface"}:
+            return SURFACE_VIEWS
+        return tuple(dict.fromkeys((*VIEWS, *SURFACE_VIEWS))) if "surface" in self.kinds else VIEWS
+
+    @property
+    def surface_slot(self) -> SceneSlot | None:
+        """The first scene that is a surface."""
+        return next((slot for slot in self.scenes if slot.kind == "surface"), None)
 
     @property
     def loader(self) -> SceneLoader:
@@ -95,9 +120,9 @@ class AppState:
         """Width / height of the scene's part of the window."""
         return self.view_size[0] / self.view_size[1]
 
-    def paint_scene(self, target: moderngl.Framebuffer, camera: Camera, settings: RenderSettings) -> None:
+    def paint_scene(self, target: moderngl.Framebuffer, camera: Camera, settings: SceneSettings) -> None:
         """The first scene, over all of `target`."""
-        self.renderer.draw(camera, target, settings)
+        self.scenes[0].draw(camera, target, settings)
 
     def note(self, text: str) -> None:
         """Shows `text` for a few seconds."""

@@ -10,15 +10,19 @@ from typing import Any
 
 import glfw
 
-from renderer.settings import CropBox, RenderSettings
+from renderer.scene_settings import SceneSettings
+from renderer.settings import VIEWS, CropBox, RenderSettings
+from renderer.surface_settings import SURFACE_VIEWS, SurfaceSettings
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
+from scenes.open_scene import SurfaceFile
 from ui.app_scenes import AppScenes
 from ui.depth_range import depth_range
-from ui.picking import pick
+from ui.picking import pick, pick_surface
 from ui.scene_picture import Painter
 from ui.screen import Points, Rect, halves, project_points
 from ui.screenshots import save_screenshot
+from ui.settings import REST_SAMPLES
 
 
 class AppView(AppScenes):
@@ -27,14 +31,46 @@ class AppView(AppScenes):
     @property
     def shown_sh_degree(self) -> int:
         """At most the scene's."""
-        wanted, there = self.look.sh_degree, self.scenes[0].sh_degree
+        wanted, there = self.look.sh_degree, self.sh_degree
         return there if wanted is None else min(wanted, there)
+
+    @property
+    def sh_degree(self) -> int:
+        """The highest of an open scene."""
+        return max(slot.sh_degree for slot in self.scenes)
+
+    @property
+    def view(self) -> str:
+        """What the picture shows: one of `views`, or of those of the scene before."""
+        if self.kinds == {"surface"} or self.look.view == "colour":
+            return self.surface_look.view if "surface" in self.kinds else self.look.view
+        return self.look.view
+
+    def set_view(self, view: str) -> None:
+        """What the picture shows; a kind of scene that has no such view shows its colours."""
+        self.look = replace(self.look, view=view if view in VIEWS else "colour")
+        self.set_surface_look(view=view if view in SURFACE_VIEWS else "colour")
 
     def settings(self) -> RenderSettings:
         """`look` as the picture is drawn with: the depth view's range follows the camera unless it is fixed."""
-        if not self.switches.auto_depth or self.look.view != "depth":
-            return self.look
-        return replace(self.look, depth_range=depth_range(self.camera(), self.navigator.extent))
+        return replace(self.look, depth_range=self.shown_depths()) if self.look.view == "depth" else self.look
+
+    def surface_settings(self) -> SurfaceSettings:
+        """`surface_look` as the picture is drawn with, and with what `look` says of any scene."""
+        look = replace(self.surface_look, background=self.look.background)
+        return replace(look, depth_range=self.shown_depths()) if look.view == "depth" else look
+
+    def scene_settings(self) -> SceneSettings:
+        """Both, as the window's picture is drawn with once the camera rests."""
+        return self.exported_settings().sampled(REST_SAMPLES if "surface" in self.kinds else 1)
+
+    def exported_settings(self) -> SceneSettings:
+        """Both, with a ray a pixel: exports have samples of their own."""
+        return SceneSettings(self.settings(), self.surface_settings())
+
+    def shown_depths(self) -> tuple[float, float]:
+        """The depth view's range, world units: what the camera sees, unless it is fixed."""
+        return depth_range(self.camera(), self.navigator.extent) if self.switches.auto_depth else self.look.depth_range
 
     def toggle_crop(self) -> None:
         """A crop box around the scene, or none."""
@@ -57,7 +93,8 @@ class AppView(AppScenes):
 
     def reset_display(self) -> None:
         """All that the Display panel sets is as at first."""
-        self.look, self.switches.auto_depth, self.navigator.near = RenderSettings(), True, None
+        self.look, self.surface_look = RenderSettings(), SurfaceSettings()
+        self.switches.auto_depth, self.navigator.near = True, None
 
     def set_text_size(self, times: float) -> None:
         """Panels, menus and all their text."""
@@ -67,6 +104,10 @@ class AppView(AppScenes):
     def set_look(self, **changes: Any) -> None:
         """Changes fields of `look`."""
         self.look = replace(self.look, **changes)
+
+    def set_surface_look(self, **changes: Any) -> None:
+        """Changes fields of `surface_look`."""
+        self.surface_look = replace(self.surface_look, **changes)
 
     def set_vsync(self, wanted: bool) -> None:
         """Whether frames wait for the display."""
@@ -110,6 +151,9 @@ class AppView(AppScenes):
             return None
         density = self.window.density
         pixel = (x - self.view_rect.x) * density, (y - self.view_rect.y) * density
+        if isinstance(self.loaded.file, SurfaceFile):
+            return pick_surface(self.loaded.file.surface, self.camera(), pixel, *self.view_size)
+        assert self.loaded.gaussians is not None  # it is no surface
         return pick(self.loaded.gaussians, self.camera(), pixel, *self.view_size)
 
     def take_screenshot(self) -> None:
@@ -117,7 +161,7 @@ class AppView(AppScenes):
         if self.loaded is None:
             self.note("Nothing to save: no scene is open")
             return
-        self.picture.draw(self.painter, self.camera(), self.view_size, self.settings())
+        self.picture.draw(self.painter, self.camera(), self.view_size, self.scene_settings())
         try:
             path = save_screenshot(self.picture.picture.read(), self.loaded.file.path, Path.cwd())
         except KilofieldError as error:

@@ -11,7 +11,7 @@ from imgui_bundle import ImVec2, imgui
 
 from renderer.compare_screen import MODES, CompareScreen, Paint, split_column
 from renderer.picture_difference import PictureDifference, PictureScore
-from renderer.settings import RenderSettings
+from renderer.scene_settings import SceneSettings
 from scenes.cameras import Camera
 from scenes.sizes import readable_bytes
 from ui.gui import colour_u32
@@ -168,7 +168,7 @@ class CompareTool(Tool):
         return True
 
     def _painter(self, app: App) -> Painter:
-        def paint(target: moderngl.Framebuffer, camera: Camera, settings: RenderSettings) -> None:
+        def paint(target: moderngl.Framebuffer, camera: Camera, settings: SceneSettings) -> None:
             assert self._screen is not None
             width, height = target.size
             size = (max(width // 2, 1), height) if self.mode == "sides" else (width, height)
@@ -256,8 +256,8 @@ def _resting(app: App) -> bool:
     return app.picture.whole and not app.switches.every_frame
 
 
-def _painter_of(slot: SceneSlot, camera: Camera, settings: RenderSettings) -> Paint:
-    return lambda target: slot.renderer.draw(camera, target, settings)
+def _painter_of(slot: SceneSlot, camera: Camera, settings: SceneSettings) -> Paint:
+    return lambda target: slot.draw(camera, target, settings)
 
 
 def _label(letter: str, slot: SceneSlot) -> str:

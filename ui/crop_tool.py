@@ -25,7 +25,7 @@ class CropTool(Tool):
     def draw(self, app: App, pen: imgui.ImDrawList) -> None:
         """Its twelve edges."""
         crop = app.look.crop
-        if crop is None:
+        if crop is None or not app.shows("gaussians"):
             return
         ends = np.array([crop.lowest, crop.highest])
         corners = np.array([[ends[i >> axis & 1, axis] for axis in range(3)] for i in range(8)])

@@ -16,10 +16,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.gaussian_renderer import GaussianRenderer
 from renderer.images import write_png
-from renderer.large_pictures import LargePicture
-from renderer.settings import RenderSettings
+from renderer.large_pictures import LargePicture, Renderer, Settings
 from renderer.video import FrameSink, frame_sink
 from scenes.atomic import replacing
 from scenes.cameras import Camera
@@ -182,10 +180,10 @@ class PathJob(Job):
 
     def __init__(
         self,
-        renderer: GaussianRenderer,
+        renderer: Renderer[Settings],
         cameras: Sequence[Camera],
         size: tuple[int, int],
-        settings: RenderSettings,
+        settings: Settings,
         out: Path,
         fps: float = 30.0,
         alpha: bool = False,

@@ -86,8 +86,9 @@ class ExportTool(Tool):
 
         def begin() -> Job:
             size = wishes.size or app.view_size
+            scene, settings = app.scenes[0], app.exported_settings()
             arguments = wishes.alpha, wishes.supersampling
-            return PictureJob(LargePicture(app.renderer, app.camera(), size, app.settings(), *arguments), out)
+            return PictureJob(LargePicture(scene, app.camera(), size, settings, *arguments), out)
 
         self._begin(app, out, begin)
         return None
@@ -107,7 +108,8 @@ class ExportTool(Tool):
 
         def begin() -> Job:
             arguments = wishes.fps, wishes.alpha and not wishes.video, wishes.supersampling
-            return PathJob(app.renderer, cameras, wishes.size, app.settings(), out, *arguments)
+            scene, settings = app.scenes[0], app.exported_settings()
+            return PathJob(scene, cameras, wishes.size, settings, out, *arguments)
 
         self._begin(app, out, begin)
         return None

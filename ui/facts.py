@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from scenes.bank import BankShape
 from scenes.load import SceneFile
 from scenes.neural_gaussians import NeuralGaussians
+from scenes.open_scene import SurfaceFile
 from scenes.sizes import plain_bytes, readable_bytes
+from scenes.surface import NeuralSurface
 
 
-def scene_facts(file: SceneFile, video_memory: int) -> list[tuple[str, str]]:
+def scene_facts(file: SceneFile | SurfaceFile, video_memory: int) -> list[tuple[str, str]]:
     """Rows of name and value; `video_memory` is in bytes."""
+    if isinstance(file, SurfaceFile):
+        rows = [("Format", ".kilo, a surface"), *_surface_facts(file.surface), ("File", readable_bytes(file.bytes))]
+        return [*rows, ("Video memory", readable_bytes(video_memory))]
     scene = file.scene
     rows = [("Format", f".{file.format}"), ("Gaussians", f"{len(scene):,}, SH degree {scene.sh_degree}")]
     if file.dropped:
@@ -20,6 +26,21 @@ def scene_facts(file: SceneFile, video_memory: int) -> list[tuple[str, str]]:
         plain = plain_bytes(len(scene), scene.sh_degree)
         rows.append(("As .ply", f"{readable_bytes(plain)}, {plain / max(file.bytes, 1):.1f} times the file"))
     return [*rows, ("Video memory", readable_bytes(video_memory))]
+
+
+def _surface_facts(surface: NeuralSurface) -> list[tuple[str, str]]:
+    grid, size = surface.grid, " x ".join(map(str, surface.grid.size))
+    appearance = surface.appearance
+    return [
+        ("Cells", f"{len(surface):,} of {size}"),
+        ("Cell edge", f"{grid.edge:.4g}, overlap {100 * surface.overlap:.0f} %"),
+        ("Geometry", _network_words(surface.geometry.shape)),
+        ("Colour", "none: lit from the camera" if appearance is None else _network_words(appearance.shape)),
+    ]
+
+
+def _network_words(shape: BankShape) -> str:
+    return f"{shape.layers} x {shape.width} {shape.activation}, {shape.parameters:,} weights a cell"
 
 
 def _bank_facts(scene: NeuralGaussians) -> list[tuple[str, str]]:

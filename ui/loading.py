@@ -1,4 +1,4 @@
-"""Scenes read on a thread, so that the window never waits: the file, its Gaussians, and where a camera should go."""
+"""Scenes read on a thread, so that the window never waits: the file, what is in it, and where a camera should go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Gaussians
-from scenes.load import SceneFile, load_scene
+from scenes.load import SceneFile
+from scenes.open_scene import SurfaceFile, open_scene
+from scenes.surface_extent import surface_extent
 from ui.framing import framing
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ LARGE = 500_000  # Gaussians, whose way into video memory takes longer than a fr
 class LoadedScene:
     """A file read and measured, ready for video memory."""
 
-    file: SceneFile
-    gaussians: Gaussians  # plain, for picking
+    file: SceneFile | SurfaceFile
+    gaussians: Gaussians | None  # plain, for picking; None for a surface
     extent: Extent  # for the first view
     seconds: float  # it took
     prepared: Prepared | None = None  # for the renderer
@@ -117,14 +119,18 @@ class SceneLoader:
 
     def _prepared(self, job: _Job, loaded: LoadedScene) -> LoadedScene:
         """Ready for the renderer, if there is one already: the first file is read before there is a window."""
-        if self.prepare is None:
+        if self.prepare is None or loaded.gaussians is None:
             return loaded
+        assert isinstance(loaded.file, SceneFile)  # it has Gaussians
         job.stage = "packing"
         return replace(loaded, prepared=self.prepare(loaded.file, loaded.gaussians))
 
 
 def _is_large(done: Future[LoadedScene]) -> bool:
-    return done.exception() is None and len(done.result().gaussians) >= LARGE
+    if done.exception() is not None:
+        return False
+    gaussians = done.result().gaussians
+    return gaussians is not None and len(gaussians) >= LARGE
 
 
 def _nobody() -> None:
@@ -132,7 +138,9 @@ def _nobody() -> None:
 
 
 def _load(job: _Job) -> LoadedScene:
-    file = load_scene(job.path, job.progress)
+    file = open_scene(job.path, job.progress)
+    if isinstance(file, SurfaceFile):
+        return LoadedScene(file, None, surface_extent(file.surface), perf_counter() - job.started)
     job.stage, job.share = "decoding", None
     gaussians = file.gaussians
     job.stage = "measuring"

@@ -26,6 +26,8 @@ def draw_menus(app: App) -> None:
                 if group == "File" and action.text == "quit":
                     _recent(app)
                 _entry(app, action, action.text_in(group))
+                if action.text == "previous view":
+                    _views(app)
             if group == "Panels":
                 _panels(app)
             imgui.end_menu()
@@ -34,7 +36,8 @@ def draw_menus(app: App) -> None:
 
 def _entry(app: App, action: Action, text: str) -> None:
     on = action.on(app) if action.on else False
-    if imgui.menu_item(text[0].upper() + text[1:], key_name(action.key, action.modifier), on)[0]:
+    usable = action.needs is None or app.shows(action.needs)
+    if imgui.menu_item(text[0].upper() + text[1:], key_name(action.key, action.modifier), on, usable)[0]:
         action.run(app)
 
 
@@ -49,6 +52,14 @@ def _recent(app: App) -> None:
             app.stored.recent.clear()
         imgui.end_menu()
     imgui.separator()
+
+
+def _views(app: App) -> None:
+    if imgui.begin_menu("Show"):
+        for view in app.views:
+            if imgui.menu_item(view.capitalize(), "", view == app.view)[0]:
+                app.set_view(view)
+        imgui.end_menu()
 
 
 def _panels(app: App) -> None:

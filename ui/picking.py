@@ -1,12 +1,14 @@
-"""What is under the cursor: the depth at which a ray has lost half its light, searched on the CPU."""
+"""What is under the cursor, searched on the CPU: a surface, or the depth at which a ray has lost half its light."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from renderer.surface_reference import trace
 from scenes.cameras import Camera
 from scenes.gaussians import Gaussians, rotation_matrices
+from scenes.surface import NeuralSurface
 from ui.heading import Vector
 
 REACH = 3.33  # deviations: sqrt(2 ln 255), where the most opaque Gaussian falls to 1/255
@@ -49,6 +51,16 @@ def pick(gaussians: Gaussians, camera: Camera, pixel: tuple[float, float], width
     weights = alpha * np.concatenate([[1.0], transmittance[:-1]])
     surface = np.argmax(transmittance <= MEDIAN) if transmittance[-1] <= MEDIAN else np.argmax(weights)
     return origin + depth[surface] * direction
+
+
+def pick_surface(
+    surface: NeuralSurface, camera: Camera, pixel: tuple[float, float], width: int, height: int
+) -> Vector | None:
+    """[3] the point of the surface under `pixel`; None where there is none."""
+    origin, direction = ray_through(camera, pixel, width, height)
+    slope = 1.0 if camera.projection == "equirectangular" else float(camera.camera_from_world[2, :3] @ direction)
+    hits = trace(surface, origin[None], direction[None], start=camera.near / slope)
+    return hits.points[0] if hits.hit[0] else None
 
 
 def _near_the_ray(gaussians: Gaussians, origin: Vector, direction: Vector) -> NDArray[np.intp]:

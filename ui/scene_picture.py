@@ -1,4 +1,7 @@
-"""The picture of the scene in the window: redrawn when something changed, smaller while it changes on slow devices."""
+"""The picture of the scene in the window: redrawn when something changed, smaller while it changes on slow devices.
+
+At rest it is whole, and a surface gets one more sample a frame, until there are as many as the settings want.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from renderer.context import is_software
-from renderer.settings import RenderSettings
+from renderer.scene_settings import SceneSettings
 from renderer.window import WindowPicture
 from scenes.cameras import Camera
 from ui.resolution import MovingScale
@@ -20,7 +23,7 @@ from ui.scene_slot import SceneSlot
 if TYPE_CHECKING:
     import moderngl
 
-Painter = Callable[["moderngl.Framebuffer", Camera, RenderSettings], None]
+Painter = Callable[["moderngl.Framebuffer", Camera, SceneSettings], None]
 
 REST_SECONDS = 0.25  # without a change before the picture is drawn whole
 HISTORY = 120  # frame times kept
@@ -33,10 +36,11 @@ class _Drawn:
 
     camera: Camera
     size: tuple[int, int]
-    look: RenderSettings
+    look: SceneSettings  # as wanted
     scale: float
+    samples: int  # so far
 
-    def shows(self, camera: Camera, size: tuple[int, int], look: RenderSettings) -> bool:
+    def shows(self, camera: Camera, size: tuple[int, int], look: SceneSettings) -> bool:
         """Whether this is what is wanted, at whatever scale."""
         return self.size == size and self.look == look and same_camera(self.camera, camera)
 
@@ -75,15 +79,16 @@ class ScenePicture:
 
     @property
     def whole(self) -> bool:
-        """Whether the picture has all its pixels."""
-        return self._drawn is not None and self._drawn.scale == 1.0
+        """Whether the picture has all its pixels, and all samples of them."""
+        drawn = self._drawn
+        return drawn is not None and drawn.scale == 1.0 and drawn.samples >= drawn.look.samples
 
     def update(
         self,
         painter: Painter,
         camera: Camera,
         size: tuple[int, int],
-        look: RenderSettings,
+        look: SceneSettings,
         now: float,
         always: bool = False,
     ) -> bool:
@@ -95,27 +100,45 @@ class ScenePicture:
         scale = 1.0 if always or resting else self.moving.value
         stale = not fresh or self._drawn is None or (resting and self._drawn.scale < scale)
         self._again = self._late if stale else max(self._again - 1, 0)
+        samples = 1
+        if always:
+            for slot in self._scenes:
+                slot.restart()
+        elif not stale and self._drawn is not None:
+            more = resting and not self.whole
+            stale, samples = more, self._drawn.samples + more
         if stale or always or self._again:
-            self.draw(painter, camera, size, look, scale)
+            self._draw(painter, camera, size, look, scale, samples)
         return always or not self.whole or self._again > 0
 
-    def draw(
-        self, painter: Painter, camera: Camera, size: tuple[int, int], look: RenderSettings, scale: float = 1.0
+    def draw(self, painter: Painter, camera: Camera, size: tuple[int, int], look: SceneSettings) -> None:
+        """Draws all of it."""
+        self._draw(painter, camera, size, look, 1.0, look.samples)
+
+    def _draw(
+        self,
+        painter: Painter,
+        camera: Camera,
+        size: tuple[int, int],
+        look: SceneSettings,
+        scale: float,
+        samples: int,
     ) -> None:
         """Draws at `scale` times the size, and learns from how long it took."""
         width, height = (max(1, round(side * scale)) for side in size)
-        before = [slot.renderer.facts for slot in self._scenes]
+        before = [slot.facts for slot in self._scenes]
         start = perf_counter()
-        self.picture.draw(width, height, lambda target: painter(target, camera, look))
+        self.picture.draw(width, height, lambda target: painter(target, camera, look.sampled(samples)))
         elapsed = 1e3 * (perf_counter() - start)
-        drawn = [slot for slot, facts in zip(self._scenes, before, strict=True) if slot.renderer.facts is not facts]
-        stages = _sum([slot.renderer.facts.wall_ms for slot in drawn])
+        drawn = [slot for slot, facts in zip(self._scenes, before, strict=True) if slot.facts is not facts]
+        stages = _sum([slot.facts.wall_ms for slot in drawn])
         # Orders to a GPU return at once: its own clock then says more than ours.
         total = max(stages.pop("total", 0.0), elapsed)
-        self._drawn = _Drawn(camera, size, look, scale)
+        self._drawn = _Drawn(camera, size, look, scale, samples)
         self.frames_ms.append(total)
         self.stages_ms.append(stages)
-        self.moving.measured(scale, stages | {"total": total})
+        if samples == 1:
+            self.moving.measured(scale, stages | {"total": total})
 
     def release(self) -> None:
         """Frees everything but the scenes."""

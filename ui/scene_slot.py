@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 from glfw import post_empty_event
 
 from renderer.context import is_software
-from renderer.gaussian_renderer import GaussianRenderer
+from renderer.gaussian_renderer import FrameFacts, GaussianRenderer
+from renderer.scene_settings import SceneSettings
+from renderer.surface_renderer import SurfaceFacts, SurfaceRenderer
+from scenes.cameras import Camera
 from scenes.errors import KilofieldError
+from scenes.gaussians import Floats
 from scenes.neural_gaussians import NeuralGaussians
+from scenes.open_scene import Kind, SurfaceFile
 from scenes.sizes import readable_bytes
 from ui.loading import LoadedScene, SceneLoader
 
@@ -26,35 +31,82 @@ FATAL = ("GL_OUT_OF_MEMORY", "GL_UNKNOWN_ERROR")  # the latter is moderngl's wor
 
 
 class SceneSlot:
-    """Empty at first; `loaded` is what is open."""
+    """Empty at first; `loaded` is what is open: Gaussians, which `renderer` has, or a surface, which `surface` has."""
 
     def __init__(self, context: moderngl.Context, loader: SceneLoader | None = None) -> None:
-        self._context = context
+        self.context = context
         self.renderer = GaussianRenderer(context)
         self.renderer.times.synchronised = is_software(context)  # waiting costs a GPU time, and a CPU none
+        self.surface: SurfaceRenderer | None = None
         self.loader = loader or SceneLoader()
         self.loader.wake = post_empty_event
         self.loader.prepare = self._prepare
         self.loaded: LoadedScene | None = None
 
     @property
+    def kind(self) -> Kind | None:
+        """Of what is open."""
+        if self.loaded is None:
+            return None
+        return "gaussians" if self.surface is None else "surface"
+
+    @property
     def sh_degree(self) -> int:
         """Of the scene that is open."""
-        return self.loaded.file.scene.sh_degree if self.loaded else 0
+        if self.loaded is None or isinstance(self.loaded.file, SurfaceFile):
+            return 0
+        return self.loaded.file.scene.sh_degree
+
+    @property
+    def facts(self) -> FrameFacts | SurfaceFacts:
+        """About the latest frame."""
+        return self._active.facts
+
+    @property
+    def _active(self) -> GaussianRenderer | SurfaceRenderer:
+        return self.surface or self.renderer
 
     @property
     def video_memory(self) -> int:
         """Bytes the scene takes on the device."""
-        return self.renderer.scene.bytes if self.loaded else 0
+        return self._active.scene.bytes if self.loaded else 0
 
     @property
     def words(self) -> str:
         """What is open and what it takes, for an error."""
         if self.loaded is None:
             return "no scene"
-        file = self.loaded.file
-        memory = readable_bytes(self.video_memory + self.renderer.working_bytes)
-        return f"{file.path}: {len(file.scene):,} Gaussians, {memory} of video memory"
+        memory = readable_bytes(self.video_memory + self._active.working_bytes)
+        return f"{self.loaded.file.path}: {content_words(self.loaded.file)}, {memory} of video memory"
+
+    def draw(self, camera: Camera, framebuffer: moderngl.Framebuffer, settings: SceneSettings) -> None:
+        """What is open, into the viewport of `framebuffer`."""
+        if self.surface is not None:
+            self.surface.draw(camera, framebuffer, settings.surface)
+        else:
+            self.renderer.draw(camera, framebuffer, settings.gaussians)
+
+    def render(self, camera: Camera, width: int, height: int, settings: SceneSettings) -> Floats:
+        """[H, W, 3] the picture of what is open."""
+        if self.surface is not None:
+            return self.surface.render(camera, width, height, settings.surface)
+        return self.renderer.render(camera, width, height, settings.gaussians)
+
+    def render_rgba(self, camera: Camera, width: int, height: int, settings: SceneSettings) -> Floats:
+        """[H, W, 4] premultiplied colour and alpha."""
+        if self.surface is not None:
+            return self.surface.render_rgba(camera, width, height, settings.surface)
+        return self.renderer.render_rgba(camera, width, height, settings.gaussians)
+
+    @property
+    def casts_rays(self) -> bool:
+        """A pixel takes a while on a software rasteriser."""
+        return self._active.casts_rays
+
+    def restart(self) -> None:
+        """Draws the next picture anew, also if it is the same as the last."""
+        if self.surface is not None:
+            self.surface.restart()
 
     def open(self, path: Path) -> None:
         """Begins to load a file; what is open stays until the new scene is in video memory."""
@@ -80,27 +132,53 @@ class SceneSlot:
 
     def _upload(self, loaded: LoadedScene) -> None:
         """Into video memory; an error names what was to go there."""
-        what = f"{loaded.file.path}: {len(loaded.file.scene):,} Gaussians"
+        what = f"{loaded.file.path}: {content_words(loaded.file)}"
         try:
-            if loaded.prepared is None:
+            if isinstance(loaded.file, SurfaceFile):
+                self._upload_surface(loaded.file)
+            elif loaded.prepared is None:
                 self.renderer.load(loaded.file.scene)
             else:
                 self.renderer.load_prepared(loaded.prepared)
         except KilofieldError as error:
             raise KilofieldError(f"{what}: {error}") from error
-        if device_error(self._context):
-            size = readable_bytes(self.renderer.scene.bytes)
+        if not isinstance(loaded.file, SurfaceFile):
+            self._release_surface()
+        if device_error(self.context):
+            size = readable_bytes(self._active.scene.bytes)
             raise KilofieldError(f"{what}: expected {size} of video memory for them, found none left")
+
+    def _upload_surface(self, file: SurfaceFile) -> None:
+        surface = SurfaceRenderer(self.context, file.surface)
+        surface.times.synchronised = self.renderer.times.synchronised
+        self._release_surface()
+        self.renderer.unload()
+        self.surface = surface
+
+    def _release_surface(self) -> None:
+        if self.surface is not None:
+            self.surface.release()
+            self.surface = None
 
     def set_residency(self, residency: str) -> None:
         """How a neural scene is in video memory, from now on: one of the renderer's `RESIDENCIES`."""
         self.renderer.residency = residency
-        if self.loaded is not None and isinstance(self.loaded.file.scene, NeuralGaussians):
+        if self.loaded is None or isinstance(self.loaded.file, SurfaceFile):
+            return
+        if isinstance(self.loaded.file.scene, NeuralGaussians):
             self._upload(replace(self.loaded, prepared=None))
 
     def release(self) -> None:
         """Frees everything in video memory."""
+        self._release_surface()
         self.renderer.release()
+
+
+def content_words(file: SceneFile | SurfaceFile) -> str:
+    """How much of what a file holds."""
+    if isinstance(file, SurfaceFile):
+        return f"a surface of {len(file.surface):,} cells"
+    return f"{len(file.scene):,} Gaussians"
 
 
 def device_error(context: moderngl.Context) -> str:

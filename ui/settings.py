@@ -8,6 +8,10 @@ SCENE_PATTERNS = ("*.ply", "*.kilo")  # of files that can be opened
 SPLAT_SCALES = (0.05, 3.0)
 BACKGROUNDS = ((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
 ANTIALIASED = (("As trained", None), ("On", True), ("Off", False))
+REST_SAMPLES = 16  # rays of a pixel of a surface once the camera rests
+COST_RANGES = (8.0, 1024.0)  # networks a pixel that are red in the cost view
+LINE_SPACINGS = (0.05, 4.0)  # cell edges between the lines of the slice view
+SLICE_STEP = 0.02  # of the box, a press of a key
 TEXT_STEPS = (0.75, 1.0, 1.25, 1.5, 2.0, 2.5)  # times the first
 TEXT_SIZES = (TEXT_STEPS[0], TEXT_STEPS[-1])
 

@@ -15,6 +15,7 @@ from ui.compare import MODE_NAMES, PANEL_TITLE, CompareTool
 from ui.gui import colour_u32
 from ui.panels.panel import Panel
 from ui.panels.widgets import gap, half_width, name, quiet, rows, shortened, tip
+from ui.scene_slot import content_words
 
 if TYPE_CHECKING:
     from ui.app import App
@@ -68,7 +69,7 @@ def _facts(app: App, tool: CompareTool) -> None:
         rows(
             [
                 (letter, shortened(file.path.name, 26)),
-                ("", f"{readable_bytes(file.bytes)}, {len(file.scene):,} Gaussians"),
+                ("", f"{readable_bytes(file.bytes)}, {content_words(file)}"),
             ]
         )
     a, b = (max(file.bytes, 1) for file in files)

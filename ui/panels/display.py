@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
 
-from renderer.settings import VIEWS, CropBox
+from renderer.settings import CropBox
 from ui.actions import key_of
 from ui.panels.panel import Panel
+from ui.panels.surface_display import draw_surface_display
 from ui.panels.widgets import choice, name, separated, tip
 from ui.settings import ANTIALIASED, SPLAT_SCALES
 
@@ -24,17 +25,19 @@ NEXT_VIEW = "next view: colour, depth, normals, ..."
 
 def draw(app: App) -> None:
     """One frame of it."""
-    view = choice("View", VIEWS, app.look.view)
+    view = choice("View", app.views, app.view)
     tip(f"{key_of(NEXT_VIEW)} takes the next")
-    if view != app.look.view:
-        app.set_look(view=view)
+    if view != app.view:
+        app.set_view(view)
     if view == "depth":
         _depth(app)
     elif view == "overdraw":
         _overdraw(app)
     _background(app)
-    _splats(app)
-    _culling(app)
+    draw_surface_display(app)
+    if app.shows("gaussians"):
+        _splats(app)
+        _culling(app)
     _buttons(app)
 
 
@@ -43,7 +46,7 @@ def _depth(app: App) -> None:
     changed, auto = imgui.checkbox("as the camera sees it", app.switches.auto_depth)
     if changed:
         app.switches.auto_depth = auto
-        app.set_look(depth_range=app.settings().depth_range)  # what is fixed is what was shown
+        app.set_look(depth_range=app.shown_depths())  # what is fixed is what was shown
     if app.switches.auto_depth:
         return
     near, far = app.look.depth_range
@@ -73,7 +76,7 @@ def _background(app: App) -> None:
 
 def _splats(app: App) -> None:
     separated()
-    look, there = app.look, app.scenes[0].sh_degree
+    look, there = app.look, app.sh_degree
     if there:
         name("SH degree")
         changed, degree = imgui.slider_int("##sh", app.shown_sh_degree, 0, there)

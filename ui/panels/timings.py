@@ -10,6 +10,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui, implot
 from numpy.typing import NDArray
 
 from renderer.gaussian_renderer import PIPELINES, RESIDENCIES
+from renderer.surface_renderer import SurfaceFacts
 from ui.panels.panel import Panel
 from ui.panels.widgets import choice, gap, name, rows, tip
 
@@ -93,25 +94,21 @@ def _rows(app: App, names: Sequence[str], edges: NDArray[np.float64]) -> list[tu
     mean = edges[:, -RECENT:].mean(axis=1)
     stages = np.diff(mean, prepend=0.0)
     width, height = app.picture.picture.size
-    facts = app.renderer.facts
+    times = [(stage.capitalize(), f"{time:.1f} ms") for stage, time in zip(names, stages, strict=True)]
+    return [*times, *_drawn(app), ("Picture", f"{width} x {height} by {app.scenes[0].facts.pipeline}")]
+
+
+def _drawn(app: App) -> list[tuple[str, str]]:
+    facts = app.scenes[0].facts
+    if isinstance(facts, SurfaceFacts):
+        return [("Samples", f"{facts.samples} a pixel")]
     left_out = [("Left out", f"{facts.capped:,}: too much to draw in time")] if facts.capped else []
-    return [
-        *((stage.capitalize(), f"{time:.1f} ms") for stage, time in zip(names, stages, strict=True)),
-        ("Drawn", f"{facts.candidates:,} Gaussians"),
-        *left_out,
-        ("Picture", f"{width} x {height} by {facts.pipeline}"),
-    ]
+    return [("Drawn", f"{facts.candidates:,} Gaussians"), *left_out]
 
 
 def _switches(app: App) -> None:
-    pipeline = choice("Pipeline", PIPELINES, app.renderer.pipeline)
-    tip("auto measures both on a scene's first frames and keeps the faster")
-    if pipeline != app.renderer.pipeline:
-        app.set_pipeline(pipeline)
-    residency = choice("Residency", RESIDENCIES, app.renderer.residency)
-    tip("of neural scenes: decoded once, or kept compressed and decoded as far as it is seen, every frame")
-    if residency != app.renderer.residency:
-        app.set_residency(residency)
+    if app.shows("gaussians"):
+        _ways(app)
     name("Frames")
     changed, on = imgui.checkbox("all, to measure", app.switches.every_frame)
     tip("otherwise the scene is drawn when something changes")
@@ -122,6 +119,18 @@ def _switches(app: App) -> None:
     tip("frames wait for the display; without it, as many as the device can")
     if changed:
         app.set_vsync(on)
+
+
+def _ways(app: App) -> None:
+    """How Gaussians are drawn."""
+    pipeline = choice("Pipeline", PIPELINES, app.renderer.pipeline)
+    tip("auto measures both on a scene's first frames and keeps the faster")
+    if pipeline != app.renderer.pipeline:
+        app.set_pipeline(pipeline)
+    residency = choice("Residency", RESIDENCIES, app.renderer.residency)
+    tip("of neural scenes: decoded once, or kept compressed and decoded as far as it is seen, every frame")
+    if residency != app.renderer.residency:
+        app.set_residency(residency)
 
 
 PANEL = Panel("Timings", draw, "left below", shown=True)
