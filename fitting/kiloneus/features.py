@@ -30,27 +30,36 @@ def shared_size(shape: BankShape) -> int:
     return next(block.offset for block in shape.blocks() if block.name.startswith("output"))
 
 
-def start(shape: BankShape, seed: int) -> Tensor:
-    """[P] random hidden layers and an output layer of zeros, in double precision."""
+def start(shape: BankShape, seed: int, scale: float = 1.0) -> Tensor:
+    """[P] random hidden layers and an output layer of zeros, in double precision.
+
+    `scale` is a factor of the first layer's weights: how fast its sines wave.
+    """
     generator = torch.Generator().manual_seed(seed)
     weights = torch.zeros(shape.parameters, dtype=torch.float64)
     for block in shape.blocks():
         part = slice(block.offset, block.stop)
         if block.name.startswith("hidden"):
-            scale = 1.0 if block.name.endswith("bias") else SPREAD * (3 / block.rows) ** 0.5
-            weights[part] = scale * torch.randn(block.stop - block.offset, generator=generator, dtype=torch.float64)
+            spread = 1.0 if block.name.endswith("bias") else SPREAD * (3 / block.rows) ** 0.5
+            spread *= scale if block.name == "hidden0" else 1.0
+            weights[part] = spread * torch.randn(block.stop - block.offset, generator=generator, dtype=torch.float64)
     return weights
 
 
-def learn(problem: Shared, iterations: int, seed: int, after: Callable[[int, float], None]) -> Tensor:
-    """[shared] weights of the hidden layers, rounded to half floats; `after` each step is told the mean cost."""
+def learn(
+    problem: Shared, iterations: int, seed: int, after: Callable[[int, float], None], scale: float = 1.0
+) -> Tensor:
+    """[shared] weights of the hidden layers, rounded to half floats; `after` each step is told the mean cost.
+
+    They start as `start` gives them.
+    """
     first = shared_size(problem.shape)
     generator = torch.Generator().manual_seed(seed)
     count = len(problem.importance)
     chosen = torch.randperm(count, generator=generator)[:PROBED].sort().values
     few = replace(problem.of_cells(chosen).double(), moving=0)
     few.draw(generator)
-    weights = start(problem.shape, seed).repeat(len(chosen), 1)
+    weights = start(problem.shape, seed, scale).repeat(len(chosen), 1)
     weights, cost = _best_outputs(few, weights, first)
     damping = DAMPING
     for iteration in range(iterations):

@@ -20,6 +20,7 @@ from fitting.kiloneus.colours import Colours, draw_colours
 from fitting.kiloneus.distil import AppearanceProblem, GeometryProblem
 from fitting.kiloneus.features import learn
 from fitting.kiloneus.fidelity import surface_points
+from fitting.kiloneus.frequencies import Look
 from fitting.kiloneus.levenberg import State
 from fitting.kiloneus.options import ProgressCallback, SurfaceOptions, SurfaceProgress
 from fitting.kiloneus.student import ProblemOf, coded, fit, shared_start
@@ -86,6 +87,8 @@ class SurfaceFit:
         self.teacher, self.bounds, self.options, self.effort = teacher, bounds, options, options.effort
         self.checkpoint, self.known, self.say, self.preview = checkpoint, known, say, preview
         self.seed, self.overlap = options.seed, options.choices.overlap
+        self._fresh = options.choices.frequency == "fresh"
+        self._scale, self._encoding = 1.0, COLOUR_FREQUENCIES  # of the first layer of geometry; of places, for colour
         self._first, self._last = span
         self._looked = time.monotonic()
 
@@ -97,16 +100,31 @@ class SurfaceFit:
         if not len(self.cells):
             raise KilofieldError("surface: expected one within the bounds, found none")
         places = self._places()
+        if self._fresh:
+            self._choose_scale()
         geometry = GeometryProblem.of(self._geometry_shape(), places, self.overlap, self.effort.drawn)
         shaped = self._fitted("geometry", geometry, self.effort.iterations, PLACED, SHAPED)
         appearance = colours = None
         if self.teacher.coloured:
             seen = self._colours(places)
+            if self._fresh:
+                self._choose_encoding()
             appearance = AppearanceProblem.of(
                 self._appearance_shape(), seen.local, seen.codes, seen.colours, seen.importance, self.effort.drawn
             )
             colours = self._fitted("colour", appearance, self.effort.colour_iterations, SEEN, 1)
         return Distilled(self._surface(shaped, colours), geometry, appearance)
+
+    def _choose_scale(self) -> None:
+        self._scale = self._look_around().choose_scale(self._geometry_shape()).chosen
+        self.say("frequencies", self._at(PLACED), f"geometry x {self._scale:g}")
+
+    def _choose_encoding(self) -> None:
+        self._encoding = self._look_around().choose_encoding(self._appearance_shape()).chosen
+        self.say("frequencies", self._at(SEEN), f"colour {', '.join(f'{f:g}' for f in self._encoding)}")
+
+    def _look_around(self) -> Look:
+        return Look(self.teacher, self.grid, self.cells, self.overlap, self.seed)
 
     def _places(self) -> Places:
         within = self._within("measuring distances", FOUND, PLACED)
@@ -124,7 +142,7 @@ class SurfaceFit:
 
     def _appearance_shape(self) -> BankShape:
         code = APPEARANCE_CODE if self.teacher.view_dependent else 0
-        return BankShape(COLOUR_FREQUENCIES, code, self.effort.colour_width, 1, 3, False, "sine", "tanh")
+        return BankShape(self._encoding, code, self.effort.colour_width, 1, 3, False, "sine", "tanh")
 
     def _fitted(self, name: str, problem: ProblemOf, iterations: int, start: float, stop: float) -> Tensor:
         """[K, P] weights of one bank, from the checkpoint where it has them."""
@@ -134,7 +152,8 @@ class SurfaceFit:
             shared = self._shared(name, problem, begin, start)
             problem.moving = len(shared)
         known = self.known.get(name)
-        state = State(**known) if known else shared_start(problem.shape, len(self.cells), self.seed, shared)
+        scale = self._scale if name == "geometry" else 1.0
+        state = State(**known) if known else shared_start(problem.shape, len(self.cells), self.seed, shared, scale)
 
         def after(state: State, cost: float) -> None:
             done = self._at(start + (stop - start) * state.iteration / iterations)
@@ -155,7 +174,8 @@ class SurfaceFit:
                 done = self._at(start + (stop - start) * iteration / iterations)
                 self.say(key, done, f"iteration {iteration} of {iterations} · {cost:.2e}")
 
-            self.known[key] = learn(problem, iterations, self.seed, after)
+            scale = self._scale if name == "geometry" else 1.0
+            self.known[key] = learn(problem, iterations, self.seed, after, scale)
             self.checkpoint.save_when_due(lambda: self.known)
         return self.known[key]
 

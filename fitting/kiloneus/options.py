@@ -49,6 +49,8 @@ class Choices:
     shared: bool = True  # all cells have the same hidden layers; False: each its own
     layers: int = 1  # hidden ones of a geometry network
     width: int | None = None  # of them; None: the preset's
+    iterations: int | None = None  # for what cells have for themselves; None: the preset's, too few for hidden layers
+    frequency: Literal["fixed", "fresh"] = "fixed"  # of the networks' waves at the start; see `frequencies`
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class SurfaceOptions:
         effort = EFFORTS[self.preset]
         effort = effort if self.cells is None else replace(effort, cells=self.cells)
         effort = effort if self.side is None else replace(effort, side=self.side)
+        if self.choices.iterations is not None:
+            effort = replace(effort, iterations=self.choices.iterations, colour_iterations=self.choices.iterations)
         return effort if self.choices.width is None else replace(effort, width=self.choices.width)
 
 

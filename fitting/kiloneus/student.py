@@ -28,13 +28,16 @@ class CodedBank:
     coding: WeightCoding
 
 
-def shared_start(shape: BankShape, cells: int, seed: int, shared: Tensor | None = None) -> State:
+def shared_start(shape: BankShape, cells: int, seed: int, shared: Tensor | None = None, scale: float = 1.0) -> State:
     """All cells begin as the same random network, so that neighbours stay alike where they can.
 
-    With the weights `shared` of hidden layers the output layers begin as zeros.
+    With the weights `shared` of hidden layers the output layers begin as zeros; without, `scale` is a factor of the
+    first layer's weights.
     """
     if shared is None:
-        return State.start(initial_weights(shape, 1, torch.Generator().manual_seed(seed)).repeat(cells, 1))
+        weights = initial_weights(shape, 1, torch.Generator().manual_seed(seed))
+        weights[:, : shape.inputs * shape.width] *= scale
+        return State.start(weights.repeat(cells, 1))
     weights = torch.zeros(1, shape.parameters)
     weights[0, : len(shared)] = shared
     return State.start(weights.repeat(cells, 1), LEAST)  # (nearly) linear: whole steps are right at once
