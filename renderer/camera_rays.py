@@ -21,8 +21,10 @@ class Rays(NamedTuple):
     start: Doubles  # [N] where the near plane is met, world units along the ray
 
 
-def camera_rays(camera: Camera, width: int, height: int, jitter: tuple[float, float] = (0.0, 0.0)) -> Rays:
-    """[H * W] rays through the middles of the pixels, moved by `jitter` pixels right and down."""
+def camera_rays(
+    camera: Camera, width: int, height: int, jitter: tuple[float | Doubles, float | Doubles] = (0.0, 0.0)
+) -> Rays:
+    """[H * W] rays through the middles of the pixels, moved by `jitter` ([H * W] or one) pixels right and down."""
     fx, fy, cx, cy = camera.intrinsics(width, height)
     rows, columns = np.mgrid[:height, :width].reshape(2, -1)
     x, y = (columns + 0.5 + jitter[0] - cx) / fx, (rows + 0.5 + jitter[1] - cy) / fy
