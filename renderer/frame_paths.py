@@ -76,6 +76,7 @@ class Frame:
     settings: RenderSettings
     pipeline: str  # "tiles" or "quads"
     budget: float  # pixels all footprints may cover together
+    cover: moderngl.Texture | None = None  # of the size; w: depth at which a surface hides what is behind it
 
     def order_by_numpy(self, sorter: DepthSorter) -> tuple[DepthOrder, int]:
         """Records nearest first, and how many of them the budget is enough for."""
@@ -159,7 +160,7 @@ class ComputePaths:
                 if self._tiled:
                     self._draw_tiles(scene, order, frame, target)
                 else:
-                    self._quads.draw(self._frame, order, target, frame.size, frame.settings)
+                    self._quads.draw(self._frame, order, target, frame.size, frame.settings, frame.cover)
             return
         entries = self._order_by_numpy(scene, frame, times)
         with times.stage("blend"):
@@ -167,7 +168,9 @@ class ComputePaths:
             if self._tiled:
                 self._draw_tiles(scene, order, frame, target)
             else:
-                self._quads.draw_triangles(self._frame, order.order, len(entries), target, frame.size, frame.settings)
+                self._quads.draw_triangles(
+                    self._frame, order.order, len(entries), target, frame.size, frame.settings, frame.cover
+                )
 
     def _project(self, scene: Scene, frame: Frame, times: StageTimes) -> None:
         if isinstance(scene, GpuGaussians):
@@ -201,7 +204,17 @@ class ComputePaths:
             wanted = INSTANCES_A_GAUSSIAN * len(scene)
             self._tiles.reserve(min(max(wanted, LEAST_INSTANCES), MOST_INSTANCES))
         profile, additive = view_profile(frame.settings), frame.settings.view == "overdraw"
-        self._tiles.draw(self._frame.records, order.order, order.count, target, frame.size, profile, additive)
+        self._tiles.draw(
+            self._frame.records,
+            order.order,
+            order.count,
+            target,
+            frame.size,
+            profile,
+            additive,
+            frame.cover,
+            self._frame.keys,
+        )
 
     def grow(self, wait: bool = True) -> bool:
         """Makes room for what the latest frame of tiles had none for; True when it did.
@@ -264,8 +277,9 @@ class FeedbackPath:
         return TextureGaussians(self._context, prepared)
 
     def draw(self, scene: Scene, frame: Frame, target: Accumulation, times: StageTimes) -> None:
-        """One frame into `target`; the pipeline is quads."""
+        """One frame into `target`; the pipeline is quads, and there are no surfaces without compute shaders."""
         assert isinstance(scene, TextureGaussians)
+        assert frame.cover is None
         with times.stage("sort", on_gpu=False):
             order, drawn = frame.order_by_numpy(self._sorters.of(scene))
             count = len(order.records)

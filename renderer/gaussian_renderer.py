@@ -141,10 +141,32 @@ class GaussianRenderer:
         self._target.composite(framebuffer, settings)
         self._note_facts(self.times.synchronised)
 
-    def _accumulate(self, camera: Camera, width: int, height: int, settings: RenderSettings) -> None:
+    def blend(
+        self,
+        camera: Camera,
+        size: tuple[int, int],
+        settings: RenderSettings,
+        cover: moderngl.Texture,
+        wait: bool = False,
+    ) -> moderngl.Texture:
+        """Premultiplied colour and alpha, row 0 at the top, until the next picture, without what a surface hides.
+
+        `cover`, of `size`, has in its fourth channel the surface's depth at each pixel: a Gaussian with its centre
+        there or beyond is not drawn. With `wait` none is missing for want of room, as in `render`; else as in `draw`.
+        """
+        self._paths.grow(wait=False)
+        self._accumulate(camera, *size, settings, cover)
+        while wait and self._paths.grow():
+            self._accumulate(camera, *size, settings, cover)
+        self._note_facts(wait or self.times.synchronised)
+        return self._target.colour
+
+    def _accumulate(
+        self, camera: Camera, width: int, height: int, settings: RenderSettings, cover: moderngl.Texture | None = None
+    ) -> None:
         check_size(self.context, width, height)
         scene = self.scene
-        frame = Frame(camera, (width, height), settings, self._pipeline(), self.overdraw_budget)
+        frame = Frame(camera, (width, height), settings, self._pipeline(), self.overdraw_budget, cover)
         with self._trial.timed(frame.pipeline, self.pipeline == "auto"), self.times.frame():
             self._paths.draw(scene, frame, self._target, self.times)
         self.facts.pipeline = frame.pipeline

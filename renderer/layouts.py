@@ -175,6 +175,7 @@ BINDINGS = {
     "BOXES": 7,
     "KEYS": 3,  # of all records, for the sort; ORDER comes out of it
     "COUNTS": 4,
+    "DEPTHS": 6,  # KEYS again, for those who blend: the bits of the depths
     "COUNT": 5,  # one number: how many of the order are drawn
     "ARGUMENTS": 6,  # of an indirect draw or dispatch
     "SUMMED": 0,  # one number: how many costs are added up

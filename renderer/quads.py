@@ -26,6 +26,7 @@ from renderer.shader_library import Defines, compile_compute, compile_program, s
 
 BATCH = 1024  # quads of one instance
 ARGUMENTS = 5  # numbers of an indirect draw
+COVER_UNIT = 0  # of textures
 PIECE = 6144  # entries handed to the rasteriser at a time, which then works while the next are made ready
 SMALL_FOOTPRINT = 3000.0  # pixels of a quad (about 55 x 55) up to which one triangle is cheaper on llvmpipe
 
@@ -51,15 +52,16 @@ class QuadPrograms:
 
     def __init__(self, context: moderngl.Context, vertex: str, vertex_defines: Mapping[str, int] | None = None) -> None:
         self._context, self._vertex, self._vertex_defines = context, vertex, vertex_defines
-        self._programs: dict[tuple[int, bool], moderngl.Program] = {}
+        self._programs: dict[tuple[int, bool, bool], moderngl.Program] = {}
 
-    def of(self, settings: RenderSettings) -> moderngl.Program:
-        """The program of a view."""
-        key = view_profile(settings), settings.view == "overdraw"
+    def of(self, settings: RenderSettings, covered: bool = False) -> moderngl.Program:
+        """The program of a view; `covered` says whether a surface hides some."""
+        key = view_profile(settings), settings.view == "overdraw", covered
         if key not in self._programs:
-            defines: Defines = {"PROFILE": key[0], "ADDITIVE": int(key[1])}
+            cover = {"COVERED": 1} if covered else {}
+            defines: Defines = {"PROFILE": key[0], "ADDITIVE": int(key[1]), **cover}
             self._programs[key] = compile_program(
-                self._context, self._vertex, "gaussian_quads.frag", self._vertex_defines, defines
+                self._context, self._vertex, "gaussian_quads.frag", {**(self._vertex_defines or {}), **cover}, defines
             )
         return self._programs[key]
 
@@ -90,10 +92,15 @@ class Quads:
         target: Accumulation,
         size: tuple[int, int],
         settings: RenderSettings,
+        cover: moderngl.Texture | None = None,
     ) -> None:
-        """Blends the records of `frame` into `target`, nearest first, by an indirect draw: only the GPU counts them."""
+        """Blends the records of `frame` into `target`, nearest first, by an indirect draw: only the GPU counts them.
+
+        `cover`, of `size`, has in its fourth channel a depth at each pixel: what has its centre there or beyond is not
+        drawn.
+        """
         self._write_arguments(frame, order)
-        array = self._begin(self._quads, frame, order.order, target, size, settings)
+        array = self._begin(self._quads, frame, order.order, target, size, settings, cover)
         order.count.bind_to_storage_buffer(BINDINGS["COUNT"])
         array.render_indirect(self._arguments, moderngl.TRIANGLES, 1)
 
@@ -105,9 +112,10 @@ class Quads:
         target: Accumulation,
         size: tuple[int, int],
         settings: RenderSettings,
+        cover: moderngl.Texture | None = None,
     ) -> None:
         """The same for an order made by `triangle_list`, of `count` entries."""
-        array = self._begin(self._triangles, frame, entries, target, size, settings)
+        array = self._begin(self._triangles, frame, entries, target, size, settings, cover)
         additive = settings.view == "overdraw"
         for first in range(0, count, PIECE):
             last = min(first + PIECE, count)
@@ -124,12 +132,16 @@ class Quads:
         target: Accumulation,
         size: tuple[int, int],
         settings: RenderSettings,
+        cover: moderngl.Texture | None,
     ) -> moderngl.VertexArray:
-        program = programs.of(settings)
+        program = programs.of(settings, cover is not None)
         target.begin_blending(*size, additive=settings.view == "overdraw")
         frame.records.bind_to_storage_buffer(BINDINGS["RECORDS"])
         order.bind_to_storage_buffer(BINDINGS["ORDER"])
-        set_uniforms(program, size=size)
+        set_uniforms(program, size=size, cover=COVER_UNIT)
+        if cover is not None:
+            frame.keys.bind_to_storage_buffer(BINDINGS["DEPTHS"])
+            cover.use(COVER_UNIT)
         if program not in self._arrays:
             indices = self._indices if programs is self._quads else None
             self._arrays[program] = self._context.vertex_array(program, [], index_buffer=indices)

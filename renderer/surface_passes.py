@@ -128,7 +128,7 @@ class SurfacePasses:
         normal, offset = slice_plane(self._gpu.surface, settings)
         offset = (offset - float(normal @ grid.origin)) / grid.edge
         set_uniforms(self._cut, sample_share=share, plane=(*normal, offset), spacing=settings.slice.spacing)
-        targets.bind(picture=2)
+        targets.bind(normals=1, picture=2)
         self._run(self._cut, targets)
 
     def march(self, settings: MarchSettings) -> None:

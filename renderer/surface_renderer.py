@@ -122,6 +122,22 @@ class SurfaceRenderer:
         self._accumulation.composite(framebuffer, _composite_settings(settings))
         self._note_facts()
 
+    def sample(
+        self, camera: Camera, size: tuple[int, int], settings: SurfaceSettings, jitter: tuple[float, float]
+    ) -> tuple[moderngl.Texture, moderngl.Texture]:
+        """One sample by itself: premultiplied colour, and a texture whose fourth channel has the depths.
+
+        Depths are along the view axis (equirectangular: the distance), world units, and 3e38 where nothing is. Row 0 is
+        the top. Both hold until the next picture.
+        """
+        passes = self._prepare(size, settings)
+        self._shown, self._samples = (), 0
+        with self.times.frame():
+            self._add(passes, camera, jitter, settings)
+        self._note_facts()
+        assert self._targets is not None  # there is one now
+        return self._accumulation.colour, self._targets.texture("normals")
+
     def restart(self) -> None:
         """Begins the next picture anew, also if it is the same as the last."""
         self._shown = ()
@@ -131,16 +147,20 @@ class SurfaceRenderer:
         """Whether the picture drawn last has all of its samples."""
         return self._samples >= self._wanted
 
-    def _sample(self, camera: Camera, size: tuple[int, int], settings: SurfaceSettings, most: int) -> None:
+    def _prepare(self, size: tuple[int, int], settings: SurfaceSettings) -> SurfacePasses:
         self._accumulation.begin(*size)
         self._make_targets()
         passes = self._grouped_passes(settings)
-        shown = (*_key(camera), size, replace(settings, samples=1))
+        passes.march(settings.march)
+        return passes
+
+    def _sample(self, camera: Camera, size: tuple[int, int], settings: SurfaceSettings, most: int) -> None:
+        passes = self._prepare(size, settings)
+        shown = (*camera_key(camera), size, replace(settings, samples=1))
         if shown != self._shown or self._samples > settings.samples:
             self._shown, self._samples = shown, 0
         self._wanted = settings.samples
         with self.times.frame():
-            passes.march(settings.march)
             for jitter in jitters(settings.samples)[self._samples : self._samples + most]:
                 self._add(passes, camera, jitter, settings)
 
@@ -206,7 +226,7 @@ class SurfaceRenderer:
         self._accumulation.release()
 
 
-def _key(camera: Camera) -> tuple[object, ...]:
+def camera_key(camera: Camera) -> tuple[object, ...]:
     """What two cameras must share to see the same; the camera itself cannot be compared, for its array."""
     return (camera.camera_from_world.tobytes(), *(v for k, v in vars(camera).items() if k != "camera_from_world"))
 

@@ -36,6 +36,10 @@ class SurfaceTargets:
             if name in self._textures:
                 self._textures[name].bind_to_image(unit)
 
+    def texture(self, name: str) -> moderngl.Texture:
+        """An image."""
+        return self._textures[name]
+
     def read(self, name: str) -> NDArray[Any]:
         """[H, W, C] an image, float32 or uint32."""
         texture = self._textures[name]

@@ -66,6 +66,21 @@ def render_reference(
     )
 
 
+def sample_reference(
+    surface: NeuralSurface, camera: Camera, size: tuple[int, int], rays: Rays, settings: SurfaceSettings
+) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
+    """[N, 4] premultiplied colours and [N] depths (inf: nothing is hit) of one sample by itself."""
+    if settings.view == "slice":
+        t, inside = _on_plane(surface, rays, settings)
+        return _sliced(surface, camera, size, rays, settings), np.where(inside, t * rays.z, np.inf)
+    hits = trace(surface, rays.origins, rays.directions, settings.march, rays.start)
+    if settings.view == "cost":
+        painted = _opaque(cost_colours(hits.evaluations.astype(np.float64), settings.cost_range))
+    else:
+        painted = _painted(surface, camera, size, rays, hits, settings)
+    return painted, hits.distance * rays.z
+
+
 def jitters(samples: int) -> list[tuple[float, float]]:
     """Offsets in pixels, -0.5 to 0.5: the middle of the pixel, then Halton's sequence of bases 2 and 3."""
     return [(0.0, 0.0)] + [(_halton(i, 2) - 0.5, _halton(i, 3) - 0.5) for i in range(1, samples)]
@@ -145,12 +160,9 @@ def _opaque(colours: NDArray[np.floating]) -> NDArray[np.floating]:
 def _sliced(
     surface: NeuralSurface, camera: Camera, size: tuple[int, int], rays: Rays, settings: SurfaceSettings
 ) -> NDArray[np.float64]:
-    normal, offset = slice_plane(surface, settings)
-    slope = rays.directions @ normal
-    t = (offset - rays.origins @ normal) / np.where(slope == 0, 1, slope)
+    t, inside = _on_plane(surface, rays, settings)
     places = (rays.origins + t[:, None] * rays.directions - surface.grid.origin) / surface.grid.edge
     size_of_grid = np.array(surface.grid.size)
-    inside = (slope != 0) & (t > rays.start) & ((places >= 0) & (places < size_of_grid)).all(axis=1)
     occupied = inside.copy()
     occupied[inside] = surface.networks[tuple(np.floor(places[inside]).astype(int).T)] != EMPTY
     rgba = np.zeros((len(t), 4))
@@ -162,6 +174,16 @@ def _sliced(
     pixel = (away / fy / surface.grid.edge)[occupied]
     rgba[occupied] = _opaque(slice_colours(distance, pixel, settings.slice.spacing))
     return rgba
+
+
+def _on_plane(surface: NeuralSurface, rays: Rays, settings: SurfaceSettings) -> tuple[NDArray[np.float64], Bools]:
+    """[N] how far along the rays the plane of the slice is, world units, and whether that is seen and in the box."""
+    normal, offset = slice_plane(surface, settings)
+    slope = rays.directions @ normal
+    t = (offset - rays.origins @ normal) / np.where(slope == 0, 1, slope)
+    places = (rays.origins + t[:, None] * rays.directions - surface.grid.origin) / surface.grid.edge
+    within = ((places >= 0) & (places < np.array(surface.grid.size))).all(axis=1)
+    return t, (slope != 0) & (t > rays.start) & within
 
 
 def slice_colours(distance: NDArray[np.floating], pixel: NDArray[np.floating], spacing: float) -> NDArray[np.floating]:

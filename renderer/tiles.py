@@ -46,6 +46,7 @@ _DEFINES = {
     "ROW_OF_GROUPS": ROW_OF_GROUPS,
     **{f"TILE_{name}_BINDING": place for name, place in _PLACES.items()},
 }
+COVERED = "covered blend"
 _STAGES = ("count", "limit", "plan", "emit", "ranges", "blend")
 PICTURE_WRITTEN = (
     moderngl.SHADER_IMAGE_ACCESS_BARRIER_BIT
@@ -71,6 +72,8 @@ class _Frame:
     target: Accumulation
     profile: int
     additive: bool
+    cover: moderngl.Texture | None
+    depths: moderngl.Buffer | None  # of all records
 
     @property
     def most(self) -> int:
@@ -124,22 +127,31 @@ class Tiles:
         size: tuple[int, int],
         profile: int = PROFILES["PROFILE_GAUSSIAN"],
         additive: bool = False,
+        cover: moderngl.Texture | None = None,
+        depths: moderngl.Buffer | None = None,
     ) -> None:
         """Fills `target`, of `size` = (width, height), with the first `count[0]` records (RECORD) of `order` (uints).
 
         `count` must be at most what `order` has room for. Gaussians whose instances pass the capacity are left out,
         the farthest first; `wanted` tells. `profile` is one of `PROFILES`. With `additive`, the colours of all
-        Gaussians that touch a pixel are summed, whatever their alpha, and alpha is 1.
+        Gaussians that touch a pixel are summed, whatever their alpha, and alpha is 1. `cover`, of `size`, has in its
+        fourth channel a depth at each pixel: what has its centre there or beyond is not drawn. `depths` then has the
+        depth of each record (float32).
         """
         target.begin(*size)
         self._states.insert(0, self._states.pop())
-        frame = _Frame(records, order, count, target, profile, additive)
+        frame = _Frame(records, order, count, target, profile, additive, cover, depths)
+        self._compile_covered(frame)
         self._set_picture(frame)
         self._count_instances(frame)
         self._limit_instances(frame)
         self._emit(frame)
         self._sort_by_tile(frame)
         self._blend(frame)
+
+    def _compile_covered(self, frame: _Frame) -> None:
+        if frame.cover is not None and COVERED not in self._shaders:
+            self._shaders[COVERED] = compile_compute(self._context, "tile_blend.comp", _DEFINES | {"COVERED": 1})
 
     def _set_picture(self, frame: _Frame) -> None:
         if self._starts.size < 4 * (frame.tiles + 1):
@@ -194,8 +206,11 @@ class Tiles:
         frame.records.bind_to_storage_buffer(BINDINGS["RECORDS"])
         _bind(values=self._sort.values, starts=self._starts)
         frame.target.colour.bind_to_image(0, read=True, write=True)
-        shader = self._shaders["blend"]
-        set_uniforms(shader, profile=frame.profile, additive=frame.additive, slice=self._slice)
+        shader = self._shaders["blend" if frame.cover is None else COVERED]
+        if frame.cover is not None and frame.depths is not None:
+            frame.depths.bind_to_storage_buffer(BINDINGS["DEPTHS"])
+            frame.cover.use(0)
+        set_uniforms(shader, cover=0, profile=frame.profile, additive=frame.additive, slice=self._slice)
         for skipped in range(0, frame.most, self._slice):
             set_uniforms(shader, skipped=skipped, last=skipped + self._slice >= frame.most)
             shader.run(*tile_grid(frame.target.size))

@@ -5,7 +5,7 @@
 
 layout(local_size_x = 8, local_size_y = 8) in;
 layout(rgba32f, binding = 0) readonly uniform image2D hits;
-layout(rgba32f, binding = 1) writeonly uniform image2D normals; // unit, world; depth z
+layout(rgba32f, binding = 1) writeonly uniform image2D normals; // unit, world; depth z, FARTHEST without a hit
 
 #include "surface_ray.glsl"
 #include "surface_field.glsl"
@@ -29,6 +29,7 @@ void main() {
     bool wanted = hit.w >= 0.0;
     total = weight = vec4(0.0);
     field_sample(wanted, hit.xyz, cell_of(hit.xyz));
+    if (inside && !wanted) imageStore(normals, pixel, vec4(vec3(0.0), FARTHEST));
     if (!wanted) return;
     Ray ray = surface_ray(pixel);
     vec3 gradient = total.yzw - total.x / weight.x * weight.yzw;

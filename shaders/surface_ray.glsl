@@ -1,6 +1,8 @@
 // The ray of a pixel, in cells from the grid's origin; the twin of renderer/camera_rays.py.
 //
-// Reads: layouts.glsl, uniforms below. Defines: Ray surface_ray(ivec2 pixel).
+// Reads: layouts.glsl, uniforms below. Defines: Ray surface_ray(ivec2 pixel), FARTHEST.
+
+const float FARTHEST = 3.0e38; // depth, of where nothing is
 
 uniform ivec2 picture_size;
 uniform int camera_kind;        // CAMERA_*

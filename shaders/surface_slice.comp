@@ -4,6 +4,7 @@
 #include "layouts.glsl"
 
 layout(local_size_x = 8, local_size_y = 8) in;
+layout(rgba32f, binding = 1) writeonly uniform image2D normals; // of the plane only the depth z, FARTHEST beyond
 layout(rgba32f, binding = 2) uniform image2D picture; // premultiplied colour and alpha
 
 uniform float sample_share; // of the samples so far, this one's
@@ -43,6 +44,7 @@ void main() {
     total = weight = 0.0;
     field_sample(wanted, place, cell_of(place));
     if (!inside) return;
+    imageStore(normals, pixel, vec4(vec3(0.0), within ? t * grid_edge * ray.z : FARTHEST));
     float away = camera_kind == CAMERA_ORTHOGRAPHIC ? 1.0 / grid_edge : t * ray.z;
     vec4 painted = within ? vec4(SLICE_EMPTY, 1.0) : vec4(0.0);
     if (wanted) painted.rgb = slice_colour(total / weight, away / focal.y);

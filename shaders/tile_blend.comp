@@ -11,6 +11,7 @@
 //
 // As in the original 3DGS, a Gaussian that would take the transmittance under MIN_TRANSMITTANCE is not drawn and ends
 // the pixel. Discs are opaque: they are drawn first and end it then, and so do rings.
+// With COVERED, a surface ends a pixel at the first Gaussian with its centre behind it.
 // With `additive`, colours of all Gaussians that touch the pixel are summed, whatever their alpha, and alpha is 1.
 
 #include "layouts.glsl"
@@ -20,6 +21,11 @@ layout(std430, binding = RECORDS_BINDING) readonly buffer Records { Record recor
 layout(std430, binding = TILE_VALUES_BINDING) readonly buffer Values { uint values[]; };
 layout(std430, binding = TILE_STARTS_BINDING) readonly buffer Starts { uint starts[]; };
 layout(rgba32f, binding = 0) uniform image2D picture;
+#ifdef COVERED
+layout(std430, binding = DEPTHS_BINDING) readonly buffer Depths { float depths[]; }; // of all records, world units
+uniform sampler2D cover; // w: depth of the surface, world units
+shared float staged_depth[PIXELS];
+#endif
 
 #include "gaussian_profile.glsl"
 #include "tile_ellipse.glsl"
@@ -46,6 +52,9 @@ struct Pixel {
     vec3 colour;         // premultiplied
     float transmittance;
     bool finished;
+#ifdef COVERED
+    float cover;
+#endif
 };
 
 // In the tile, pixels. The order of blocks makes two of them a square
@@ -95,6 +104,10 @@ void blend_batch(inout Pixel p, uint count, uint masks) {
     for (uint word = 0u; word * 32u < count; ++word) {
         for (uint bits = touching[masks + word]; bits != 0u && !p.finished; bits &= bits - 1u) {
             uint slot = word * 32u + uint(findLSB(bits));
+#ifdef COVERED
+            p.finished = staged_depth[slot] >= p.cover;
+            if (p.finished) break;
+#endif
             float square = squared_distance(slot, p.point);
             if (!(square <= 1.0)) continue;
             if (additive) p.colour += staged_rgb(slot);
@@ -114,10 +127,20 @@ ivec2 pixel_of(uint thread) {
 }
 
 Pixel begin_pixel(ivec2 position, bool outside) {
-    Pixel p = Pixel(vec2(position) + 0.5, vec3(0.0), 1.0, outside);
+    Pixel p;
+    p.point = vec2(position) + 0.5;
+    p.colour = vec3(0.0);
+    p.transmittance = 1.0;
+    p.finished = outside;
+#ifdef COVERED
+    p.cover = outside ? 0.0 : texelFetch(cover, position, 0).w;
+#endif
     if (skipped == 0u || outside) return p;
     vec4 before = imageLoad(picture, position);
-    return Pixel(p.point, before.rgb, abs(before.a), before.a < 0.0);
+    p.colour = before.rgb;
+    p.transmittance = abs(before.a);
+    p.finished = before.a < 0.0;
+    return p;
 }
 
 void end_pixel(ivec2 position, Pixel p) {
@@ -149,6 +172,9 @@ void main() {
         if (unfinished[turn] == 0u) break;
         clear(1u - turn, thread);
         if (first + thread < end) stage(thread, turn, records[values[first + thread]]);
+#ifdef COVERED
+        if (first + thread < end) staged_depth[thread] = depths[values[first + thread]];
+#endif
         synchronise();
         blend_batch(p, min(end - first, uint(PIXELS)), (turn * BLOCKS + thread / (BLOCK_WIDTH * BLOCK_HEIGHT)) * WORDS);
         turn = 1u - turn;

@@ -26,9 +26,11 @@ from renderer.layouts import GEOMETRY, RECORD, STRUCTS, Field, Struct, layouts_g
 from renderer.picture_difference import PictureDifference
 from renderer.prefix_sum import PrefixSum
 from renderer.radix_sort import RadixSort
+from renderer.scene_settings import SceneSettings
 from renderer.shader_library import STAGES, ShaderError, assemble, compile_compute, shader_names
 from renderer.surface_renderer import SurfaceRenderer
 from renderer.surface_settings import SurfaceSettings
+from renderer.together import TogetherRenderer
 from scenes.bank import BankShape
 from scenes.errors import KilofieldError
 
@@ -114,6 +116,19 @@ def trace_a_surface(context: moderngl.Context) -> None:
         renderer.render(cameras()[0], 64, 48, SurfaceSettings(view=view))
 
 
+def draw_both(pipeline: str, sort: str) -> Callable[[moderngl.Context], None]:
+    def run(context: moderngl.Context) -> None:
+        gaussians = GaussianRenderer(context, pipeline, sort=sort)
+        gaussians.load(random_gaussians(300, 0))
+        together = TogetherRenderer(gaussians, SurfaceRenderer(context, random_surface()))
+        together.render(cameras()[0], 64, 48, SceneSettings())
+
+    run.__name__ = f"draw_both_{pipeline}_{sort}"
+    return run
+
+
+BOTH = [draw_both(pipeline, sort) for pipeline, sort in (("quads", "cpu"), ("quads", "gpu"), ("tiles", "cpu"))]
+
 # what compiles and runs each shader
 RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     "gaussian_project.comp": [draw_a_frame],
@@ -132,6 +147,7 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     **{f"prefix_{name}.comp": [sort_and_sum] for name in ("plan", "rows", "reduce", "apply")},
     **{f"sort_{name}.comp": [sort_and_sum] for name in ("histogram", "scatter")},
     **{f"surface_{name}.comp": [trace_a_surface] for name in ("trace", "normal", "shade", "view", "slice")},
+    "together_over.comp": BOTH,
     **{f"compare_{name}.frag": [compare_two_pictures] for name in ("screen", "blur", "ssim", "sum")},
 }
 
