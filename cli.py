@@ -226,6 +226,62 @@ def surface(
 
 
 @app.command()
+def mesh(
+    source: Annotated[Path, typer.Argument(metavar="IN.kilo", help="A neural surface, as `kilofield surface` makes.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="The mesh to make: .ply (smallest), .glb (for browsers, game engines and Blender) or .obj (text).",
+        ),
+    ],
+    resolution: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Cubes along the longest side of the surface's cells, up to 2048. Twice as many: four times the faces "
+            "and the time.",
+        ),
+    ] = 512,
+    faces: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="At most this many triangles, fewest where the surface is flat.",
+            show_default="all; with --texture 40,000",
+        ),
+    ] = None,
+    texture: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Colours in a square picture of this side, not at vertices: detail that few triangles cannot hold. "
+            "For .glb, inside it, and .obj, as a .mtl and a .png beside it.",
+        ),
+    ] = None,
+    largest: Annotated[
+        bool, typer.Option("--largest", metavar=" ", help="Only the largest connected part; no crumbs floating about.")
+    ] = False,
+    force: Force = False,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Turn a neural surface into a triangle mesh for other programs.
+
+    Cubes that the surface passes through are cut into triangles (marching cubes), whose corners are then moved onto the
+    surface itself. Normals are the field's own, colours those seen head-on. Places and axes are those of the capture;
+    no unit is changed. A surface that is closed gives a watertight mesh; where it leaves its cells the mesh has open
+    edges, and the report says how many.
+
+    Example: `kilofield mesh spot.kilo spot.glb --faces 20000 --texture 2048`
+    """
+    from commands.console import Screen
+    from commands.mesh import options, run
+
+    run(source, target, options(resolution, faces, texture, largest), force, Screen(quiet, json, force))
+
+
+@app.command()
 def convert(
     source: Scene,
     target: Annotated[Path, typer.Argument(metavar="OUT.ply", help="The .ply to make, in the layout of INRIA's 3DGS.")],
