@@ -91,7 +91,7 @@ def _print(result: SurfaceResult, screen: Screen) -> None:
 def _views(found: ViewQuality) -> str:
     return (
         f"PSNR {found.written:.2f} dB in {found.count} photographs not learnt from, {found.side} pixels "
-        f"(teacher {found.teacher:.2f}, cells {found.distilled:.2f}, tuned {found.tuned:.2f} dB)"
+        f"(teacher {found.teacher:.2f}, cells {found.distilled:.2f}, coloured by the photographs {found.coloured:.2f} dB)"
     )
 
 

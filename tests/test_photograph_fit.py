@@ -27,7 +27,7 @@ from scenes.errors import KilofieldError
 from scenes.kilo_surface import read_surface
 from tests.neus_samples import CENTRE, RADIUS, sphere_views
 
-TINY = Effort(6, 16, 8, 3, 2, 3, 128, 96, 2e-3, 80, 40, 32)
+TINY = Effort(6, 16, 8, 3, 2, 3, 128, 96, 2e-3, 80, 8, 32)
 TEACHER = {"shape": HashGridShape(5, 2, 12, 8, 1.5), "voxels": 32, "warm_steps": 40, "samples": 2048}
 
 
@@ -59,8 +59,8 @@ def test_a_sphere_from_photographs(capture: Path, tmp_path: Path) -> None:
     assert views is not None
     assert views.count == 3  # every eighth of 20
     assert views.teacher > 18
-    assert views.tuned > views.distilled
-    assert views.written > views.tuned - 0.3
+    assert views.coloured > views.distilled
+    assert views.written > views.coloured - 0.3
     surface = read_surface(result.path)
     normals = np.random.default_rng(0).normal(size=(500, 3))
     points = np.asarray(CENTRE) + RADIUS * normals / np.linalg.norm(normals, axis=1, keepdims=True)
@@ -69,15 +69,15 @@ def test_a_sphere_from_photographs(capture: Path, tmp_path: Path) -> None:
     assert np.abs(sample.distance[sample.inside]).mean() < 0.06 * RADIUS
 
 
-def test_stopped_while_tuning(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stage", ["geometry", "solved"])
+def test_stopped_and_resumed(stage: str, capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fit_surface(capture, tmp_path / "whole.kilo", SurfaceOptions("draft")).path
     save_when_due = Checkpoint.save_when_due
-    target, calls = tmp_path / "parts.kilo", []
+    target = tmp_path / "parts.kilo"
 
     def stop(self: Checkpoint, state: Callable[[], dict[str, Any]]) -> None:
         found = state()
-        calls.append("tuning" in found)
-        if sum(calls) == 15:
+        if stage in found:
             self.save(found)
             raise KeyboardInterrupt
         save_when_due(self, state)
@@ -86,8 +86,7 @@ def test_stopped_while_tuning(capture: Path, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt):
         fit_surface(capture, target, SurfaceOptions("draft"))
     monkeypatch.setattr(Checkpoint, "save_when_due", save_when_due)
-    result = fit_surface(capture, target, SurfaceOptions("draft", resume=True))
-    assert result.bytes == pytest.approx(whole.stat().st_size, rel=0.02)
+    fit_surface(capture, target, SurfaceOptions("draft", resume=True))
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (whole, target)]
     assert digests[0] == digests[1]
 

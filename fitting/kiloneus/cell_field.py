@@ -6,7 +6,6 @@ of points into cells, whatever rays they come from. Points are in the box [-1, 1
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -61,7 +60,7 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
     """What the cells around each point give to it, one behind another."""
 
     rows: Tensor  # [n] points
@@ -107,12 +106,16 @@ class CellField:
 
     def colour(self, points: Tensor, normals: Tensor, directions: Tensor, features: Tensor) -> Tensor:
         """RGB [N, 3]; grey where no cell is."""
-        parts = self._parts(self.places(points))
-        codes = torch.cat([normals, directions], dim=1)[parts.rows] if self.appearance.shape.code else None
-        values, _ = self.appearance.features(parts.local, codes)
+        values, parts = self.colour_features(points, normals, directions)
         shown = torch.tanh(self.appearance.outputs(values, parts.network))
         total = torch.full((len(points), 3), 0.5, device=points.device)
         return total.index_add(0, parts.rows, 0.5 * parts.share[:, None] * shown)
+
+    def colour_features(self, points: Tensor, normals: Tensor, directions: Tensor) -> tuple[Tensor, Parts]:
+        """What the appearance networks' output layers are given [n, W], by the cells around the points."""
+        parts = self._parts(self.places(points))
+        codes = torch.cat([normals, directions], dim=1)[parts.rows] if self.appearance.shape.code else None
+        return self.appearance.features(parts.local, codes)[0], parts
 
     @torch.no_grad()
     def distance(self, points: Tensor) -> Tensor:
@@ -126,7 +129,7 @@ class CellField:
         return self._beyond[cell[:, 0], cell[:, 1], cell[:, 2]]
 
     @torch.no_grad()
-    def _parts(self, places: Tensor) -> _Parts:
+    def _parts(self, places: Tensor) -> Parts:
         """As `NeuralSurface`'s blend, with shares that add up to 1."""
         size = torch.tensor(self.grid.size)
         cells = torch.minimum(places.floor().long().clamp_min(-1), size)
@@ -150,22 +153,7 @@ class CellField:
         change = (change - (weight / total)[..., None] * lean) / total[..., None]
         local = (offset[:, None] - 2 * side[:, None] * corners) / (1 + self.overlap)
         rows, which = torch.nonzero(weight > 0, as_tuple=True)
-        return _Parts(
-            rows, network[rows, which], local[rows, which], (weight / total)[rows, which], change[rows, which]
-        )
-
-
-class CellModel:
-    """Cells in the place of a teacher's model, to be rendered as it is."""
-
-    def __init__(self, field: CellField, sharpness: Tensor, background: Callable[[Tensor], Tensor]) -> None:
-        self.geometry, self.colour, self.background = field.geometry, field.colour, background
-        self.sharpness = sharpness
-
-    @property
-    def level_weights(self) -> Tensor:
-        """Any tensor on the device."""
-        return self.sharpness
+        return Parts(rows, network[rows, which], local[rows, which], (weight / total)[rows, which], change[rows, which])
 
 
 def _offset(grid: CellGrid, frame: SceneFrame) -> Tensor:

@@ -64,7 +64,7 @@ def occupied_cells(teacher: Teacher, grid: CellGrid, overlap: float, progress: P
 def _distance(teacher: Teacher, grid: CellGrid, places: NDArray[np.float64], progress: Progress) -> Floats:
     """[N] distances in cells at `places` [N, 3] in cells."""
     found = ask(lambda points: teacher.distance(points)[0], [world_points(grid, places)], progress)[0]
-    return found / np.float32(grid.edge)
+    return (found / grid.edge).astype(np.float32)
 
 
 def world_points(grid: CellGrid, places: NDArray[np.floating]) -> Floats:

@@ -158,7 +158,7 @@ class SurfaceFit:
         def after(state: State, cost: float) -> None:
             done = self._at(start + (stop - start) * state.iteration / iterations)
             self.say(name, done, f"iteration {state.iteration} of {iterations} · {cost:.2e}")
-            self.known[name] = {"weights": state.weights, "damping": state.damping, "iteration": state.iteration}
+            self.known[name] = dict(vars(state))
             self.checkpoint.save_when_due(lambda: self.known)
             self._look(name, state)
 

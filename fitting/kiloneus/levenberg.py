@@ -12,6 +12,7 @@ fixed ones, a third and four.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -60,6 +61,8 @@ class State:
     weights: Tensor  # [K, P]
     damping: Tensor  # [K]
     iteration: int = 0
+    cost: float = math.inf  # after the last iteration
+    settled: bool = False  # another iteration would gain nothing
 
     @classmethod
     def start(cls, weights: Tensor, damping: float = DAMPING) -> State:

@@ -21,7 +21,7 @@ class Effort:
 
     cells: int  # along the longest axis
     width: int  # of the one hidden layer of a geometry network
-    colour_width: int  # and of an appearance network
+    colour_width: int  # and of an appearance network learnt from a mesh
     shared: int  # iterations for the hidden layer all cells share
     iterations: int  # of what cells have for themselves (Levenberg-Marquardt)
     colour_iterations: int
@@ -29,14 +29,14 @@ class Effort:
     drawn: int  # of them in an iteration
     noise: float  # that rounding may add to distances in cells and to gradients, root mean square
     teacher_steps: int = 0  # for photographs: of NeuS
-    tuning_steps: int = 0  # for photographs: of the cells, through the volume renderer
+    photo_width: int = 12  # of an appearance network learnt from photographs
     side: int = 400  # of a photograph: its longest side, pixels
 
 
 EFFORTS: dict[str, Effort] = {
-    "draft": Effort(16, 24, 12, 6, 3, 6, 512, 256, 1e-3, 600, 200, 200),
-    "balanced": Effort(24, 40, 12, 12, 4, 10, 1024, 384, 5e-4, 2500, 1000, 300),
-    "best": Effort(32, 40, 16, 20, 8, 15, 1536, 512, 4e-4, 15000, 5000, 800),
+    "draft": Effort(16, 24, 12, 6, 3, 6, 512, 256, 1e-3, 600, 16, 200),
+    "balanced": Effort(24, 40, 12, 12, 4, 10, 1024, 384, 5e-4, 2500, 32, 300),
+    "best": Effort(32, 40, 16, 20, 8, 15, 1536, 512, 4e-4, 15000, 48, 800),
 }
 
 
@@ -49,6 +49,7 @@ class Choices:
     shared: bool = True  # all cells have the same hidden layers; False: each its own
     layers: int = 1  # hidden ones of a geometry network
     width: int | None = None  # of them; None: the preset's
+    colour_width: int | None = None  # of appearance networks; None: the preset's
     iterations: int | None = None  # for what cells have for themselves; None: the preset's, too few for hidden layers
     frequency: Literal["fixed", "fresh"] = "fixed"  # of the networks' waves at the start; see `frequencies`
 
@@ -86,6 +87,8 @@ class SurfaceOptions:
         effort = effort if self.side is None else replace(effort, side=self.side)
         if self.choices.iterations is not None:
             effort = replace(effort, iterations=self.choices.iterations, colour_iterations=self.choices.iterations)
+        if self.choices.colour_width is not None:
+            effort = replace(effort, colour_width=self.choices.colour_width, photo_width=self.choices.colour_width)
         return effort if self.choices.width is None else replace(effort, width=self.choices.width)
 
 
@@ -115,13 +118,16 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class ViewQuality:
-    """PSNR (dB) of photographs not learnt from, on white where they are transparent; nan without any."""
+    """PSNR (dB) of photographs not learnt from, on white where they are transparent; nan without any.
+
+    The teacher is rendered as a volume, as it was learnt, cells by casting rays, as they are drawn.
+    """
 
     count: int
     side: int  # pixels, of the longest side
     teacher: float
     distilled: float  # the cells as learnt from the teacher
-    tuned: float  # and then on the photographs
+    coloured: float  # and then coloured by the photographs
     written: float  # and then rounded: what the file shows
 
 

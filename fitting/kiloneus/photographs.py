@@ -1,30 +1,34 @@
-"""A surface from photographs: NeuS learns it, cells are distilled from that and tuned on the photographs again."""
+"""A surface from photographs: NeuS learns it, cells are distilled from that, and coloured by the photographs again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fitting.checkpoint import Checkpoint, Part
+from fitting.kiloneus.cast import Caster
 from fitting.kiloneus.cell_field import CellField, Shared
 from fitting.kiloneus.cells import world_points
+from fitting.kiloneus.colour_solve import solve_colours
 from fitting.kiloneus.fit import Distilled, PreviewCallback, Say, SurfaceFit
 from fitting.kiloneus.neus_photographs import View, load_views
 from fitting.kiloneus.neus_teacher import NeusTeacher, judge
 from fitting.kiloneus.neus_train import NeusOptions, train_on_views
 from fitting.kiloneus.options import SurfaceOptions, ViewQuality
-from fitting.kiloneus.tune_cells import Tuner, pictured
+from fitting.neuralgs.targets import mean_quality
 from scenes.bank import MlpBank
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
 from scenes.photo_sets import PhotoSet
+from scenes.photographs import Photograph
 from scenes.surface import NeuralSurface
 
-TAUGHT, DISTILLED = 0.5, 0.7  # where stages end, of the fit
+TAUGHT, DISTILLED = 0.5, 0.85  # where stages end, of the fit
+JUDGED = 12  # photographs not learnt from, at most, that every stage is judged by
 PROBED = 96  # points an axis at which the surface is looked for
 WHITE = (1.0, 1.0, 1.0)  # behind photographs with alpha, where they are judged
 
@@ -45,8 +49,9 @@ class PhotographFit:
         last: float,
     ) -> None:
         if not options.choices.shared:
-            raise KilofieldError("surface: expected cells that share hidden layers, to be tuned on photographs")
-        self.options, self.effort = options, options.effort
+            raise KilofieldError("surface: expected cells that share hidden layers, to be coloured by photographs")
+        self.options = replace(options, choices=replace(options.choices, colour_width=options.effort.photo_width))
+        self.effort = options.effort
         self.checkpoint, self.known, self.say, self.preview, self._last = checkpoint, known, say, preview, last
         self.photographs = photographs
         self._quality: list[float] = []
@@ -56,7 +61,7 @@ class PhotographFit:
         self.say("photographs", 0.0)
         side = self.effort.side
         self._train = load_views(self.photographs.train, side)
-        self._test = load_views(self.photographs.test, side)
+        self._test = load_views(_evenly(self.photographs.test, JUDGED), side)
         self.teacher = self._taught(self._train)
         bounds = surface_bounds(self.teacher)
         span = (TAUGHT * self._last, DISTILLED * self._last)
@@ -65,15 +70,16 @@ class PhotographFit:
         )
         found = distilling.fit()
         self._beyond = _middles(self.teacher, found.surface)
-        self._quality = [self._judge(self.teacher), self._judge(self._pictured(found.surface))]
-        return self._tuned(found)
+        taught = judge(self.teacher, self._test, WHITE)[0] if self._test else float("nan")
+        self._quality = [taught, self._judge(found.surface)]
+        solved = self._coloured(found.surface)
+        self._quality.append(self._judge(solved))
+        return replace(found, surface=solved)
 
     def judged(self, written: NeuralSurface) -> ViewQuality:
-        """PSNR of the views not learnt from, of every stage."""
-        teacher, distilled, tuned = self._quality
-        return ViewQuality(
-            len(self._test), self.effort.side, teacher, distilled, tuned, self._judge(self._pictured(written))
-        )
+        """PSNR of some views not learnt from, of every stage."""
+        teacher, distilled, coloured = self._quality
+        return ViewQuality(len(self._test), self.effort.side, teacher, distilled, coloured, self._judge(written))
 
     def _taught(self, views: list[View]) -> NeusTeacher:
         steps = self.options.steps or self.effort.teacher_steps
@@ -85,23 +91,22 @@ class PhotographFit:
         part = Part(self.checkpoint, "teacher", self.known)
         return train_on_views(views, self.photographs.sphere, options, progress, part, self.known.get("teacher"))
 
-    def _tuned(self, found: Distilled) -> Distilled:
-        field = self._field(found.surface)
-        tuner = Tuner(field, self.teacher, self._train, self.effort.tuning_steps, self.options.seed)
-        if "tuning" in self.known:
-            tuner.restore(self.known["tuning"])
-        part = Part(self.checkpoint, "tuning", self.known)
+    def _coloured(self, surface: NeuralSurface) -> NeuralSurface:
+        """With colours solved from the photographs."""
+        field = self._field(surface)
+        if "solved" in self.known:
+            field.appearance.own.copy_(self.known["solved"])
+            return _with_weights(surface, field)
 
-        def each(now: Tuner) -> None:
-            share = DISTILLED + (1 - DISTILLED) * now.step / now.steps
-            self.say("tuning", share * self._last, f"step {now.step:,} of {now.steps:,} · {now.psnr:.2f} dB")
-            part.save_when_due(now.state)
+        def say(share: float, detail: str) -> None:
+            self.say("photographs again", self._last * (DISTILLED + (1 - DISTILLED) * share), detail)
+            self.checkpoint.save_when_due(lambda: self.known)
 
-        tuner.run(each)
-        self._sharpness = tuner.log_sharpness.detach().exp()
-        surface = _with_weights(found.surface, field)
-        self._quality.append(self._judge(self._pictured(surface)))
-        return Distilled(surface, found.geometry, found.appearance)
+        say(0.0, "")
+        solve_colours(self._caster(field), self.teacher, self._train, self.options.seed, say)
+        self.known["solved"] = field.appearance.own
+        self.checkpoint.save_when_due(lambda: self.known)
+        return _with_weights(surface, field)
 
     def _field(self, surface: NeuralSurface) -> CellField:
         if surface.appearance is None:
@@ -111,14 +116,20 @@ class PhotographFit:
         ]
         return CellField(surface, banks[0], banks[1], self.teacher.frame, self._beyond)
 
-    _sharpness: Tensor | None = None
+    def _caster(self, field: CellField) -> Caster:
+        return Caster.of(field, self.teacher.occupancy.allowed, self.teacher.length)
 
-    def _pictured(self, surface: NeuralSurface) -> NeusTeacher:
-        sharpness = self.teacher.model.sharpness.detach() if self._sharpness is None else self._sharpness
-        return pictured(self._field(surface), self.teacher, sharpness)
+    def _judge(self, surface: NeuralSurface) -> float:
+        """Of the cells as they are drawn: by rays cast at them."""
+        caster = self._caster(self._field(surface))
+        shown = [torch.from_numpy(caster.picture(view, self.teacher.frame, WHITE)) for view in self._test]
+        return mean_quality(shown, [view.over(WHITE) for view in self._test])[0] if shown else float("nan")
 
-    def _judge(self, shown: NeusTeacher) -> float:
-        return judge(shown, self._test, WHITE)[0] if self._test else float("nan")
+
+def _evenly(photographs: Sequence[Photograph], count: int) -> list[Photograph]:
+    """At most `count` of them, spread over all."""
+    chosen = np.linspace(0, len(photographs) - 1, min(count, len(photographs))).round().astype(int)
+    return [photographs[i] for i in chosen]
 
 
 def surface_bounds(teacher: NeusTeacher) -> Floats:

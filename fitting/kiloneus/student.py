@@ -17,6 +17,7 @@ from scenes.kilo_surface import coded_weights
 from scenes.surface import WeightCoding
 
 ProblemOf = GeometryProblem | AppearanceProblem
+GAIN = 0.01  # of the cost: an iteration that wins less is the last
 PROBED = 128  # cells on which the steps of the integers are chosen
 
 
@@ -44,9 +45,14 @@ def shared_start(shape: BankShape, cells: int, seed: int, shared: Tensor | None 
 
 
 def fit(problem: ProblemOf, state: State, iterations: int, seed: int, after: Callable[[State, float], None]) -> None:
-    """Takes `state` to `iterations`; `after` each is told the mean cost a place."""
-    while state.iteration < iterations:
+    """Takes `state` to `iterations`, or until it is settled; `after` each is told the mean cost a place.
+
+    Output layers alone are nearly a linear problem: soon nothing is left to gain.
+    """
+    while state.iteration < iterations and not state.settled:
         cost = iterate(problem, state, seed)
+        state.settled = problem.moving > 0 and cost > (1 - GAIN) * state.cost
+        state.cost = cost
         after(state, cost / problem.drawn)
 
 

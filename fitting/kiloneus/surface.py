@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -39,23 +40,29 @@ def fit_surface(
     options: SurfaceOptions,
     progress: ProgressCallback | None = None,
     preview: PreviewCallback | None = None,
+    taught: Callable[[Teacher], None] | None = None,
 ) -> SurfaceResult:
     """Learns what is in `source` and writes the .kilo `target`, replacing it only when all is done.
 
     `source` is a mesh file, or photographs as `read_photographs` takes them. `preview` is called now and then with the
-    surface as it is. Raises `KilofieldError` for what the user can mend. The same input, options and number of cores
-    give the same bytes.
+    surface as it is, `taught` at the end with what the cells have learnt from. Raises `KilofieldError` for what the
+    user can mend. The same input, options and number of cores give the same bytes.
     """
     if not target.parent.is_dir():
         raise KilofieldError(f"{target}: cannot write: no such folder {target.parent}")
     torch.set_num_threads(available_cores())
     run = _Run(source, target, options, Say(progress), preview)
     run.say("reading", 0.0)
-    return run.of_photographs() if holds_photographs(source) else run.of_mesh()
+    result = run.of_photographs() if holds_photographs(source) else run.of_mesh()
+    if taught is not None:
+        taught(run.teacher)
+    return result
 
 
 class _Run:
-    """One call of `fit_surface`."""
+    """One call of `fit_surface`. `teacher` is there when it is done."""
+
+    teacher: Teacher
 
     def __init__(
         self, source: Path, target: Path, options: SurfaceOptions, say: Say, preview: PreviewCallback | None
@@ -106,6 +113,7 @@ class _Run:
         quality: ViewQuality | None,
     ) -> SurfaceResult:
         """Judges, writes and reports."""
+        self.teacher = teacher
         self.say("judging", ROUNDED)
         seed = self.options.seed
         was, now = fidelity(before, teacher, seed), fidelity(after, teacher, seed)
