@@ -16,10 +16,11 @@ from trimesh.visual import ColorVisuals
 from fitting.kiloneus import options as options_module
 from fitting.kiloneus import surface as surface_module
 from fitting.kiloneus.cells import grid_around, occupied_cells
-from fitting.kiloneus.features import shared_size, start
+from fitting.kiloneus.features import start
 from fitting.kiloneus.fidelity import fidelity
 from fitting.kiloneus.frequencies import ENCODINGS, SCALES, Look
 from fitting.kiloneus.options import Choices, Effort, SurfaceOptions, SurfaceProgress
+from fitting.kiloneus.output_layer import shared_size
 from fitting.kiloneus.student import shared_start
 from fitting.kiloneus.surface import fit_surface
 from scenes.bank import BankShape

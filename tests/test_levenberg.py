@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from fitting.kiloneus.distil import GeometryProblem
-from fitting.kiloneus.features import _best_outputs, _projected, shared_size
+from fitting.kiloneus.features import _best_outputs, _projected
 from fitting.kiloneus.levenberg import LEAST, State, blocks, iterate, normal_equations, solve
+from fitting.kiloneus.output_layer import shared_size
 from fitting.kiloneus.quantise import coarsest, columns, round_bank
 from scenes.bank import BankShape
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fitting.kiloneus.cells import Places
 from fitting.kiloneus.levenberg import per_place_jacobian
+from fitting.kiloneus.output_layer import inputs_of_output, shared_size
 from fitting.torch_bank_gradient import evaluate_with_gradient
 from scenes.bank import BankShape
 from scenes.gaussians import Floats
@@ -66,7 +67,11 @@ class GeometryProblem:
     def jacobian(self, weights: Tensor, cells: slice) -> Tensor:
         """[k, R, P - moving]"""
         local, importance = self.local[cells][:, self.places], self.importance[cells][:, self.places]
-        found = per_place_jacobian(self._at, weights, local, self.moving)
+        if _outputs_alone(self.shape, self.moving):
+            values, slopes = inputs_of_output(self.shape, weights, local)
+            found = torch.cat([values[:, :, None], self._gain * slopes.transpose(1, 2)], dim=2)
+        else:
+            found = per_place_jacobian(self._at, weights, local, self.moving)
         return _with_pull((importance[..., None, None] * found).flatten(1, 2), PULL**0.5)
 
     def of_cells(self, cells: Tensor) -> GeometryProblem:
@@ -129,8 +134,18 @@ class AppearanceProblem:
     def jacobian(self, weights: Tensor, cells: slice) -> Tensor:
         """[k, R, P - moving]"""
         inputs, importance = self.inputs[cells][:, self.places], self.importance[cells][:, self.places]
-        found = per_place_jacobian(self._at, weights, inputs, self.moving)
+        if _outputs_alone(self.shape, self.moving):
+            found = self._by_output_layer(weights, inputs)
+        else:
+            found = per_place_jacobian(self._at, weights, inputs, self.moving)
         return _with_pull((importance[..., None, None] * found).flatten(1, 2), self._pull)
+
+    def _by_output_layer(self, weights: Tensor, inputs: Tensor) -> Tensor:
+        """[k, M, 3, P - moving] derivatives by the output layer's weights, a row of three for each of its inputs."""
+        values, _ = inputs_of_output(self.shape, weights, inputs[..., :3], self._codes(inputs))
+        found = values @ weights[:, self.moving :].view(len(weights), -1, 3)
+        slope = 1 - torch.tanh(found).square() if self.shape.output_activation == "tanh" else torch.ones_like(found)
+        return (values[:, :, None, :, None] * torch.diag_embed(slope)[:, :, :, None]).flatten(3)
 
     def of_cells(self, cells: Tensor) -> AppearanceProblem:
         """The problem of some of the cells, at the same places."""
@@ -152,6 +167,11 @@ class AppearanceProblem:
     def _at(self, weights: Tensor, inputs: Tensor) -> Tensor:
         inputs = inputs[None, None]
         return evaluate_with_gradient(self.shape, weights[None], inputs[..., :3], self._codes(inputs))[0][0, 0]
+
+
+def _outputs_alone(shape: BankShape, moving: int) -> bool:
+    """Whether all that may change is an output layer over hidden ones."""
+    return shape.layers > 0 and not shape.linear and moving == shared_size(shape)
 
 
 def _with_pull(jacobian: Tensor, strength: float) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fitting.kiloneus.distil import AppearanceProblem, GeometryProblem
 from fitting.kiloneus.levenberg import LARGER, SMALLER, blocks, normal_equations
+from fitting.kiloneus.output_layer import shared_size
 from scenes.bank import BankShape
 
 PROBED = 160  # cells, drawn from all
@@ -23,11 +24,6 @@ DAMPING = 1e-2
 TRIES = 4
 SPREAD = 0.5  # standard deviation of the first layer's weights at the start; sine(3 z) of them: some periods a cell
 Shared = GeometryProblem | AppearanceProblem
-
-
-def shared_size(shape: BankShape) -> int:
-    """Weights before the output layer."""
-    return next(block.offset for block in shape.blocks() if block.name.startswith("output"))
 
 
 def start(shape: BankShape, seed: int, scale: float = 1.0) -> Tensor:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from fitting.fresh import Choice, Samples, choose, grid_points
 from fitting.kiloneus.cells import world_points
-from fitting.kiloneus.features import shared_size, start
+from fitting.kiloneus.features import start
+from fitting.kiloneus.output_layer import shared_size
 from fitting.kiloneus.teacher import Teacher
 from scenes.bank import BankShape, MlpBank
 from scenes.gaussians import Floats
