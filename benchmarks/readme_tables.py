@@ -15,6 +15,7 @@ from benchmarks.gpu import gpu_rows
 from benchmarks.peer_sog import Curve, read_peers
 from benchmarks.rate_distortion import rate_table
 from benchmarks.rendering import STAGES, medians
+from benchmarks.surface_tables import captures_table, spot_table
 from scenes.atomic import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +58,8 @@ def main() -> None:
         "ablation": ablation.table(_entries("ablation", "rows")) or NOTHING_YET,
         "decoding": decoding_table(_entries("decoding", "files")),
         "scaling": scaling_table(_entries("scaling", "rows")),
+        "surfaces": spot_table(_entries("surfaces", "spot")) or NOTHING_YET,
+        "surfaces-photographs": captures_table(_entries("surfaces", "captures")) or NOTHING_YET,
         "photographs": photographs_table(
             [json.loads(p.read_text()) for p in sorted(RESULTS.glob("photographs*.json"))]
         ),
@@ -69,7 +72,7 @@ def main() -> None:
 def _entries(name: str, key: str) -> list[dict[str, Any]]:
     """The list under `key` in a result; none where there is no such result."""
     path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text())[key] if path.exists() else []
+    return json.loads(path.read_text()).get(key, []) if path.exists() else []
 
 
 def filled(text: str, tables: Mapping[str, str]) -> str:

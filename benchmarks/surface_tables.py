@@ -1,0 +1,75 @@
+"""The figures of `benchmarks.surfaces` as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SPOT_HEADER = (
+    "surface",
+    "preset",
+    "fit",
+    "size",
+    "processor minutes",
+    "hits off, mean",
+    "99.9 %",
+    "normals off",
+    "holes",
+    "colour at hits",
+    "normal jump, mean",
+    "99.9 %",
+)
+CAPTURE_HEADER = ("capture", "preset", "fit", "size", "minutes", "teacher", "distilled", "coloured", "in the file")
+
+
+def spot_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Surfaces of a mesh, one row a fit; empty without rows."""
+    return _table(SPOT_HEADER, [_spot_row(row) for row in rows])
+
+
+def captures_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Surfaces from photographs: PSNR of those not learnt from; empty without rows."""
+    return _table(CAPTURE_HEADER, [_capture_row(row) for row in rows])
+
+
+def _spot_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    hits, seams = row["hits"], row["seams"]
+    colour = hits["colour_psnr"]
+    return (
+        row["surface"],
+        _preset(row),
+        row["variant"],
+        f"{row['bytes'] / 1000:.0f} KB",
+        f"{row['processor_seconds'] / 60:.1f}",
+        f"{hits['distance']:.4f} %",
+        f"{hits['distance_999']:.3f} %",
+        f"{hits['normal']:.2f}°",
+        f"{hits['holes']:.3f} %",
+        "-" if colour is None else f"{colour:.1f} dB",
+        f"{seams['normal']:.3f}°",
+        f"{seams['normal_999']:.2f}°",
+    )
+
+
+def _capture_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    views = row["views"]
+    return (
+        row["surface"],
+        _preset(row),
+        row["variant"],
+        f"{row['bytes'] / 1000:.0f} KB",
+        f"{row['seconds'] / 60:.1f}",
+        *(f"{views[stage]:.2f} dB" for stage in ("teacher", "distilled", "coloured", "written")),
+    )
+
+
+def _preset(row: Mapping[str, Any]) -> str:
+    given = [
+        f"{row[key]} {what}" for key, what in (("cells_wanted", "cells"), ("steps_wanted", "steps")) if row.get(key)
+    ]
+    return ", ".join([row["preset"], *given])
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines) if rows else ""
