@@ -447,6 +447,10 @@ def view(
         list[Path] | None,
         typer.Argument(metavar="FILE...", help="Scenes: .ply, .compressed.ply or .kilo; none to open one there."),
     ] = None,
+    together: Annotated[
+        bool,
+        typer.Option("--together", metavar=" ", help="Show Gaussians and a surface in one picture, not side by side."),
+    ] = False,
 ) -> None:
     """Open scenes in a window: orbit or fly through them. Two are compared. ? lists every key.
 
@@ -454,7 +458,7 @@ def view(
     """
     from commands.view import run
 
-    run(files or [])
+    run(files or [], together)
 
 
 @app.command()

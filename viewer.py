@@ -23,14 +23,15 @@ def run(
     on_frame: Callable[[App, int], None] | None = None,
     size: tuple[int, int] | None = None,
     compare: Path | None = None,
+    together: Path | None = None,
 ) -> None:
     """Opens a window on `files` and returns when it is closed, or after `max_frames` frames.
 
     `size` is in screen coordinates at 96 dots an inch; without, the window is as large as the last one was.
 
-    `compare` is shown beside the scene, as the B of `ui/compare.py`. A file that cannot be read is told in the window.
-    `on_frame(app, frame)` is called when a frame is drawn and not yet shown. Raises `KilofieldError` where there is no
-    display or no OpenGL 4.1.
+    `compare` is shown beside the scene, as the B of `ui/compare.py`; `together` in one picture with it. A file that
+    cannot be read is told in the window. `on_frame(app, frame)` is called when a frame is drawn and not yet shown.
+    Raises `KilofieldError` where there is no display or no OpenGL 4.1.
     """
     from ui.loading import SceneLoader
 
@@ -41,11 +42,14 @@ def run(
 
     from ui.app import App
     from ui.compare import CompareTool
+    from ui.together import TogetherTool
 
     app = App(files, size, loader)
     try:
         if compare is not None:
             app.tool(CompareTool).compare_with(app, compare)
+        if together is not None:
+            app.tool(TogetherTool).add(app, together)
         frame = 0
         while not app.closing and (max_frames is None or frame < max_frames):
             app.frame()
@@ -57,9 +61,14 @@ def run(
         app.close()
 
 
-def view(files: Sequence[Path]) -> None:
-    """What `kilofield view FILE...` does: two files are compared, of more the first is open and the others listed."""
-    if len(files) == 2:
+def view(files: Sequence[Path], together: bool = False) -> None:
+    """What `kilofield view FILE...` does: two files are compared, of more the first is open and the others listed.
+
+    With `together` the two are in one picture.
+    """
+    if together:
+        run(files[:1], together=files[1])
+    elif len(files) == 2:
         run(files[:1], compare=files[1])
     else:
         run(files)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scenes.errors import KilofieldError
 from scenes.files import read_start
 
 
-def run(files: list[Path]) -> None:
+def run(files: list[Path], together: bool = False) -> None:
     """Open the window; it loads the files itself, so that it is there at once."""
     for file in files:
         read_start(file, 1)  # a wrong name is told here, not in a window
+    if together:
+        _check_together(files)
     import viewer
 
-    viewer.view(files)
+    viewer.view(files, together)
+
+
+def _check_together(files: list[Path]) -> None:
+    from scenes.open_scene import kind_of
+
+    kinds = [kind_of(file) for file in files]
+    if sorted(kinds) != ["gaussians", "surface"]:
+        raise KilofieldError(
+            f"--together: expected one file of Gaussians and one of a surface, found {kinds.count('gaussians')} of "
+            f"Gaussians and {kinds.count('surface')} of surfaces"
+        )

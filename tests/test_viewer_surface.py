@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cli_samples import kilofield
 from test_viewer import config, display, python  # noqa: F401 - fixtures
 from ui_scenes import shell
 from window_surface_scenarios import SCENARIOS
@@ -25,6 +27,9 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
     write_surface(folder / "ring.kilo", fitted_surface(torus, cells=6, width=8, layers=1, colour=colours))
     write_ply(folder / "shell.ply", shell(1000))
+    scene = shell(400)
+    moved = 0.6 * scene.positions + np.array([0.5, 0.2, 0.1], np.float32)
+    write_ply(folder / "beside.ply", replace(scene, positions=moved.astype(np.float32)))
     (folder / "bad.kilo").write_bytes((folder / "ring.kilo").read_bytes()[:-40])
     return folder
 
@@ -37,3 +42,13 @@ def test_window(name: str, display: str, scenes: Path, tmp_path: Path) -> None: 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done\n"
     assert done.stderr == ""
+
+
+def test_together_needs_one_of_each_kind(scenes: Path) -> None:
+    ring, shells = str(scenes / "ring.kilo"), str(scenes / "shell.ply")
+    for files, found in (((ring,), "0 of Gaussians and 1"), ((shells, shells), "2 of Gaussians and 0")):
+        done = kilofield("view", "--together", *files)
+        assert done.exit_code == 1
+        assert done.output == (
+            f"--together: expected one file of Gaussians and one of a surface, found {found} of surfaces\n"
+        )

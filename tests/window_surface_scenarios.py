@@ -1,6 +1,7 @@
 """Surfaces in the window: `python window_surface_scenarios.py NAME FOLDER`.
 
-Scenarios as in `window_scenarios.py`; the window opens `ring.kilo`, a torus with colours.
+Scenarios as in `window_scenarios.py`; the window opens `ring.kilo`, a torus with colours. `beside.ply` are Gaussians
+through one side of it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ from window_scenarios import Driver, Scenario, drag, press, scene_part, window_p
 import viewer
 from renderer.camera_paths import preset_path
 from renderer.images import to_8_bit
+from renderer.metrics import psnr
+from renderer.settings import VIEWS
 from renderer.surface_settings import SURFACE_VIEWS
+from renderer.together_reference import render_together
+from scenes.open_scene import SurfaceFile
 from ui import app_view
 from ui.actions import ACTIONS
 from ui.app import App
 from ui.compare import CompareTool
 from ui.export_tool import ExportTool, PictureWishes
 from ui.measure import MeasureTool
+from ui.together import TogetherTool
 
 SIZE = (560, 300)  # small, for the software rasteriser's sake
 SAMPLES = 2
@@ -253,6 +259,78 @@ def compares(app: App, folder: Path) -> Iterator[None]:
     assert app.views == SURFACE_VIEWS
 
 
+def joined(app: App) -> Iterator[None]:
+    yield from until(lambda: app.scenes[0].partner is not None and app.picture.whole)
+    yield
+
+
+def assert_shows_both(app: App) -> None:
+    gaussians, surface = sorted((app.scenes[0], app.tool(TogetherTool).slot), key=lambda slot: str(slot and slot.kind))
+    assert gaussians is not None
+    assert gaussians.loaded is not None
+    assert gaussians.loaded.gaussians is not None
+    assert surface is not None
+    assert surface.loaded is not None
+    assert isinstance(surface.loaded.file, SurfaceFile)
+    both = gaussians.loaded.gaussians, surface.loaded.file.surface
+    wanted = render_together(*both, app.camera(), *app.view_size, app.exported_settings().sampled(SAMPLES))
+    assert psnr(scene_part(app) / 255, wanted.clip(0, 1)) >= 40
+
+
+def is_joined_with_gaussians(app: App, folder: Path) -> Iterator[None]:
+    """`--together`: the window was opened on the surface, with the Gaussians added."""
+    yield from joined(app)
+    assert app.kinds == {"gaussians", "surface"}
+    assert set(app.views) == {*VIEWS, *SURFACE_VIEWS}
+    assert_shows_both(app)
+    both = scene_part(app)
+    assert app.navigator.extent.radius > 1.15  # of both: the shell is farther out on one side
+    app.set_view("cells")
+    yield
+    assert (app.look.view, app.surface_look.view) == ("colour", "cells")
+    assert_shows_both(app)
+    app.set_view("colour")
+    os.chdir(folder)
+    tool = app.tool(ExportTool)
+    tool.save_picture(app, PictureWishes((120, 80), False, 1, "both.png"))
+    yield from until(lambda: tool.job is None and not app.messages.shown(glfw.get_time()))
+    found = np.asarray(Image.open("both.png"))
+    wanted = app.scenes[0].render(app.camera(), 120, 80, app.exported_settings())
+    assert np.abs(found.astype(int) - to_8_bit(wanted)).max() <= 1
+    rect = app.view_rect
+    middle = app.pick(*rect.middle)
+    assert middle is not None
+    assert np.linalg.norm(middle - app.camera().position) < np.linalg.norm(app.camera().position)
+    press(app, glfw.KEY_BACKSPACE, glfw.MOD_CONTROL)
+    yield
+    assert app.kinds == {"surface"}
+    assert np.abs(scene_part(app).astype(int) - both).mean() > 1
+    assert_shows_the_surface(app)
+
+
+def goes_together_with_one_of_the_other_kind(app: App, folder: Path) -> Iterator[None]:
+    yield from joined(app)
+    both = scene_part(app)
+    tool = app.tool(TogetherTool)
+    tool.add(app, folder / "ring.kilo")  # in place of the Gaussians
+    yield from until(lambda: tool.slot is None)
+    yield
+    assert notes(app)[-1].startswith("ring.kilo is not shown: only Gaussians and a surface go together, these are ")
+    tool.add(app, folder / "bad.kilo")
+    yield from until(lambda: tool.slot is None)
+    assert any(text.startswith(f"{folder / 'bad.kilo'}: ") for text in notes(app))
+    press(app, glfw.KEY_ENTER)
+    app.open(folder / "beside.ply")  # now the Gaussians are the first scene
+    yield from until(lambda: app.scenes[0].kind == "gaussians")
+    app.navigator.go_home(app.navigator.extent)
+    tool.add(app, folder / "ring.kilo")
+    yield from joined(app)
+    yield from until(lambda: not app.messages.shown(glfw.get_time()))
+    yield
+    assert_shows_both(app)
+    assert both.shape == scene_part(app).shape
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
@@ -266,14 +344,19 @@ SCENARIOS: dict[str, Scenario] = {
         picks,
         saves_pictures,
         compares,
+        is_joined_with_gaussians,
+        goes_together_with_one_of_the_other_kind,
     )
 }
+
+TOGETHER = ("is_joined_with_gaussians", "goes_together_with_one_of_the_other_kind")
 
 if __name__ == "__main__":
     chosen, where = SCENARIOS[sys.argv[1]], Path(sys.argv[2])
     app_view.REST_SAMPLES = SAMPLES
     steps: Callable[[App, int], None] = Driver(chosen, where)
-    viewer.run([where / "ring.kilo"], on_frame=steps, size=SIZE)
+    added = where / "beside.ply" if sys.argv[1] in TOGETHER else None
+    viewer.run([where / "ring.kilo"], on_frame=steps, size=SIZE, together=added)
     heavy = {"torch", "taichi", "numba", "fitting"} & set(sys.modules)
     assert not heavy, heavy
     print("done")

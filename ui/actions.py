@@ -16,6 +16,7 @@ from ui.measure_actions import MEASURE_ACTIONS
 from ui.path_actions import PATH_ACTIONS
 from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES, TEXT_STEPS
 from ui.surface_actions import SURFACE_ACTIONS
+from ui.together import TogetherTool
 
 if TYPE_CHECKING:
     from ui.app import App
@@ -92,6 +93,18 @@ def _toggle_help(app: App) -> None:
 ACTIONS: dict[str, tuple[Action, ...]] = {
     "File": (
         Action(glfw.KEY_O, "open a file", lambda app: app.ask_for_file(), glfw.MOD_CONTROL),
+        Action(
+            glfw.KEY_O,
+            "add a scene to this one: Gaussians to a surface, or a surface to them",
+            lambda app: app.tool(TogetherTool).ask(app),
+            glfw.MOD_CONTROL | glfw.MOD_SHIFT,
+        ),
+        Action(
+            glfw.KEY_BACKSPACE,
+            "remove the added scene",
+            lambda app: app.tool(TogetherTool).remove(app),
+            glfw.MOD_CONTROL,
+        ),
         Action(glfw.KEY_P, "save a picture (PNG)", lambda app: app.take_screenshot()),
         Action(glfw.KEY_PAGE_DOWN, "next file", lambda app: app.open_next(1)),
         Action(glfw.KEY_PAGE_UP, "previous file", lambda app: app.open_next(-1)),

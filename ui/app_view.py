@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import glfw
+import numpy as np
 
 from renderer.scene_settings import SceneSettings
 from renderer.settings import VIEWS, CropBox, RenderSettings
@@ -18,6 +19,7 @@ from scenes.errors import KilofieldError
 from scenes.open_scene import SurfaceFile
 from ui.app_scenes import AppScenes
 from ui.depth_range import depth_range
+from ui.loading import LoadedScene
 from ui.picking import pick, pick_surface
 from ui.scene_picture import Painter
 from ui.screen import Points, Rect, halves, project_points
@@ -146,15 +148,17 @@ class AppView(AppScenes):
         return project_points(points, self.camera(), self.view_rect)
 
     def pick(self, x: float, y: float) -> Points | None:
-        """[3] the point of the first scene under a position on screen, or None over empty space."""
-        if self.loaded is None:
-            return None
-        density = self.window.density
+        """[3] the point of the first scene, and of what was added to it, under a position on screen; None over
+        empty space.
+        """
+        density, camera = self.window.density, self.camera()
         pixel = (x - self.view_rect.x) * density, (y - self.view_rect.y) * density
-        if isinstance(self.loaded.file, SurfaceFile):
-            return pick_surface(self.loaded.file.surface, self.camera(), pixel, *self.view_size)
-        assert self.loaded.gaussians is not None  # it is no surface
-        return pick(self.loaded.gaussians, self.camera(), pixel, *self.view_size)
+        points = []
+        for slot in (self.scenes[0], self.scenes[0].partner):
+            if slot is not None and slot.loaded is not None:
+                points.append(_picked(slot.loaded, camera, pixel, self.view_size))
+        there = [point for point in points if point is not None]
+        return min(there, key=lambda point: float(np.linalg.norm(point - camera.position)), default=None)
 
     def take_screenshot(self) -> None:
         """Saves the scene as it is seen, without panels, in the working folder."""
@@ -181,3 +185,10 @@ class AppView(AppScenes):
     def quit(self) -> None:
         """Closes after this frame."""
         glfw.set_window_should_close(self.window.handle, True)
+
+
+def _picked(loaded: LoadedScene, camera: Camera, pixel: tuple[float, float], size: tuple[int, int]) -> Points | None:
+    if isinstance(loaded.file, SurfaceFile):
+        return pick_surface(loaded.file.surface, camera, pixel, *size)
+    assert loaded.gaussians is not None  # it is no surface
+    return pick(loaded.gaussians, camera, pixel, *size)

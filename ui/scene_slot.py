@@ -12,6 +12,7 @@ from renderer.context import is_software
 from renderer.gaussian_renderer import FrameFacts, GaussianRenderer
 from renderer.scene_settings import SceneSettings
 from renderer.surface_renderer import SurfaceFacts, SurfaceRenderer
+from renderer.together import TogetherRenderer
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
@@ -31,13 +32,18 @@ FATAL = ("GL_OUT_OF_MEMORY", "GL_UNKNOWN_ERROR")  # the latter is moderngl's wor
 
 
 class SceneSlot:
-    """Empty at first; `loaded` is what is open: Gaussians, which `renderer` has, or a surface, which `surface` has."""
+    """Empty at first; `loaded` is what is open: Gaussians, which `renderer` has, or a surface, which `surface` has.
+
+    What the slot draws has the scene of a slot it has been joined with in it, too.
+    """
 
     def __init__(self, context: moderngl.Context, loader: SceneLoader | None = None) -> None:
         self.context = context
         self.renderer = GaussianRenderer(context)
         self.renderer.times.synchronised = is_software(context)  # waiting costs a GPU time, and a CPU none
         self.surface: SurfaceRenderer | None = None
+        self.partner: SceneSlot | None = None
+        self._together: TogetherRenderer | None = None
         self.loader = loader or SceneLoader()
         self.loader.wake = post_empty_event
         self.loader.prepare = self._prepare
@@ -79,21 +85,54 @@ class SceneSlot:
         memory = readable_bytes(self.video_memory + self._active.working_bytes)
         return f"{self.loaded.file.path}: {content_words(self.loaded.file)}, {memory} of video memory"
 
+    def join(self, partner: SceneSlot | None) -> None:
+        """From now on draws what `partner` has open, too, while it is of the other kind; None ends that."""
+        self.partner = partner
+        if partner is None:
+            self._release_together()
+
+    @property
+    def _both(self) -> TogetherRenderer | None:
+        """What draws this scene and the partner's, if there are two."""
+        if self.partner is None or {self.kind, self.partner.kind} != {"gaussians", "surface"}:
+            return None
+        own, other = (self, self.partner) if self.kind == "gaussians" else (self.partner, self)
+        assert other.surface is not None  # it is the surface
+        pair = own.renderer, other.surface
+        if self._together is None or (self._together.gaussians, self._together.surface) != pair:
+            self._release_together()
+            self._together = TogetherRenderer(*pair)
+        return self._together
+
+    def _release_together(self) -> None:
+        if self._together is not None:
+            self._together.release()
+            self._together = None
+
     def draw(self, camera: Camera, framebuffer: moderngl.Framebuffer, settings: SceneSettings) -> None:
         """What is open, into the viewport of `framebuffer`."""
-        if self.surface is not None:
+        both = self._both
+        if both is not None:
+            both.draw(camera, framebuffer, settings)
+        elif self.surface is not None:
             self.surface.draw(camera, framebuffer, settings.surface)
         else:
             self.renderer.draw(camera, framebuffer, settings.gaussians)
 
     def render(self, camera: Camera, width: int, height: int, settings: SceneSettings) -> Floats:
         """[H, W, 3] the picture of what is open."""
+        both = self._both
+        if both is not None:
+            return both.render(camera, width, height, settings)
         if self.surface is not None:
             return self.surface.render(camera, width, height, settings.surface)
         return self.renderer.render(camera, width, height, settings.gaussians)
 
     def render_rgba(self, camera: Camera, width: int, height: int, settings: SceneSettings) -> Floats:
         """[H, W, 4] premultiplied colour and alpha."""
+        both = self._both
+        if both is not None:
+            return both.render_rgba(camera, width, height, settings)
         if self.surface is not None:
             return self.surface.render_rgba(camera, width, height, settings.surface)
         return self.renderer.render_rgba(camera, width, height, settings.gaussians)
@@ -101,12 +140,13 @@ class SceneSlot:
     @property
     def casts_rays(self) -> bool:
         """A pixel takes a while on a software rasteriser."""
-        return self._active.casts_rays
+        return self._active.casts_rays or self._both is not None
 
     def restart(self) -> None:
         """Draws the next picture anew, also if it is the same as the last."""
-        if self.surface is not None:
-            self.surface.restart()
+        for renderer in (self.surface, self._together):
+            if renderer is not None:
+                renderer.restart()
 
     def open(self, path: Path) -> None:
         """Begins to load a file; what is open stays until the new scene is in video memory."""
@@ -170,6 +210,7 @@ class SceneSlot:
 
     def release(self) -> None:
         """Frees everything in video memory."""
+        self._release_together()
         self._release_surface()
         self.renderer.release()
 

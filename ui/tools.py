@@ -9,6 +9,16 @@ from ui.measure import MeasureTool
 from ui.pad_tool import PadTool
 from ui.path_tool import PathTool
 from ui.scene_memory import SceneMemory
+from ui.together import TogetherTool
 from ui.tool import Tool
 
-TOOLS: tuple[type[Tool], ...] = (SceneMemory, PadTool, PathTool, CropTool, ExportTool, MeasureTool, CompareTool)
+TOOLS: tuple[type[Tool], ...] = (
+    SceneMemory,
+    TogetherTool,
+    PadTool,
+    PathTool,
+    CropTool,
+    ExportTool,
+    MeasureTool,
+    CompareTool,
+)

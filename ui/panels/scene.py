@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgui_bundle import imgui
+from imgui_bundle import ImVec2, imgui
 
 from ui.actions import key_of
 from ui.facts import scene_facts
 from ui.panels.panel import Panel
-from ui.panels.widgets import gap, quiet, rows, shortened, tip
+from ui.panels.widgets import gap, quiet, rows, separated, shortened, tip
+from ui.together import TogetherTool
 
 if TYPE_CHECKING:
     from ui.app import App
@@ -29,8 +30,27 @@ def draw(app: App) -> None:
         tip(str(app.loaded.file.path))
     gap()
     rows(scene_facts(app.loaded.file, app.scenes[0].video_memory))
+    _added(app)
     gap()
     quiet(f"{key_of('all keys (also ?)')}  all keys      {key_of('panels: all')}  hide the panels")
+
+
+def _added(app: App) -> None:
+    tool = app.tool(TogetherTool)
+    if tool.slot is None:
+        return
+    separated()
+    loaded = tool.slot.loaded
+    if loaded is None:
+        path = tool.slot.loader.path
+        imgui.text(f"Adding {shortened(path.name)}" if path else "")
+        return
+    imgui.text(f"With {shortened(loaded.file.path.name)}")
+    tip(str(loaded.file.path))
+    gap()
+    rows(scene_facts(loaded.file, tool.slot.video_memory))
+    if imgui.button(f"Remove it ({key_of('remove the added scene')})", ImVec2(-1, 0)):
+        tool.remove(app)
 
 
 def _file_choice(app: App) -> None:
