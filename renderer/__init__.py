@@ -23,4 +23,12 @@ declares constants and buffers for both sides; `shader_library` loads `shaders/`
                      surface_renderer samples added up, into the same target
 
 Its exact twins are `surface_reference` (the march), `camera_rays` and `surface_views`.
+
+    Stage ----------- path_scene      objects, materials, lights as tables; path_bvh, path_environment
+                           |
+                     path_passes      begin; meet, shade, block for each vertex of all paths; add
+                           |          path_surface: the same march through neural surfaces
+                     path_tracer      samples added up; tone_mapping
+
+Its twin is `path_reference`, with `path_random`, `path_shapes`, `path_lights` and `path_materials`.
 """

@@ -8,8 +8,8 @@ A sample of all pixels at once, vertex by vertex (a wavefront):
 4. shadow   unless something is in between
 5. scatter  a new direction, and the chance that the path ends here
 
-Light that both 2 and 3 can find is weighted by the power heuristic. On average a path gathers what the whole scene sends
-to its pixel: nothing is lost but what `bounces` cuts and `clamp` takes away.
+Light that both 2 and 3 can find is weighted by the power heuristic. On average a path gathers what the whole scene
+sends to its pixel: nothing is lost but what `bounces` cuts and `clamp` takes away.
 """
 
 from __future__ import annotations

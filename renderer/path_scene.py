@@ -39,6 +39,7 @@ from scenes.scene_file import (
 )
 from scenes.stage import Stage
 from scenes.surface import NeuralSurface
+from scenes.triangle_mesh import Mesh
 
 Doubles = NDArray[np.float64]
 
@@ -64,14 +65,35 @@ class PathScene:
     clamp: float | None
 
 
-def path_scene(stage: Stage) -> PathScene:
+class SceneTables:
+    """What takes long to make of a scene, kept for the next one that is like it: trees, and the table of the sky."""
+
+    def __init__(self) -> None:
+        self._trees: dict[Path, tuple[Mesh, Tree]] = {}
+        self._sky: tuple[tuple[object, ...], Surroundings] | None = None
+
+    def tree(self, file: Path, mesh: Mesh) -> Tree:
+        """Over the triangles of a mesh."""
+        if file not in self._trees or self._trees[file][0] is not mesh:
+            self._trees[file] = mesh, build_tree(mesh.corners)
+        return self._trees[file][1]
+
+    def surroundings(self, stage: Stage) -> Surroundings:
+        """Light from afar."""
+        key = stage.scene.environment, stage.scene.up, id(stage.environment)
+        if self._sky is None or self._sky[0] != key:
+            self._sky = key, surroundings_of(stage)
+        return self._sky[1]
+
+
+def path_scene(stage: Stage, tables: SceneTables | None = None) -> PathScene:
     """The tables of a scene; Gaussians are not in them. Raises `KilofieldError` for more than can be."""
-    return _Tables(stage).made()
+    return _Tables(stage, tables or SceneTables()).made()
 
 
 class _Tables:
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, stage: Stage, kept: SceneTables) -> None:
+        self._stage, self._kept = stage, kept
         self._materials: dict[Material | None, int] = {}
         self._objects: list[NDArray[np.void]] = []
         self._surfaces: list[NeuralSurface] = []
@@ -80,7 +102,7 @@ class _Tables:
         self._roots: dict[Path, int] = {}
 
     def made(self) -> PathScene:
-        scene, surroundings = self._stage.scene, surroundings_of(self._stage)
+        scene, surroundings = self._stage.scene, self._kept.surroundings(self._stage)
         for thing in scene.objects:
             if not isinstance(thing, GaussianScene):
                 self._add(thing)
@@ -142,7 +164,7 @@ class _Tables:
         """The first node of a mesh's tree among those of all meshes."""
         if file not in self._roots:
             nodes, triangles = (sum(map(len, parts)) for parts in (self._nodes, self._triangles))
-            tree = build_tree(self._stage.meshes[file].corners)
+            tree = self._kept.tree(file, self._stage.meshes[file])
             self._roots[file] = nodes
             self._nodes.append(_node_table(tree, nodes, triangles))
             self._triangles.append(_triangle_table(tree))

@@ -32,7 +32,8 @@ class SurfacePasses:
         self._context, self._gpu, self._grouped = context, gpu, grouped
         self._software = is_software(context)
         # llvmpipe leaves loops too early: see shaders/surface_trace.comp
-        self._slice = _slice(gpu.geometry_shape) if self._software else 0
+        self._slice = samples_of_a_dispatch(gpu.geometry_shape) if self._software else 0
+        self.rows: tuple[int, int] | None = None  # first and behind the last, first a multiple of TILE; None: all
         self._made: list[moderngl.ComputeShader] = []
 
     def _compile(self, name: str, packed: PackedShape | None, gradient: bool = False) -> moderngl.ComputeShader:
@@ -172,7 +173,9 @@ class SurfacePasses:
 
     def _run(self, shader: moderngl.ComputeShader, targets: SurfaceTargets) -> None:
         width, height = targets.size
-        shader.run(-(-width // TILE), -(-height // TILE))
+        first, last = self.rows or (0, height)
+        set_uniforms(shader, first_row=first)
+        shader.run(-(-width // TILE), -(-(last - first) // TILE))
         self._context.memory_barrier(moderngl.SHADER_IMAGE_ACCESS_BARRIER_BIT | moderngl.TEXTURE_FETCH_BARRIER_BIT)
 
     def release(self) -> None:
@@ -181,8 +184,8 @@ class SurfacePasses:
             shader.release()
 
 
-def _slice(packed: PackedShape) -> int:
-    """Samples and cubes of a dispatch. Raises `KilofieldError` for a network llvmpipe would leave half way."""
+def samples_of_a_dispatch(packed: PackedShape) -> int:
+    """Samples and cubes that llvmpipe does in one. Raises `KilofieldError` for a network it would leave half way."""
     samples = LLVMPIPE_LOOPS // (MOST_SIDES * (packed.loop_iterations + 1) + 4)
     if not samples:
         raise KilofieldError(

@@ -4,5 +4,7 @@
     cameras.json ---> Camera                         |                                   |
     transforms.json   Capture                     MlpBank                             MlpBank
 
+    scene.json ---> SceneDescription ---> Stage: what is to be lit, and what its files hold
+
 `open_scene` reads any scene file this package knows, by its content; `load_scene` those of Gaussians.
 """

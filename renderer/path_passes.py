@@ -1,0 +1,205 @@
+"""The compute passes of the path tracer: a sample of a batch of pixels, in a wavefront.
+
+    begin    path_begin.comp           a ray a pixel
+    for each vertex:
+      meet   path_meet.comp            the nearest shape; light that has come through is taken in
+             path_march.comp           for each neural surface: nearer than that?
+             path_surface_normal.comp, path_surface_colour.comp
+      shade  path_shade.comp           the path ends in light; or a ray to some light, and a new direction
+      block  path_block.comp           is a shape in the way of the light?
+             path_march.comp           for each neural surface: is it?
+    add      path_add.comp             into the picture
+
+Nothing is read back. Paths that have ended keep their threads until the sample is done.
+"""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer.layouts import CAMERAS, GROUP
+from renderer.path_layouts import PATH, PATH_BINDINGS, SHAPE_NUMBERS, UNLIMITED, path_constants
+from renderer.path_scene import PathScene
+from renderer.path_surface import PathSurface
+from renderer.shader_library import compile_compute, set_uniforms
+from renderer.stage_times import StageTimes
+from renderer.video_memory import memory_for, reserve_buffer
+from scenes.cameras import Camera
+
+SKY_UNIT = 1  # texture unit; CELLS_UNIT of renderer/surface_passes.py is 0
+MOST_PATHS = 1 << 19  # of a batch: 96 MB
+SOBOL_BITS = 32
+SHADERS = ("begin", "meet", "shade", "block", "add")
+
+
+class PathPasses:
+    """The passes over one scene at a time."""
+
+    def __init__(self, context: moderngl.Context, times: StageTimes) -> None:
+        self._context, self._times = context, times
+        chunks = {"path_constants.glsl": path_constants()}
+        self._shaders = {name: compile_compute(context, f"path_{name}.comp", None, chunks) for name in SHADERS}
+        for shader in self._shaders.values():
+            set_uniforms(shader, sky=SKY_UNIT, sobol_bits=SOBOL_BITS)
+        self._buffers: dict[str, moderngl.Buffer] = {}
+        self._sky: moderngl.Texture | None = None
+        self._paths: moderngl.Buffer | None = None
+        self._surfaces: list[tuple[int, PathSurface, NDArray[np.floating], bool]] = []
+
+    @property
+    def bytes(self) -> int:
+        """Video memory of tables and paths."""
+        buffers = sum(buffer.size for buffer in self._buffers.values())
+        sky = 0 if self._sky is None else 16 * self._sky.width * self._sky.height
+        return buffers + sky + (0 if self._paths is None else self._paths.size)
+
+    def show(self, scene: PathScene, surfaces: list[PathSurface]) -> None:
+        """Takes the tables of `scene`; `surfaces` are those of its surfaces, in their order."""
+        tables = {
+            "OBJECTS": scene.objects,
+            "MATERIALS": scene.materials,
+            "LIGHTS": scene.lights,
+            "NODES": scene.nodes,
+            "TRIANGLES": scene.triangles,
+        }
+        for name, table in tables.items():
+            self._upload(name, table.tobytes())
+        sky = scene.surroundings
+        self._upload("SKY", np.concatenate([sky.rows, sky.columns.ravel()]).astype(np.float32).tobytes())
+        self._upload_sky(sky.picture)
+        self._surfaces = [
+            (
+                int(i),
+                surfaces[int(entry["first"])],
+                _frame(entry),
+                bool(scene.materials[entry["material"]]["own_colour"]),
+            )
+            for i, entry in enumerate(scene.objects)
+            if entry["kind"] == SHAPE_NUMBERS["surface"]
+        ]
+        right, up, front = (tuple(axis.tolist()) for axis in sky.frame)
+        for shader in self._shaders.values():
+            set_uniforms(
+                shader,
+                object_count=len(scene.objects),
+                light_count=len(scene.lights),
+                sky_share=scene.sky_share,
+                sun_share=scene.sun_share,
+                sky_right=right,
+                sky_up=up,
+                sky_front=front,
+                table_size=(sky.columns.shape[1] - 1, sky.columns.shape[0]),
+                sun_direction=(0.0, 0.0, 1.0) if sky.sun is None else tuple(sky.sun.direction.tolist()),
+                sun_radiance=(0.0, 0.0, 0.0) if sky.sun is None else tuple(sky.sun.radiance.tolist()),
+                sun_opening=-1.0 if sky.sun is None else sky.sun.one_minus_cosine,
+                bounces=scene.bounces,
+                clamp_to=UNLIMITED if scene.clamp is None else scene.clamp,
+            )
+        self._bounces = scene.bounces
+
+    def seed(self, seed: int, independent: bool) -> None:
+        """Sets what the random numbers are, from now on."""
+        for shader in self._shaders.values():
+            set_uniforms(shader, path_seed=seed, independent=independent)
+
+    def sample(self, camera: Camera, picture: moderngl.Texture, index: int) -> None:
+        """Adds the sample `index` of all pixels to `picture`, which holds the mean of those before."""
+        width, height = picture.size
+        self._make_paths(width * height)
+        self._look_through(camera, width, height)
+        for shader in self._shaders.values():
+            set_uniforms(shader, sample_index=index, sample_share=1 / (index + 1))
+        picture.bind_to_image(0)
+        for first in range(0, width * height, MOST_PATHS):
+            self._batch(first, min(MOST_PATHS, width * height - first))
+
+    def _batch(self, first: int, count: int) -> None:
+        assert self._paths is not None
+        self._paths.bind_to_storage_buffer(PATH_BINDINGS["PATHS"])
+        for name, buffer in self._buffers.items():
+            buffer.bind_to_storage_buffer(PATH_BINDINGS[name])
+        assert self._sky is not None
+        self._sky.use(SKY_UNIT)
+        groups = -(-count // GROUP)
+        for shader in self._shaders.values():
+            set_uniforms(shader, path_count=count, first_pixel=first)
+        self._run("begin", groups)
+        for vertex in range(self._bounces + 1):
+            self._vertex(vertex, count, groups)
+        self._run("add", groups)
+
+    def _vertex(self, vertex: int, count: int, groups: int) -> None:
+        self._run("meet", groups)
+        with self._times.stage("surfaces"):
+            for number, surface, frame, _ in self._surfaces:
+                surface.trace(count, groups, number, frame, False)
+            for number, surface, frame, colours in self._surfaces:
+                surface.look(count, groups, number, frame, colours)
+        set_uniforms(self._shaders["shade"], vertex=vertex)
+        self._run("shade", groups)
+        if vertex == self._bounces:
+            return
+        self._run("block", groups)
+        with self._times.stage("shadows"):
+            for number, surface, frame, _ in self._surfaces:
+                surface.trace(count, groups, number, frame, True)
+
+    def _run(self, name: str, groups: int) -> None:
+        with self._times.stage(name):
+            self._shaders[name].run(groups)
+            bits = moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.SHADER_IMAGE_ACCESS_BARRIER_BIT
+            self._context.memory_barrier(bits | moderngl.TEXTURE_FETCH_BARRIER_BIT)
+
+    def _look_through(self, camera: Camera, width: int, height: int) -> None:
+        fx, fy, cx, cy = camera.intrinsics(width, height)
+        for name in ("begin", "add"):
+            set_uniforms(
+                self._shaders[name],
+                picture_size=(width, height),
+                camera_kind=CAMERAS[f"CAMERA_{camera.projection.upper()}"],
+                # columns: the camera's axes in the world, which are the rows of camera_from_world
+                world_from_camera=tuple(camera.camera_from_world[:3, :3].ravel().tolist()),
+                eye=tuple(camera.position.tolist()),
+                focal=(fx, fy),
+                principal=(cx, cy),
+                near=camera.near,
+            )
+
+    def _make_paths(self, pixels: int) -> None:
+        size = PATH.bytes * min(pixels, MOST_PATHS)
+        if self._paths is None or self._paths.size < size:
+            if self._paths is not None:
+                self._paths.release()
+            self._paths = reserve_buffer(self._context, size, f"{min(pixels, MOST_PATHS):,} paths")
+
+    def _upload(self, name: str, data: bytes) -> None:
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < len(data):
+            if buffer is not None:
+                buffer.release()
+            self._buffers[name] = buffer = reserve_buffer(self._context, len(data), f"{name.lower()} of a scene")
+        buffer.write(data)
+
+    def _upload_sky(self, picture: NDArray[np.floating]) -> None:
+        height, width = picture.shape[:2]
+        if self._sky is None or self._sky.size != (width, height):
+            if self._sky is not None:
+                self._sky.release()
+            with memory_for(self._context, 16 * width * height, f"an environment of {width}x{height}"):
+                self._sky = self._context.texture((width, height), 4, dtype="f4")
+            self._sky.filter = moderngl.NEAREST, moderngl.NEAREST
+        texels = np.zeros((height, width, 4), np.float32)
+        texels[..., :3] = picture
+        self._sky.write(texels.tobytes())
+
+    def release(self) -> None:
+        """Frees all but the surfaces."""
+        for thing in (*self._shaders.values(), *self._buffers.values(), self._sky, self._paths):
+            if thing is not None:
+                thing.release()
+
+
+def _frame(entry: np.void) -> NDArray[np.floating]:
+    return np.stack([entry[name] for name in ("row_x", "row_y", "row_z")])
