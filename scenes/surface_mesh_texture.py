@@ -61,7 +61,11 @@ def unwrapped(shape: Mesh, normals: Floats, side: int) -> Charts:
     packing.resolution, packing.padding, packing.bilinear = side, PADDING, True
     atlas.generate(xatlas.ChartOptions(), packing)
     vertex, faces, uv = atlas[0]
-    return Charts(vertex.astype(np.int64), faces.astype(np.int64), np.clip(uv.astype(np.float64), 0, 1))
+    # charts may touch the picture's border, where a filter would find the other side of it
+    rim = 0.5 * PADDING / side
+    return Charts(
+        vertex.astype(np.int64), faces.astype(np.int64), rim + (1 - 2 * rim) * np.clip(uv.astype(np.float64), 0, 1)
+    )
 
 
 def baked(near: NearField, shape: Mesh, charts: Charts, side: int, progress: Progress = silent) -> Texture:
