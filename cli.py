@@ -351,13 +351,30 @@ def compare(
 
 @app.command()
 def render(
-    file: Scene,
-    cameras: Annotated[
-        Path,
-        typer.Option(metavar="CAMS.json", help="This program's JSON, INRIA's cameras.json or a transforms.json."),
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A scene: .ply, .compressed.ply, .kilo, or .json to be path-traced.")
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures; made if missing.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR|PICTURE", help="Folder for the pictures, made if missing; of a .json a picture, .png or .exr."
+        ),
+    ],
+    cameras: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CAMS.json",
+            help="This program's JSON, INRIA's cameras.json or a transforms.json. A .json scene has its own camera.",
+        ),
+    ] = None,
     size: Size = "640x360",
+    spp: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Of a .json: paths a pixel. Four times as many: half the noise.", show_default="64"
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of a .json: other paths, other noise.", show_default="0")] = None,
     view: View = "colour",
     samples: Samples = 1,
     background: Background = "black",
@@ -366,14 +383,25 @@ def render(
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Render one PNG for each camera of a file, named after the camera or numbered.
+    """Render one PNG for each camera of a file, named after the camera or numbered; or path-trace a scene file.
+
+    A .json (see docs/scene-format.md) holds surfaces, plain shapes, Gaussians, materials, lights and a camera. A .png
+    is tone-mapped as the file says; an .exr has the light itself.
 
     Example: `kilofield render garden.kilo --cameras cameras.json --size 1280x720 --out pictures`
+
+    Path-traced: `kilofield render still-life.json --spp 256 --size 1280x720 --out still-life.png`
     """
     from commands.console import Screen
     from commands.render import Pictures, run
+    from commands.render_scene import is_scene_file, trace
 
-    run(file, Pictures(cameras, size, background, near, view, samples), out, Screen(quiet, json, force))
+    screen = Screen(quiet, json, force)
+    pictures = Pictures(cameras, size, background, near, view, samples)
+    if is_scene_file(file):
+        trace(file, pictures, spp, seed, out, screen)
+    else:
+        run(file, pictures, out, screen, spp=spp, seed=seed)
 
 
 @app.command()

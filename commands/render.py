@@ -12,6 +12,7 @@ from commands.arguments import output_folder, parse_background, parse_size
 from commands.console import Screen, note_dropped, progress, readable_time
 from commands.scene_settings import check_view, content_of, settings_of
 from commands.views import picture_names, seen_from
+from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
     from renderer.settings import RenderSettings
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Pictures:
     """The options of the command line, as typed."""
 
-    cameras: Path
+    cameras: Path | None
     size: str
     background: str
     near: float | None  # world units; None leaves it to the cameras
@@ -34,8 +35,15 @@ class Pictures:
     samples: int = 1  # rays a pixel, of surfaces
 
 
-def run(source: Path, wanted: Pictures, out: Path, screen: Screen) -> None:
-    """Write a PNG into `out` for each of the `cameras`, named after it."""
+def run(
+    source: Path, wanted: Pictures, out: Path, screen: Screen, *, spp: int | None = None, seed: int | None = None
+) -> None:
+    """Write a PNG into `out` for each of the `cameras`, named after it; `spp` and `seed` are for scene files alone."""
+    for option, value in (("--spp", spp), ("--seed", seed)):
+        if value is not None:
+            raise KilofieldError(f"{option}: expected a scene file (.json), found {source}")
+    if wanted.cameras is None:
+        raise KilofieldError(f"--cameras: expected a file of cameras for {source}, found none")
     (width, height), colour = parse_size(wanted.size), parse_background(wanted.background)
     check_view(wanted.view, wanted.samples)
     from renderer.images import write_png

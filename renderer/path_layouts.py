@@ -71,9 +71,11 @@ PATH = Struct(
         Field("origin", "vec4", "of the ray, world; w: how far it may go"),
         Field("direction", "vec4", "unit; w: density with which it was drawn, a solid angle; 0: it had no choice"),
         Field("throughput", "vec4", "w: unused"),
-        Field("light", "vec4", "gathered so far"),
+        Field(
+            "light", "vec4", "gathered so far; w: of the depth, what a unit along the first ray adds; later the depth"
+        ),
         Field("normal", "vec4", "of what it met, unit, out of the object; w: distance"),
-        Field("place", "vec4", "in cells, where it met a surface; later its colour; w: march_entered"),
+        Field("place", "vec4", "in cells, where it met a surface; later its colour; w: unused"),
         Field("shadow_origin", "vec4", "of the ray to a light; w: how far that is; 0: there is none"),
         Field("shadow_direction", "vec4", "unit"),
         Field("shadow_light", "vec4", "what arrives if nothing is in between"),

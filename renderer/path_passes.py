@@ -154,7 +154,7 @@ class PathPasses:
 
     def _look_through(self, camera: Camera, width: int, height: int) -> None:
         fx, fy, cx, cy = camera.intrinsics(width, height)
-        for name in ("begin", "add"):
+        for name in ("begin", "shade", "add"):
             set_uniforms(
                 self._shaders[name],
                 picture_size=(width, height),

@@ -1,6 +1,7 @@
 """Neural surfaces in a path-traced scene: the compute passes that take paths through one.
 
-Called by `renderer/path_passes.py`. The march, the field and the networks are those of `shaders/surface_*.glsl`, as everywhere; only the rays are others.
+Called by `renderer/path_passes.py`. The march, the field and the networks are those of `shaders/surface_*.glsl`, as
+everywhere; only the rays are others.
 """
 
 from __future__ import annotations

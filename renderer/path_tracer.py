@@ -95,10 +95,11 @@ class PathTracer:
         """[H, W, 3] linear light of the picture so far."""
         return self._read()[..., :3].copy()
 
-    def distances(self) -> NDArray[np.float32]:
-        """[H, W] world units along the rays to what the first sample met; inf where nothing."""
-        distance = self._read()[..., 3]
-        return np.where(distance < UNLIMITED, distance, np.inf).astype(np.float32)
+    def depths(self) -> NDArray[np.float32]:
+        """[H, W] of what the first sample met, world units along the view axis (equirectangular: the distance); inf
+        where nothing."""
+        depth = self._read()[..., 3]
+        return np.where(depth < UNLIMITED, depth, np.inf).astype(np.float32)
 
     def render(
         self,
@@ -121,7 +122,10 @@ class PathTracer:
 
     @property
     def texture(self) -> moderngl.Texture:
-        """The picture: RGB linear light, alpha the distance. Raises `KilofieldError` before the first sample."""
+        """The picture: RGB linear light, alpha the depth, `UNLIMITED` where nothing is.
+
+        Raises `KilofieldError` before the first sample.
+        """
         if self._picture is None:
             raise KilofieldError("path tracing: expected a sample, found none yet")
         return self._picture

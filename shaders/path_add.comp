@@ -1,6 +1,6 @@
 #version 430 core
-// What the paths of a batch have gathered, into the picture: the mean of the samples so far, and in alpha how far away
-// the first sample's object is, world units along the ray.
+// What the paths of a batch have gathered, into the picture: the mean of the samples so far, and in alpha the depth of
+// what the first sample met, world units.
 
 #include "layouts.glsl"
 #include "path_constants.glsl"

@@ -39,7 +39,7 @@ void main() {
     p.origin = vec4(origin + near / z * direction, UNLIMITED);
     p.direction = vec4(direction, 0.0);
     p.throughput = vec4(1.0);
-    p.light = vec4(vec3(0.0), UNLIMITED);
+    p.light = vec4(vec3(0.0), z);
     p.normal = p.place = p.march = p.march_state = vec4(0.0);
     p.shadow_origin = p.shadow_direction = p.shadow_light = vec4(0.0);
     p.met = 0u;

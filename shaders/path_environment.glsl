@@ -1,7 +1,7 @@
 // Light from afar and directions to it; the twin of renderer/path_environment.py.
 //
-// Reads: path_constants.glsl, uniforms below. Defines: sky_radiance(), sky_draw(), sky_density(), sun_hit(), draw_cone(),
-// basis().
+// Reads: path_constants.glsl, uniforms below. Defines: sky_radiance(), sky_draw(), sky_density(), sun_hit(),
+// draw_cone(), basis().
 
 uniform sampler2D sky;
 uniform vec3 sky_right;    // in the world

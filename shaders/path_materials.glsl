@@ -1,8 +1,8 @@
 // How light is scattered; the twin of renderer/path_materials.py, which names the sources. `seen` and `lit` point away
 // from the surface.
 //
-// Reads: path_constants.glsl, path_environment.glsl for basis(). Defines: Scattered, diffuse_light(), metal_light(), each
-// scattering times cosine and the density; diffuse_scatter(), metal_scatter(), glass_scatter().
+// Reads: path_constants.glsl, path_environment.glsl for basis(). Defines: Scattered, diffuse_light(), metal_light(),
+// each scattering times cosine and the density; diffuse_scatter(), metal_scatter(), glass_scatter().
 
 #define LEAST_COSINE 1e-6
 

@@ -1,6 +1,6 @@
 #version 430 core
-// The nearest shape each path meets; neural surfaces come after, in path_march.comp. First, light that was on its way to
-// the last vertex is taken in, unless path_block.comp or path_march.comp found something in between.
+// The nearest shape each path meets; neural surfaces come after, in path_march.comp. First, light that was on its way
+// to the last vertex is taken in, unless path_block.comp or path_march.comp found something in between.
 
 #include "layouts.glsl"
 #include "path_constants.glsl"

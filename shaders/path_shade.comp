@@ -15,6 +15,7 @@ layout(std430, binding = MATERIALS_BINDING) readonly buffer Materials { PathMate
 
 uniform uint vertex;   // of the path, from 0 on
 uniform uint bounces;  // scatterings at most
+uniform float near;     // world units
 uniform float clamp_to; // light after two scatterings
 
 #define SHORT 0.9999 // of the way to a lamp, up to which its light may be blocked
@@ -106,7 +107,7 @@ void main() {
     PathObject object = objects[max(p.met, 1u) - 1u];
     PathMaterial material = materials[object.material];
     vec3 light;
-    if (vertex == 0u) p.light.w = p.met == 0u ? UNLIMITED : p.normal.w;
+    if (vertex == 0u) p.light.w = p.met == 0u ? UNLIMITED : near + p.normal.w * p.light.w;
     bool ends = arrives(p, object, material, light);
     p.light.rgb += clamped(p.throughput.rgb * light, vertex);
     if (ends || vertex == bounces) {

@@ -19,7 +19,9 @@ struct Ray {
 
 vec3 to_object(vec3 v) { return vec3(dot(frame_x.xyz, v), dot(frame_y.xyz, v), dot(frame_z.xyz, v)); }
 
-vec3 to_world(vec3 normal) { return normalize(normal.x * frame_x.xyz + normal.y * frame_y.xyz + normal.z * frame_z.xyz); }
+vec3 to_world(vec3 normal) {
+    return normalize(normal.x * frame_x.xyz + normal.y * frame_y.xyz + normal.z * frame_z.xyz);
+}
 
 // `cells`: of a world unit along the ray.
 Ray surface_ray(vec3 origin, vec3 direction, out float cells) {

@@ -1,5 +1,6 @@
 #version 430 core
-// Colours, as linear light, of the places where paths have met a neural surface; the twin of surface_shade.comp for paths.
+// Colours, as linear light, of the places where paths have met a neural surface; the twin of surface_shade.comp for
+// paths.
 
 #include "layouts.glsl"
 #include "path_constants.glsl"
@@ -18,7 +19,9 @@ void field_add(vec3 local, float share, vec3 slope) {
 }
 
 // IEC 61966-2-1
-vec3 linear_of_srgb(vec3 c) { return mix(c / 12.92, pow((c + 0.055) / 1.055, vec3(2.4)), greaterThan(c, vec3(0.04045))); }
+vec3 linear_of_srgb(vec3 c) {
+    return mix(c / 12.92, pow((c + 0.055) / 1.055, vec3(2.4)), greaterThan(c, vec3(0.04045)));
+}
 
 void main() {
     int i = path_number();

@@ -171,12 +171,17 @@ def test_a_picture_goes_on_until_something_changes(context: moderngl.Context) ->
     tracer.release()
 
 
-def test_distances_are_along_the_rays(context: moderngl.Context) -> None:
-    tracer = PathTracer(context, stage_of(ball(Diffuse()), environment=ConstantSky()))
-    tracer.add(camera(degrees=60), (9, 9), 2)
-    distances = tracer.distances()
-    assert distances[4, 4] == pytest.approx(3, abs=0.02)
-    assert np.isinf(distances[0, 0])
+def test_depths_are_along_the_view_axis(context: moderngl.Context) -> None:
+    wall = Plane((0, -1, 0), -1, Diffuse())
+    tracer = PathTracer(context, stage_of(ball(Diffuse()), wall, environment=ConstantSky()))
+    tracer.add(camera((0, -4, 0), 60), (9, 9), 2)
+    depths = tracer.depths()
+    assert depths[4, 4] == pytest.approx(3, abs=0.02)
+    assert depths[0, 0] == pytest.approx(5, rel=1e-5)
+    tracer.add(camera((0, -4, 0), projection="equirectangular"), (36, 18))
+    depths = tracer.depths()
+    assert np.isinf(depths[9, 0])
+    assert depths[9, 18] == pytest.approx(3, abs=0.35)
     tracer.release()
 
 

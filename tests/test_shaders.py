@@ -13,8 +13,9 @@ import moderngl
 import numpy as np
 import pytest
 from gaussian_samples import cameras, random_gaussians, random_neural
+from path_samples import meadow
 from resident_scenes import storable
-from surface_samples import random_surface
+from surface_samples import fitted_surface, random_surface, sphere
 
 from renderer import context as context_module
 from renderer import gaussian_renderer
@@ -23,6 +24,7 @@ from renderer.context import create_context, is_software
 from renderer.decode import decode
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.layouts import GEOMETRY, RECORD, STRUCTS, Field, Struct, layouts_glsl
+from renderer.path_tracer import PathTracer
 from renderer.picture_difference import PictureDifference
 from renderer.prefix_sum import PrefixSum
 from renderer.radix_sort import RadixSort
@@ -33,6 +35,7 @@ from renderer.surface_settings import SurfaceSettings
 from renderer.together import TogetherRenderer
 from scenes.bank import BankShape
 from scenes.errors import KilofieldError
+from scenes.scene_file import Diffuse
 
 LIMIT = 2.0  # seconds
 
@@ -116,6 +119,11 @@ def trace_a_surface(context: moderngl.Context) -> None:
         renderer.render(cameras()[0], 64, 48, SurfaceSettings(view=view))
 
 
+def trace_paths(context: moderngl.Context) -> None:
+    tracer = PathTracer(context, meadow(fitted_surface(sphere, cells=3, colour=np.abs), Diffuse(None), (0.5, 0.5, 0.5)))
+    tracer.render(cameras()[0], 16, 12, 1)
+
+
 def draw_both(pipeline: str, sort: str) -> Callable[[moderngl.Context], None]:
     def run(context: moderngl.Context) -> None:
         gaussians = GaussianRenderer(context, pipeline, sort=sort)
@@ -127,6 +135,7 @@ def draw_both(pipeline: str, sort: str) -> Callable[[moderngl.Context], None]:
     return run
 
 
+PATH_SHADERS = ("begin", "meet", "march", "surface_normal", "surface_colour", "shade", "block", "add")
 BOTH = [draw_both(pipeline, sort) for pipeline, sort in (("quads", "cpu"), ("quads", "gpu"), ("tiles", "cpu"))]
 
 # what compiles and runs each shader
@@ -148,6 +157,7 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     **{f"sort_{name}.comp": [sort_and_sum] for name in ("histogram", "scatter")},
     **{f"surface_{name}.comp": [trace_a_surface] for name in ("trace", "normal", "shade", "view", "slice")},
     "together_over.comp": BOTH,
+    **{f"path_{name}.comp": [trace_paths] for name in PATH_SHADERS},
     **{f"compare_{name}.frag": [compare_two_pictures] for name in ("screen", "blur", "ssim", "sum")},
 }
 
@@ -163,9 +173,8 @@ def test_compiles_and_runs_in_time(run: Callable[[moderngl.Context], None], cont
 def test_every_shader_is_run_and_every_chunk_used() -> None:
     stages = {name for name in shader_names() if name.endswith(STAGES)}
     assert stages == set(RUNS)
-    used = {
-        file for name in stages for file in assemble(name, chunks={"bank.glsl": "", "surface_views.glsl": ""}).files
-    }
+    generated = {"bank.glsl": "", "surface_views.glsl": "", "path_constants.glsl": ""}
+    used = {file for name in stages for file in assemble(name, chunks=generated).files}
     assert {name for name in shader_names() if name.endswith(".glsl")} <= used
 
 

@@ -1,0 +1,86 @@
+"""`kilofield render` of a scene file: one path-traced picture."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.arguments import at_least, output_file, parse_size
+from commands.console import Screen, note, note_dropped, progress, readable_time
+from scenes.errors import KilofieldError
+
+if TYPE_CHECKING:
+    from commands.render import Pictures
+    from scenes.cameras import Camera
+    from scenes.stage import Stage
+
+SUFFIX = ".json"
+PICTURES = (".png", ".exr")
+SAMPLES = 64
+
+
+def is_scene_file(source: Path) -> bool:
+    """By its name: scenes of one thing are no JSON."""
+    return source.suffix.lower() == SUFFIX
+
+
+def trace(source: Path, wanted: Pictures, spp: int | None, seed: int | None, out: Path, screen: Screen) -> None:
+    """Write the picture `out` of the scene file `source`, through its camera."""
+    (width, height), samples = parse_size(wanted.size), at_least("--spp", SAMPLES if spp is None else spp, 1)
+    number = at_least("--seed", 0 if seed is None else seed, 0)
+    _check_options(source, wanted, out, screen)
+    from scenes.stage import read_stage
+
+    stage = read_stage(source)
+    camera = stage.scene.view()
+    if camera is None:
+        raise KilofieldError(f"{source}: camera: expected one to render through, found none")
+    for file, opened in stage.gaussians.items():
+        note_dropped(file, opened.dropped, len(opened.scene))
+    start = time.perf_counter()
+    device = _draw(stage, camera, (width, height), samples, number, out, screen, source.name)
+    seconds = time.perf_counter() - start
+    screen.line(f"{out}: {width}x{height}, {samples} paths a pixel, {readable_time(seconds)} on {device}")
+    figures = {"source": str(source), "picture": str(out), "size": [width, height], "spp": samples, "seed": number}
+    screen.figures(figures | {"seconds": seconds, "device": device})
+
+
+def _check_options(source: Path, wanted: Pictures, out: Path, screen: Screen) -> None:
+    """Raises `KilofieldError` for options that mean nothing here, and for an output that cannot be."""
+    plain = type(wanted)(None, wanted.size, "black", None)
+    names = {"cameras": "--cameras", "background": "--background", "near": "--near", "view": "--view"}
+    for name, option in (names | {"samples": "--samples"}).items():
+        if getattr(wanted, name) != getattr(plain, name):
+            hint = "--spp sets the paths a pixel" if name == "samples" else "the scene file says it"
+            raise KilofieldError(f"{option}: expected none for the scene file {source}: {hint}")
+    if out.suffix.lower() not in PICTURES:
+        raise KilofieldError(f"{out}: expected an output named *.png or *.exr")
+    output_file(out, screen.force, out.suffix.lower(), [source])
+
+
+def _draw(
+    stage: Stage, camera: Camera, size: tuple[int, int], samples: int, seed: int, out: Path, screen: Screen, name: str
+) -> str:
+    """Writes the picture; what drew it."""
+    from renderer.context import create_context, device_facts
+    from renderer.images import write_png
+    from renderer.lit_picture import displayed, gaussians_before, linear
+    from renderer.path_tracer import PathTracer
+    from scenes.light_images import write_exr
+
+    context = create_context()
+    tracer = PathTracer(context, stage)
+    with progress(f"render {name}", screen.quiet) as step:
+        light = tracer.render(
+            camera, *size, samples, seed, step=lambda done: step(done / samples, f"{done} of {samples} paths a pixel")
+        )
+    fronts = gaussians_before(tracer, camera)
+    if out.suffix.lower() == ".exr":
+        write_exr(out, linear(light, fronts))
+    else:
+        write_png(out, displayed(light, fronts, stage.scene))
+    tracer.release()
+    if stage.scene.clamp is not None:
+        note(f"{name}: light after two scatterings was clamped to {stage.scene.clamp:g}, as the file says")
+    return str(device_facts(context)["renderer"])
