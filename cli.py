@@ -232,7 +232,7 @@ def mesh(
         Path,
         typer.Argument(
             metavar="OUT",
-            help="The mesh to make: .ply (for tools that measure), .glb (for browsers, games and Blender) or .obj (text).",
+            help="The mesh to make: .ply (to measure), .glb (for browsers, games and Blender) or .obj (text).",
         ),
     ],
     resolution: Annotated[
