@@ -189,6 +189,9 @@ def surface(
         Path | None,
         typer.Option(metavar="FILE.png", help="Show how it is getting on: colour, normals and cells, again and again."),
     ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="What photographs are learnt on: auto, cpu or cuda.")
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the same number of cores.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted run from OUT.kilo.checkpoint.")
@@ -199,10 +202,11 @@ def surface(
 ) -> None:
     """Learn a surface: a signed distance field and its colour in thousands of small cells, each with its own networks.
 
-    Photographs first teach one large field (NeuS on a hash grid), from which the cells learn, and are then tuned on the
-    photographs again. A mesh is its own teacher. The cells share what they can: a hidden layer is learnt once for all,
-    and every cell has its own output layer, solved for exactly. Near a face the networks of both sides are blended, so
-    there are no seams. Weights are rounded to integers as coarse as the preset allows.
+    Photographs first teach one large field (NeuS on a hash grid), from which the cells learn; the photographs then
+    colour them, by a least-squares solve through rays as they are drawn. A mesh is its own teacher. The cells share
+    what they can: a hidden layer is learnt once for all, and every cell has its own output layer, solved for exactly.
+    Near a face the networks of both sides are blended, so there are no seams. Weights are rounded to integers as coarse
+    as the preset allows.
 
     The report says how far the surface in OUT.kilo is from its teacher, before and after rounding (distances in units
     of the scene, angles between normals in degrees), and for photographs the PSNR of those kept to judge by: a test set
@@ -218,7 +222,7 @@ def surface(
     run(
         source,
         target,
-        options(preset, cells, steps, side, seed, resume),
+        options(preset, cells, steps, side, device, seed, resume),
         preview,
         force,
         Screen(quiet, json, force),

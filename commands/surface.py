@@ -28,13 +28,13 @@ PURPOSES = {
 
 
 def options(
-    preset: str, cells: int | None, steps: int | None, side: int | None, seed: int, resume: bool
+    preset: str, cells: int | None, steps: int | None, side: int | None, device: str, seed: int, resume: bool
 ) -> SurfaceOptions:
     """The options of the command line, checked."""
     from fitting.kiloneus.options import SurfaceOptions
 
     at_least("--seed", seed, 0)
-    return SurfaceOptions(preset, cells, steps, side, seed, resume)  # pyright: ignore[reportArgumentType]
+    return SurfaceOptions(preset, cells, steps, side, seed, resume, device)  # pyright: ignore[reportArgumentType]
 
 
 def run(source: Path, target: Path, options: SurfaceOptions, preview: Path | None, force: bool, screen: Screen) -> None:
@@ -91,7 +91,7 @@ def _print(result: SurfaceResult, screen: Screen) -> None:
 def _views(found: ViewQuality) -> str:
     return (
         f"PSNR {found.written:.2f} dB in {found.count} photographs not learnt from, {found.side} pixels "
-        f"(teacher {found.teacher:.2f}, cells {found.distilled:.2f}, coloured by the photographs {found.coloured:.2f} dB)"
+        f"(teacher {found.teacher:.2f}, cells {found.distilled:.2f}, coloured again {found.coloured:.2f} dB)"
     )
 
 

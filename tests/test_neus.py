@@ -158,5 +158,5 @@ def test_masks_that_share_nothing_are_an_error() -> None:
 
 
 def test_cameras_that_look_at_nothing_together_are_an_error() -> None:
-    with pytest.raises(KilofieldError, match="expected cameras that look at one object"):
+    with pytest.raises(KilofieldError, match="cameras: expected them to look at one object"):
         find_bounds(sphere_views(3, 4), None, 8)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from trimesh.visual import ColorVisuals
 
@@ -128,3 +129,11 @@ def test_wrong_options(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(KilofieldError) as error:
         SurfaceOptions(**wrong)
     assert str(error.value) == message
+
+
+def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(KilofieldError, match="--device: expected one of auto, cpu, cuda, found tpu"):
+        SurfaceOptions(device="tpu")  # pyright: ignore[reportArgumentType]
+    if not torch.cuda.is_available():
+        with pytest.raises(KilofieldError, match="--device: expected a CUDA GPU, found none"):
+            fit_surface(tmp_path / "spot.obj", tmp_path / "spot.kilo", SurfaceOptions(device="cuda"))

@@ -54,7 +54,8 @@ def find_bounds(views: Sequence[View], sphere: Sphere | None, voxels: int) -> Sc
     `KilofieldError` if the cameras do not look at one object (no sphere), or their masks share nothing.
     """
     if sphere is None:
-        raise KilofieldError("photographs: expected cameras that look at one object, found them looking at different")
+        folder = views[0].photograph.path.parent
+        raise KilofieldError(f"{folder}: cameras: expected them to look at one object, found no place they share")
     around = SceneFrame(np.array(sphere.centre), sphere.radius)
     if not is_masked(views):
         return SceneBounds(around, np.ones((voxels,) * 3, bool), None)

@@ -77,15 +77,14 @@ def _step(sight: Sightings, wanted: Floats, weights: Floats, start: Floats, metr
 
     def normal(x: Floats) -> Floats:
         seen = sight.summed(slope * sight.outputs(x))
-        return sight.transposed((slope * seen[sight.pixels]).astype(np.float32)) + held @ x
+        pulled = (held @ x).astype(np.float32)
+        return sight.transposed((slope * seen[sight.pixels]).astype(np.float32)) + pulled
 
     def precondition(x: Floats) -> Floats:
         return np.einsum("kdfg,kgd->kfd", inverse, x).astype(np.float32)
 
     right = sight.transposed((slope * left[sight.pixels]).astype(np.float32)) - held @ (weights - start)
-    return conjugate_gradients(normal, precondition, right.astype(np.float32), INNER), float(
-        np.square(left).mean()
-    )
+    return conjugate_gradients(normal, precondition, right.astype(np.float32), INNER), float(np.square(left).mean())
 
 
 def conjugate_gradients(
@@ -150,10 +149,16 @@ def _look(
     amount = (0.5 / FINER**2) * parts.share
     opacity = torch.bincount(pixel, minlength=len(chosen))[:, None] / FINER**2
     rgba = view.rgba.view(-1, 4)[chosen].float()
-    backed = teacher.backed
-    behind = teacher.model.background(rays.directions[:: FINER**2]) if backed else torch.full((1, 3), GREY)
+    behind = _behind(teacher, rays.directions[:: FINER**2])
     left = rgba[:, :3] + (1 - rgba[:, 3:]) * behind - (1 - opacity) * behind - 0.5 * opacity
     return features, amount, pixel[parts.rows], parts.network, left
+
+
+def _behind(teacher: NeusTeacher, directions: Tensor) -> Tensor:
+    """[R or 1, 3] what lies behind everything."""
+    if not teacher.backed:
+        return torch.full((1, 3), GREY)
+    return teacher.model.background(directions.to(teacher.model.level_weights.device)).cpu()
 
 
 def _useful(view: View, teacher: NeusTeacher) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from fitting.devices import Device
 from scenes.errors import KilofieldError
 
 Preset = Literal["draft", "balanced", "best"]
@@ -64,11 +65,13 @@ class SurfaceOptions:
     side: int | None = None  # pixels: photographs are averaged down to this longest side
     seed: int = 0
     resume: bool = False
+    device: Device = "auto"  # of the teacher of photographs
     choices: Choices = Choices()
 
     def __post_init__(self) -> None:
-        if self.preset not in get_args(Preset):
-            raise KilofieldError(f"--preset: expected one of {', '.join(get_args(Preset))}, found {self.preset}")
+        for name, value, kind in (("preset", self.preset, Preset), ("device", self.device, Device)):
+            if value not in get_args(kind):
+                raise KilofieldError(f"--{name}: expected one of {', '.join(get_args(kind))}, found {value}")
         for name, value, (least, most) in (
             ("cells", self.cells, CELLS),
             ("steps", self.steps, STEPS),

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from fitting.checkpoint import Checkpoint, Part
+from fitting.devices import chosen_device
 from fitting.kiloneus.cast import Caster
 from fitting.kiloneus.cell_field import CellField, Shared
 from fitting.kiloneus.cells import world_points
@@ -89,7 +90,8 @@ class PhotographFit:
             self.say(f"teacher: {stage}", TAUGHT * self._last * done, detail)
 
         part = Part(self.checkpoint, "teacher", self.known)
-        return train_on_views(views, self.photographs.sphere, options, progress, part, self.known.get("teacher"))
+        known, device = self.known.get("teacher"), chosen_device(self.options.device)
+        return train_on_views(views, self.photographs.sphere, options, progress, part, known, device)
 
     def _coloured(self, surface: NeuralSurface) -> NeuralSurface:
         """With colours solved from the photographs."""

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from fitting.checkpoint import Checkpoint, checksum
+from fitting.devices import chosen_device
 from fitting.kiloneus.fidelity import fidelity
 from fitting.kiloneus.fit import PreviewCallback, Say, SurfaceFit, colour_psnr, rounded
 from fitting.kiloneus.mesh_teacher import MeshTeacher
@@ -50,6 +51,7 @@ def fit_surface(
     """
     if not target.parent.is_dir():
         raise KilofieldError(f"{target}: cannot write: no such folder {target.parent}")
+    chosen_device(options.device)  # one that is missing is told before anything is read
     torch.set_num_threads(available_cores())
     run = _Run(source, target, options, Say(progress), preview)
     run.say("reading", 0.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from fitting.devices import chosen_device
 from fitting.neuralgs.checkpoint import checkpoint_beside
 from fitting.neuralgs.fit import fit_ours
 from fitting.neuralgs.job import Job, prepare
@@ -55,7 +56,7 @@ def compress(
     say = Reporter(progress, preview)
     say("reading", 0.0)
     file = load_scene(source)
-    device = _device(options.device)
+    device = chosen_device(options.device)
     lossless = options.quality == "lossless"
     effort = EFFORTS["lossless" if lossless else options.preset].changed(options.recipe)
     checkpoint = checkpoint_beside(target, source, options, device.type)
@@ -150,9 +151,3 @@ def _judge_file(neural: NeuralGaussians, job: Job) -> tuple[float, float]:
     """PSNR and SSIM of what a reader of the file sees."""
     decoded = unpack_kilo(encode_kilo(neural)[0]).decode()
     return judge(GaussianTensors.of(decoded, job.device), job.held_out, neural.antialiased)
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise KilofieldError("--device: expected a CUDA GPU, found none that torch can use")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")

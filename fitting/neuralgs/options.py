@@ -10,11 +10,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from fitting.devices import Device
 from scenes.errors import KilofieldError
 
 Preset = Literal["draft", "balanced", "best", "paper"]
 Quality = Literal["small", "medium", "high", "lossless"]
-Device = Literal["auto", "cpu", "cuda"]
 
 TARGETS = (5.0, 100.0)  # dB a file can be asked for
 
