@@ -24,7 +24,7 @@ AWAY, SEEN = 6.0, 4.0  # cells from the camera to the spot, and cells that a pic
 TILT = 0.6  # how much the view leans from the normal at the spot
 FACE_POINTS = 4000
 QUANTILE = 0.98  # of the jumps: the spot is where one is as large as that, not the worst of all
-STRIPES = 12.0  # over the range of a normal's component
+STRIPES = 6.0  # over the range of a normal's component
 CAPTIONS = ("coherent", "each cell alone")
 
 
@@ -72,8 +72,8 @@ def striped(normals: Doubles) -> Doubles:
 
 def glossy(normals: Doubles) -> Doubles:
     """[N] grey of a shiny material under a light from above left (Blinn's highlights)."""
-    light = np.array([-0.55, -0.6, -0.58])  # towards it; the camera looks along z
+    light = np.array([-0.35, -0.4, -0.85])  # towards it; the camera looks along z
     middle = light / np.linalg.norm(light) + np.array([0, 0, -1])
     diffuse = np.maximum(normals @ light, 0)
-    shine = np.maximum(normals @ (middle / np.linalg.norm(middle)), 0) ** 120
-    return np.clip(0.1 + 0.55 * diffuse + 0.5 * shine, 0, 1)
+    shine = np.maximum(normals @ (middle / np.linalg.norm(middle)), 0) ** 60
+    return np.clip(0.12 + 0.5 * diffuse + 0.5 * shine, 0, 1)

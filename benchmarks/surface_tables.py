@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from fitting.kiloneus.options import EFFORTS
 
 SPOT_HEADER = (
     "surface",
@@ -21,6 +25,8 @@ SPOT_HEADER = (
 )
 CAPTURE_HEADER = ("capture", "preset", "fit", "size", "minutes", "teacher", "distilled", "coloured", "in the file")
 
+DRAWN_HEADER = ("capture", "preset", "size", "minutes", "cells", "teacher, rendered", "cells, ray-cast", "worst view")
+
 
 def spot_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Surfaces of a mesh, one row a fit; empty without rows."""
@@ -30,6 +36,27 @@ def spot_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def captures_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Surfaces from photographs: PSNR of those not learnt from; empty without rows."""
     return _table(CAPTURE_HEADER, [_capture_row(row) for row in rows])
+
+
+def drawn_table(paths: Sequence[Path]) -> str:
+    """Surfaces from photographs as they are drawn, beside their teachers: `benchmarks.surface_captures`."""
+    return _table(DRAWN_HEADER, [_drawn_row(json.loads(path.read_text())) for path in paths])
+
+
+def _drawn_row(result: Mapping[str, Any]) -> tuple[str, ...]:
+    options, found = result["options"], result["figures"]
+    preset = EFFORTS[options["preset"]]
+    cast, teacher = found["ray_cast"], found["teacher"]
+    return (
+        f"{result['capture']}, {options['side'] or preset.side} pixels",
+        f"{options['preset']}, {options['steps'] or preset.teacher_steps:,} steps",
+        f"{found['bytes'] / 1000:.0f} KB",
+        f"{found['seconds'] / 60:.1f}",
+        f"{found['cells']:,}",
+        f"{teacher['psnr']:.2f} dB, {teacher['ssim']:.4f}",
+        f"{cast['psnr']:.2f} dB, {cast['ssim']:.4f}",
+        f"{cast['worst_psnr']:.2f} dB",
+    )
 
 
 def _spot_row(row: Mapping[str, Any]) -> tuple[str, ...]:
