@@ -11,6 +11,7 @@ The twin is `renderer/surface_views.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 
 import moderngl
 import numpy as np
@@ -30,6 +31,7 @@ from scenes.gaussians import Floats
 from scenes.surface import EMPTY, NeuralSurface
 
 DEFAULT = SurfaceSettings()
+BAND = 16  # rows between looks at the clock, a multiple of the passes' TILE
 
 
 @dataclass
@@ -49,8 +51,9 @@ class SurfaceRenderer:
 
     A picture of the same camera, size and settings as the one before goes on from there: while the camera rests, `draw`
     adds samples until there are as many as the settings want, which may be more each time. `times.synchronised` makes
-    stage times those of the frame just drawn, at the price of waiting. Raises `KilofieldError` without compute shaders,
-    and for a surface that does not fit the device.
+    stage times those of the frame just drawn, at the price of waiting. With `patience`, `draw` and `sample`
+    stop after so many seconds, in the middle of a sample, and go on there the next time; `behind` says so. Raises
+    `KilofieldError` without compute shaders, and for a surface that does not fit the device.
     """
 
     casts_rays = True
@@ -67,6 +70,8 @@ class SurfaceRenderer:
         self._passes: dict[str, SurfacePasses] = {}
         self._shown: tuple[object, ...] = ()
         self._samples, self._wanted = 0, 1
+        self._row = 0  # of the sample under way, the first that is not done
+        self.patience: float | None = None
 
     @property
     def surface(self) -> NeuralSurface:
@@ -116,31 +121,43 @@ class SurfaceRenderer:
     ) -> None:
         """Draws into the viewport of `framebuffer`, upright, and leaves it bound; nothing is read back.
 
-        At most `most` samples are added to what is there already of this picture.
+        At most `most` samples are added to what is there already of this picture. Nothing is drawn while there was no
+        time for the first.
         """
         self._sample(camera, framebuffer.viewport[2:], settings, settings.samples if most is None else most)
-        self._accumulation.composite(framebuffer, _composite_settings(settings))
+        if self._samples:
+            self._accumulation.composite(framebuffer, _composite_settings(settings))
         self._note_facts()
 
     def sample(
         self, camera: Camera, size: tuple[int, int], settings: SurfaceSettings, jitter: tuple[float, float]
-    ) -> tuple[moderngl.Texture, moderngl.Texture]:
-        """One sample by itself: premultiplied colour, and a texture whose fourth channel has the depths.
+    ) -> tuple[moderngl.Texture, moderngl.Texture] | None:
+        """One sample by itself: premultiplied colour, and a texture whose fourth channel has the depths. None when
+        there was no time for all of it.
 
         Depths are along the view axis (equirectangular: the distance), world units, and 3e38 where nothing is. Row 0 is
         the top. Both hold until the next picture.
         """
         passes = self._prepare(size, settings)
-        self._shown, self._samples = (), 0
+        self._begin((*camera_key(camera), size, settings, jitter))
+        self._wanted = 1
         with self.times.frame():
-            self._add(passes, camera, jitter, settings)
+            whole = self._add(passes, camera, jitter, settings, self._end())
         self._note_facts()
+        if not whole:
+            return None
+        self._shown = ()
         assert self._targets is not None  # there is one now
         return self._accumulation.colour, self._targets.texture("normals")
 
     def restart(self) -> None:
         """Begins the next picture anew, also if it is the same as the last."""
         self._shown = ()
+
+    @property
+    def behind(self) -> bool:
+        """Whether there was no time for a sample that was asked for last."""
+        return self._row > 0 or self._samples < self._wanted
 
     @property
     def finished(self) -> bool:
@@ -156,15 +173,49 @@ class SurfaceRenderer:
 
     def _sample(self, camera: Camera, size: tuple[int, int], settings: SurfaceSettings, most: int) -> None:
         passes = self._prepare(size, settings)
-        shown = (*camera_key(camera), size, replace(settings, samples=1))
-        if shown != self._shown or self._samples > settings.samples:
-            self._shown, self._samples = shown, 0
+        if self._samples > settings.samples:
+            self._shown = ()
+        self._begin((*camera_key(camera), size, replace(settings, samples=1)))
         self._wanted = settings.samples
+        end = self._end()
         with self.times.frame():
             for jitter in jitters(settings.samples)[self._samples : self._samples + most]:
-                self._add(passes, camera, jitter, settings)
+                if not self._add(passes, camera, jitter, settings, end) or (end and perf_counter() >= end):
+                    break
+
+    def _begin(self, shown: tuple[object, ...]) -> None:
+        """Anew, unless it is what is there."""
+        if shown != self._shown:
+            self._shown, self._samples, self._row = shown, 0, 0
+
+    def _end(self) -> float | None:
+        return None if self.patience is None else perf_counter() + self.patience
 
     def _add(
+        self,
+        passes: SurfacePasses,
+        camera: Camera,
+        jitter: tuple[float, float],
+        settings: SurfaceSettings,
+        end: float | None,
+    ) -> bool:
+        """One sample more, or as much of it as there is time for; True when it is whole."""
+        assert self._targets is not None
+        height = self._targets.size[1]
+        band = height if end is None else BAND
+        while self._row < height:
+            passes.rows = self._row, min(self._row + band, height)
+            self._add_rows(passes, camera, jitter, settings)
+            self._row += band
+            if end is not None:
+                self.context.finish()
+                if perf_counter() >= end and self._row < height:
+                    return False
+        self._row = 0
+        self._samples += 1
+        return True
+
+    def _add_rows(
         self, passes: SurfacePasses, camera: Camera, jitter: tuple[float, float], settings: SurfaceSettings
     ) -> None:
         assert self._targets is not None
@@ -174,7 +225,6 @@ class SurfaceRenderer:
                 passes.cut(camera, self._targets, jitter, share, settings)
         else:
             self._add_hits(passes, camera, jitter, settings, share)
-        self._samples += 1
 
     def _add_hits(
         self,

@@ -41,7 +41,7 @@ class TogetherRenderer:
         self._accumulation = Accumulation(self.context)
         self._over = compile_compute(self.context, "together_over.comp")
         self._shown: tuple[object, ...] = ()
-        self._samples = 0
+        self._samples, self._wanted = 0, 1
 
     def render(self, camera: Camera, width: int, height: int, settings: SceneSettings) -> Floats:
         """[H, W, 3] the picture over the background."""
@@ -59,7 +59,13 @@ class TogetherRenderer:
         A picture of the same camera, size and settings as the last goes on with more samples, where more are wanted.
         """
         self._sample(camera, framebuffer.viewport[2:], settings, wait=False)
-        self._accumulation.composite(framebuffer, settings.gaussians)
+        if self._samples:
+            self._accumulation.composite(framebuffer, settings.gaussians)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the surface had no time (its `patience`) for a sample that was asked for last."""
+        return self._samples < self._wanted
 
     def restart(self) -> None:
         """Begins the next picture anew, also if it is the same as the last."""
@@ -70,13 +76,19 @@ class TogetherRenderer:
         shown = (*camera_key(camera), size, settings.sampled(1))
         if shown != self._shown or self._samples > settings.samples:
             self._shown, self._samples = shown, 0
+        self._wanted = settings.samples
         for jitter in jitters(settings.samples)[self._samples :]:
-            self._add(camera, size, settings, jitter, wait)
+            if not self._add(camera, size, settings, jitter, wait):
+                break
 
     def _add(
         self, camera: Camera, size: tuple[int, int], settings: SceneSettings, jitter: tuple[float, float], wait: bool
-    ) -> None:
-        behind, cover = self.surface.sample(camera, size, replace(settings.surface, samples=1), jitter)
+    ) -> bool:
+        """One sample more; False when there was no time for it."""
+        sample = self.surface.sample(camera, size, replace(settings.surface, samples=1), jitter)
+        if sample is None:
+            return False
+        behind, cover = sample
         front = self.gaussians.blend(camera, size, settings.gaussians, cover, wait)
         self._samples += 1
         self._accumulation.colour.bind_to_image(0, read=True, write=True)
@@ -86,6 +98,7 @@ class TogetherRenderer:
         self.context.memory_barrier(PICTURE_WRITTEN)
         self._over.run(-(-size[0] // TILE), -(-size[1] // TILE))
         self.context.memory_barrier(PICTURE_WRITTEN)
+        return True
 
     def release(self) -> None:
         """Frees its own part."""

@@ -21,28 +21,48 @@ def window_context() -> moderngl.Context:
 
 
 class WindowPicture:
-    """An 8-bit picture in a texture."""
+    """An 8-bit picture in a texture, and one behind it that is drawn next."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
-        self.size = (0, 0)  # width, height
+        self._targets: list[moderngl.Framebuffer] = []  # the first is shown
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height; 0 while there is none."""
+        return self._targets[0].size if self._targets else (0, 0)
+
+    @property
+    def _colour(self) -> moderngl.Texture:
+        colour = self._targets[0].color_attachments[0]
+        assert isinstance(colour, moderngl.Texture)
+        return colour
 
     @property
     def texture(self) -> int:
         """OpenGL's name of the texture; its first row is the bottom of the picture."""
         return self._colour.glo
 
-    def draw(self, width: int, height: int, paint: Callable[[moderngl.Framebuffer], None]) -> None:
-        """Lets `paint` draw a picture of `width` x `height`; raises `KilofieldError` for a size no framebuffer has."""
+    def draw(self, width: int, height: int, paint: Callable[[moderngl.Framebuffer], bool | None]) -> bool:
+        """Lets `paint` draw a picture of `width` x `height`, which is shown unless `paint` says False: not yet.
+
+        Returns whether it is shown. Raises `KilofieldError` for a size no framebuffer has.
+        """
         check_size(self._context, width, height)
-        if self.size != (width, height):
-            self.release()
-            self._colour = picture_texture(self._context, (width, height), "f1")
-            self._colour.filter = moderngl.LINEAR, moderngl.LINEAR
-            self._colour.repeat_x = self._colour.repeat_y = False
-            self._framebuffer = self._context.framebuffer([self._colour])
-            self.size = (width, height)
-        paint(self._framebuffer)
+        spare = self._targets.pop() if len(self._targets) > 1 else None
+        if spare is None or spare.size != (width, height):
+            if spare is not None:
+                _release(spare)
+            spare = self._new_target(width, height)
+        shown = paint(spare) is not False
+        self._targets.insert(0 if shown else len(self._targets), spare)
+        return shown
+
+    def _new_target(self, width: int, height: int) -> moderngl.Framebuffer:
+        colour = picture_texture(self._context, (width, height), "f1")
+        colour.filter = moderngl.LINEAR, moderngl.LINEAR
+        colour.repeat_x = colour.repeat_y = False
+        return self._context.framebuffer([colour])
 
     def show_on(self, colour: tuple[float, float, float]) -> None:
         """Makes the window itself the target and fills it."""
@@ -59,10 +79,15 @@ class WindowPicture:
 
     def release(self) -> None:
         """Frees everything."""
-        if self.size != (0, 0):
-            self._framebuffer.release()
-            self._colour.release()
-            self.size = (0, 0)
+        for target in self._targets:
+            _release(target)
+        self._targets.clear()
+
+
+def _release(target: moderngl.Framebuffer) -> None:
+    colour = target.color_attachments[0]
+    target.release()
+    colour.release()
 
 
 def read_window(context: moderngl.Context, width: int, height: int) -> NDArray[np.uint8]:

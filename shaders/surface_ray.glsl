@@ -1,10 +1,12 @@
 // The ray of a pixel, in cells from the grid's origin; the twin of renderer/camera_rays.py.
 //
-// Reads: layouts.glsl, uniforms below. Defines: Ray surface_ray(ivec2 pixel), FARTHEST.
+// Reads: layouts.glsl, uniforms below. Defines: Ray surface_ray(ivec2 pixel), surface_pixel(),
+// FARTHEST.
 
 const float FARTHEST = 3.0e38; // depth, of where nothing is
 
 uniform ivec2 picture_size;
+uniform int first_row;          // of the dispatch, pixels
 uniform int camera_kind;        // CAMERA_*
 uniform mat3 world_from_camera;
 uniform vec3 eye;               // cells
@@ -20,6 +22,9 @@ struct Ray {
     float z;        // of the depth, a unit along the ray
     float start;    // cells along the ray: the near plane
 };
+
+// Of this thread.
+ivec2 surface_pixel() { return ivec2(gl_GlobalInvocationID.xy) + ivec2(0, first_row); }
 
 Ray surface_ray(ivec2 pixel) {
     vec2 slope = (vec2(pixel) + 0.5 - principal) / focal;

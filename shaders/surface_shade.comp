@@ -24,7 +24,7 @@ void field_add(vec3 local, float share, vec3 slope) {
 }
 
 void main() {
-    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy);
+    ivec2 pixel = surface_pixel();
     bool inside = all(lessThan(pixel, picture_size));
     vec4 hit = inside ? imageLoad(hits, pixel) : vec4(-1.0);
     bool wanted = hit.w >= 0.0;

@@ -32,7 +32,7 @@ vec3 slice_colour(float distance, float pixel) {
 }
 
 void main() {
-    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy);
+    ivec2 pixel = surface_pixel();
     bool inside = all(lessThan(pixel, picture_size));
     Ray ray = surface_ray(pixel);
     float slope = dot(ray.direction, plane.xyz);

@@ -109,7 +109,7 @@ void trace(inout March m, int budget) {
 }
 
 void main() {
-    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy);
+    ivec2 pixel = surface_pixel();
     bool inside = all(lessThan(pixel, picture_size));
     March m = march_begin(surface_ray(pixel));
     int budget = steps + 1;

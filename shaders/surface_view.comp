@@ -36,7 +36,7 @@ vec3 hit_colour(ivec2 pixel) {
 }
 
 void main() {
-    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy);
+    ivec2 pixel = surface_pixel();
     if (any(greaterThanEqual(pixel, picture_size))) return;
     if (view == SURFACE_COST) {
         float count = float(imageLoad(counts, pixel).y) * sample_share;

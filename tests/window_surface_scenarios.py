@@ -25,10 +25,11 @@ from renderer.camera_paths import preset_path
 from renderer.images import to_8_bit
 from renderer.metrics import psnr
 from renderer.settings import VIEWS
+from renderer.surface_renderer import BAND
 from renderer.surface_settings import SURFACE_VIEWS
 from renderer.together_reference import render_together
 from scenes.open_scene import SurfaceFile
-from ui import app_view
+from ui import app_view, scene_picture
 from ui.actions import ACTIONS
 from ui.app import App
 from ui.compare import CompareTool
@@ -93,6 +94,23 @@ def samples_come_at_rest(app: App, folder: Path) -> Iterator[None]:
     yield
     assert app.picture.picture.size == (width, height)
     assert surface.facts.samples == SAMPLES
+    assert_shows_the_surface(app)
+
+
+def stays_alive_while_it_is_drawn(app: App, folder: Path) -> Iterator[None]:
+    """At rest a slow device draws a few rows a frame, and shows the picture when it is whole."""
+    yield
+    scene_picture.BAND_SECONDS = 0.0
+    width, height = app.view_size
+    app.picture.moving.value = 0.5
+    drag(app, glfw.MOUSE_BUTTON_LEFT, START, (60, 10))
+    frames = 0
+    while not frames or not app.picture.whole:
+        app.frame()
+        app.show()
+        frames += app.picture.picture.size == (round(width / 2), round(height / 2))
+    assert frames > height / BAND  # the small picture is shown meanwhile
+    app.frame()
     assert_shows_the_surface(app)
 
 
@@ -336,6 +354,7 @@ SCENARIOS: dict[str, Scenario] = {
     for scenario in (
         shows,
         samples_come_at_rest,
+        stays_alive_while_it_is_drawn,
         looks_different,
         slices,
         refuses_what_is_for_gaussians,

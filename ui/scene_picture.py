@@ -27,6 +27,7 @@ Painter = Callable[["moderngl.Framebuffer", Camera, SceneSettings], None]
 
 REST_SECONDS = 0.25  # without a change before the picture is drawn whole
 HISTORY = 120  # frame times kept
+BAND_SECONDS = 0.05  # in a frame, of drawing a surface at rest where that takes long
 LATE_FRAMES = 4  # after which a GPU's counts are known, and a picture that had too little room has been drawn again
 
 
@@ -64,6 +65,7 @@ class ScenePicture:
         self.stages_ms: deque[dict[str, float]] = deque(maxlen=HISTORY)
         self._late = 0 if is_software(context) else LATE_FRAMES
         self._again = 0  # frames still to be drawn though nothing changes
+        self._in_bands = is_software(context)
         self._drawn: _Drawn | None = None
         self._changed = -REST_SECONDS
 
@@ -108,7 +110,7 @@ class ScenePicture:
             more = resting and not self.whole
             stale, samples = more, self._drawn.samples + more
         if stale or always or self._again:
-            self._draw(painter, camera, size, look, scale, samples)
+            self._draw(painter, camera, size, look, scale, samples, self._in_bands and resting and not always)
         return always or not self.whole or self._again > 0
 
     def draw(self, painter: Painter, camera: Camera, size: tuple[int, int], look: SceneSettings) -> None:
@@ -123,18 +125,38 @@ class ScenePicture:
         look: SceneSettings,
         scale: float,
         samples: int,
+        in_bands: bool = False,
     ) -> None:
-        """Draws at `scale` times the size, and learns from how long it took."""
+        """Draws at `scale` times the size, and learns from how long it took.
+
+        `in_bands`, what is not done after `BAND_SECONDS` is left for the next time, and not shown before it is done.
+        """
+        for slot in self._scenes:
+            slot.be_patient(BAND_SECONDS if in_bands else None)
         width, height = (max(1, round(side * scale)) for side in size)
         before = [slot.facts for slot in self._scenes]
         start = perf_counter()
-        self.picture.draw(width, height, lambda target: painter(target, camera, look.sampled(samples)))
+        drawn: list[SceneSlot] = []
+
+        def paint(target: moderngl.Framebuffer) -> bool:
+            painter(target, camera, look.sampled(samples))
+            drawn.extend(slot for slot, facts in zip(self._scenes, before, strict=True) if slot.facts is not facts)
+            return not any(slot.behind for slot in self._scenes if slot in drawn or slot.partner in drawn)
+
+        try:
+            shown = self.picture.draw(width, height, paint)
+        finally:
+            for slot in self._scenes:
+                slot.be_patient(None)
+        if not shown:
+            return
         elapsed = 1e3 * (perf_counter() - start)
-        drawn = [slot for slot, facts in zip(self._scenes, before, strict=True) if slot.facts is not facts]
         stages = _sum([slot.facts.wall_ms for slot in drawn])
         # Orders to a GPU return at once: its own clock then says more than ours.
         total = max(stages.pop("total", 0.0), elapsed)
         self._drawn = _Drawn(camera, size, look, scale, samples)
+        if in_bands and any(slot.casts_rays for slot in drawn):
+            return  # the time of a part
         self.frames_ms.append(total)
         self.stages_ms.append(stages)
         if samples == 1:

@@ -142,6 +142,17 @@ class SceneSlot:
         """A pixel takes a while on a software rasteriser."""
         return self._active.casts_rays or self._both is not None
 
+    @property
+    def behind(self) -> bool:
+        """There was no time for a sample that was asked for last: see `be_patient`."""
+        renderer = self._both or self.surface
+        return renderer is not None and renderer.behind
+
+    def be_patient(self, seconds: float | None) -> None:
+        """How long `draw` may take for a surface, which goes on the next time; None: until it is drawn."""
+        if self.surface is not None:
+            self.surface.patience = seconds
+
     def restart(self) -> None:
         """Draws the next picture anew, also if it is the same as the last."""
         for renderer in (self.surface, self._together):
