@@ -15,7 +15,7 @@ from benchmarks.gpu import gpu_rows
 from benchmarks.peer_sog import Curve, read_peers
 from benchmarks.rate_distortion import rate_table
 from benchmarks.rendering import STAGES, medians
-from benchmarks.surface_tables import captures_table, spot_table
+from benchmarks.surface_tables import captures_table, drawn_table, spot_table
 from scenes.atomic import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,12 +37,12 @@ HEADER = (
     "minutes",
     "peak memory",
 )
+PAGES = ROOT / "README.md", ROOT / "docs" / "kiloneus.md"
 NOTHING_YET = "No figures yet.\n"
 
 
 def main() -> None:
-    """Rewrite README.md."""
-    readme = ROOT / "README.md"
+    """Rewrite the tables in README.md and the docs."""
     results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("compression-*.json"))]
     peers = read_peers()
     fit_speed = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("rasterizer-*.json"))]
@@ -60,13 +60,15 @@ def main() -> None:
         "scaling": scaling_table(_entries("scaling", "rows"), _limit()),
         "surfaces": spot_table(_entries("surfaces", "spot")) or NOTHING_YET,
         "surfaces-photographs": captures_table(_entries("surfaces", "captures")) or NOTHING_YET,
+        "surface-captures": drawn_table(sorted(RESULTS.glob("surface-captures*.json"))) or NOTHING_YET,
         "photographs": photographs_table(
             [json.loads(p.read_text()) for p in sorted(RESULTS.glob("photographs*.json"))]
         ),
     }
-    text = filled(readme.read_text(), tables)
-    with replacing(readme) as path:
-        path.write_text(text)
+    for page in PAGES:
+        text = filled(page.read_text(), tables)
+        with replacing(page) as path:
+            path.write_text(text)
 
 
 def _entries(name: str, key: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -86,28 +87,34 @@ class BankShape:
         Matrices are [rows = inputs, columns = outputs], row-major. A modulation has a row for each grid point, x
         slowest and z fastest, with its g and b.
         """
-        sizes: list[tuple[str, int, int]] = []
-        fan_in = self.inputs
-        for layer in range(self.layers):
-            sizes += [(f"hidden{layer}", fan_in, self.width), (f"hidden{layer}_bias", 1, self.width)]
-            if self.modulation:
-                sizes.append((f"modulation{layer}", math.prod(self.modulation), 2))
-            fan_in = self.width
-        if self.layers:
-            sizes.append(("output", self.width, self.outputs))
-        sizes.append(("output_bias", 1, self.outputs))
-        if self.linear:
-            sizes.append(("linear", self.code, self.outputs))
-        blocks, offset = [], 0
-        for name, rows, columns in sizes:
-            blocks.append(Block(name, rows, columns, offset))
-            offset += rows * columns
-        return blocks
+        return list(_layout(self))
 
     @property
     def parameters(self) -> int:
         """P, the weights of one network."""
         return self.blocks()[-1].stop
+
+
+@cache
+def _layout(shape: BankShape) -> tuple[Block, ...]:
+    """See `BankShape.blocks`, which numpy asks for at every evaluation."""
+    sizes: list[tuple[str, int, int]] = []
+    fan_in = shape.inputs
+    for layer in range(shape.layers):
+        sizes += [(f"hidden{layer}", fan_in, shape.width), (f"hidden{layer}_bias", 1, shape.width)]
+        if shape.modulation:
+            sizes.append((f"modulation{layer}", math.prod(shape.modulation), 2))
+        fan_in = shape.width
+    if shape.layers:
+        sizes.append(("output", shape.width, shape.outputs))
+    sizes.append(("output_bias", 1, shape.outputs))
+    if shape.linear:
+        sizes.append(("linear", shape.code, shape.outputs))
+    blocks, offset = [], 0
+    for name, rows, columns in sizes:
+        blocks.append(Block(name, rows, columns, offset))
+        offset += rows * columns
+    return tuple(blocks)
 
 
 @dataclass(frozen=True)
