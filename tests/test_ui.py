@@ -19,10 +19,14 @@ from scenes.errors import KilofieldError
 from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians
 from scenes.kilo import write_kilo
+from scenes.kilo_surface import write_surface
 from scenes.load import load_scene
+from scenes.open_scene import SurfaceFile, open_scene
 from scenes.ply import write_ply
 from scenes.progress import Progress
 from scenes.sizes import readable_bytes
+from scenes.surface_extent import surface_extent
+from tests.surface_samples import random_surface
 from ui import loading
 from ui.facts import scene_facts
 from ui.framing import framing
@@ -153,6 +157,43 @@ def test_facts_of_a_kilo(tmp_path: Path) -> None:
     assert facts["Network"] == "1 x 8 tanh + linear path"
     assert facts["Code"] == "4 numbers a Gaussian"
     assert facts["As .ply"] == f"41.6 KB, {plain / file.bytes:.1f} times the file"
+
+
+@pytest.mark.parametrize("appearance", [None, 6])
+def test_facts_of_a_surface(tmp_path: Path, appearance: int | None) -> None:
+    write_surface(tmp_path / "scene.kilo", random_surface(missing=3, appearance=appearance))
+    file = open_scene(tmp_path / "scene.kilo")
+    assert isinstance(file, SurfaceFile)
+    assert scene_facts(file, 48_000) == [
+        ("Format", ".kilo, a surface"),
+        ("Cells", "24 of 3 x 3 x 3"),
+        ("Cell edge", "0.5, overlap 20 %"),
+        ("Geometry", f"2 x 8 sine, {file.surface.geometry.shape.parameters:,} weights a cell"),
+        ("Colour", "none: lit from the camera" if appearance is None else "1 x 8 sine, 155 weights a cell"),
+        ("File", readable_bytes(file.bytes)),
+        ("Video memory", "48.0 KB"),
+    ]
+
+
+def test_a_surface_is_loaded_with_where_it_is(tmp_path: Path) -> None:
+    surface = random_surface()
+    write_surface(tmp_path / "scene.kilo", surface)
+    loader = SceneLoader()
+    loader.start(tmp_path / "scene.kilo")
+    loaded = wait(loader)
+    assert isinstance(loaded.file, SurfaceFile)
+    assert loaded.gaussians is None
+    assert loaded.prepared is None
+    np.testing.assert_array_equal(loaded.extent.centre, surface_extent(surface).centre)
+
+
+def test_a_slow_surface_is_drawn_smaller_while_it_moves() -> None:
+    scale = MovingScale()
+    for _ in range(10):
+        stages = {"trace": 150.0, "normal": 40.0, "shade": 10.0, "total": 210.0}
+        scale.measured(scale.value, {stage: scale.value**2 * time for stage, time in stages.items()})
+    assert 200 * scale.value**2 <= BUDGET_MS
+    assert scale.value > LADDER[-1]
 
 
 def wait(loader: SceneLoader) -> LoadedScene:
