@@ -24,8 +24,8 @@ declares constants and buffers for both sides; `shader_library` loads `shaders/`
 
 Its exact twins are `surface_reference` (the march), `camera_rays` and `surface_views`.
 
-    `together` draws both in one picture: each sample of the surface gives a depth, at which `tiles` and `quads` leave
-    Gaussians out. Its twin is `together_reference`. `scene_settings` has the settings of both kinds.
+`together` draws both in one picture: each sample of the surface gives a depth, at which `tiles` and `quads` leave
+Gaussians out. Its twin is `together_reference`. `scene_settings` has the settings of both kinds.
 
     Stage ----------- path_scene      objects, materials, lights as tables; path_bvh, path_environment
                            |
