@@ -48,6 +48,8 @@ def test_as_in_numpy(overlap: float, modulation: tuple[int, ...], appearance: in
     points = points[(np.abs(places - np.rint(places)) > 1e-4).all(axis=1)]  # on a face rounding chooses the cell
     inside = surface.sample(points)
     found = _field(surface).geometry(torch.from_numpy(FRAME.box_from_world(points)))
+    distance = _field(surface).distance(torch.from_numpy(FRAME.box_from_world(points)))
+    assert np.allclose(found.sdf, distance, atol=2e-5)
     there, within = inside.inside, torch.from_numpy(inside.inside)
     assert 0.2 < there.mean() < 0.9
     assert np.allclose(found.sdf[within] * FRAME.half, inside.distance[there], atol=3e-4)

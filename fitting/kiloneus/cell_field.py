@@ -17,6 +17,7 @@ from torch.nn.functional import embedding
 from fitting.kiloneus.features import shared_size
 from fitting.kiloneus.neus import Geometry
 from fitting.kiloneus.neus_photographs import SceneFrame
+from fitting.torch_bank import activate, encode_position, modulate
 from fitting.torch_bank_gradient import evaluate_with_gradient
 from scenes.bank import BankShape
 from scenes.surface import EMPTY, CellGrid, NeuralSurface
@@ -40,6 +41,19 @@ class Shared:
         """[K, P] with the shared layers rounded to half floats, as they are written."""
         hidden = self.hidden.detach().half().float().expand(len(self.own), -1)
         return torch.cat([hidden, self.own.detach()], dim=1).contiguous()
+
+    def values(self, local: Tensor, codes: Tensor | None = None) -> Tensor:
+        """As `features`, without derivatives."""
+        hidden = encode_position(local, self.shape.frequencies)
+        hidden = hidden if codes is None else torch.cat([hidden, codes], dim=1)
+        blocks = {b.name: self.hidden[b.offset : b.stop].view(b.rows, b.columns) for b in self.shape.blocks()[:-2]}
+        for layer in range(self.shape.layers):
+            hidden = torch.addmm(blocks[f"hidden{layer}_bias"], hidden, blocks[f"hidden{layer}"])
+            if self.shape.modulation:
+                grids = blocks[f"modulation{layer}"].view(1, *self.shape.modulation, 2)
+                hidden = modulate(hidden[None], grids, local[None])[0]
+            hidden = activate(hidden, self.shape.activation)
+        return hidden
 
     def features(self, local: Tensor, codes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What the last hidden layer holds [N, W] at `local` [N, 3], and its derivatives [3, N, W]."""
@@ -115,12 +129,18 @@ class CellField:
         """What the appearance networks' output layers are given [n, W], by the cells around the points."""
         parts = self._parts(self.places(points))
         codes = torch.cat([normals, directions], dim=1)[parts.rows] if self.appearance.shape.code else None
-        return self.appearance.features(parts.local, codes)[0], parts
+        return self.appearance.values(parts.local, codes), parts
 
     @torch.no_grad()
     def distance(self, points: Tensor) -> Tensor:
-        """[N] the distance alone."""
-        return self.geometry(points).sdf
+        """[N] the distance alone, in units of the box."""
+        places = self.places(points)
+        parts = self._parts(places)
+        value = self.geometry_bank.outputs(self.geometry_bank.values(parts.local), parts.network)[:, 0]
+        edge = self.grid.edge / self.frame.half
+        distance = torch.zeros(len(points)).index_add(0, parts.rows, edge * parts.share * value)
+        empty = torch.ones(len(points), dtype=torch.bool).index_fill(0, parts.rows, False)
+        return torch.where(empty, self._far(places), distance)
 
     def _far(self, places: Tensor) -> Tensor:
         """[N] distances where no cell is."""
