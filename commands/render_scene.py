@@ -38,6 +38,9 @@ def trace(source: Path, wanted: Pictures, spp: int | None, seed: int | None, out
         raise KilofieldError(f"{source}: camera: expected one to render through, found none")
     for file, opened in stage.gaussians.items():
         note_dropped(file, opened.dropped, len(opened.scene))
+    for file, mesh in stage.meshes.items():
+        for left_out in mesh.notes:
+            note(f"{file}: {left_out}")
     start = time.perf_counter()
     device = _draw(stage, camera, (width, height), samples, number, out, screen, source.name)
     seconds = time.perf_counter() - start

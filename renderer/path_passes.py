@@ -24,9 +24,9 @@ from renderer.path_layouts import PATH, PATH_BINDINGS, SHAPE_NUMBERS, UNLIMITED,
 from renderer.path_scene import PathScene
 from renderer.path_surface import PathSurface
 from renderer.shader_library import compile_compute, set_uniforms
-from renderer.stage_times import StageTimes
 from renderer.video_memory import memory_for, reserve_buffer
 from scenes.cameras import Camera
+from scenes.errors import KilofieldError
 
 SKY_UNIT = 1  # texture unit; CELLS_UNIT of renderer/surface_passes.py is 0
 MOST_PATHS = 1 << 19  # of a batch: 96 MB
@@ -37,8 +37,10 @@ SHADERS = ("begin", "meet", "shade", "block", "add")
 class PathPasses:
     """The passes over one scene at a time."""
 
-    def __init__(self, context: moderngl.Context, times: StageTimes) -> None:
-        self._context, self._times = context, times
+    def __init__(self, context: moderngl.Context) -> None:
+        self._context = context
+        self._limit = int(context.info["GL_MAX_SHADER_STORAGE_BLOCK_SIZE"])  # bytes
+        self._most_paths = min(MOST_PATHS, self._limit // PATH.bytes)
         chunks = {"path_constants.glsl": path_constants()}
         self._shaders = {name: compile_compute(context, f"path_{name}.comp", None, chunks) for name in SHADERS}
         for shader in self._shaders.values():
@@ -112,8 +114,8 @@ class PathPasses:
         for shader in self._shaders.values():
             set_uniforms(shader, sample_index=index, sample_share=1 / (index + 1))
         picture.bind_to_image(0)
-        for first in range(0, width * height, MOST_PATHS):
-            self._batch(first, min(MOST_PATHS, width * height - first))
+        for first in range(0, width * height, self._most_paths):
+            self._batch(first, min(self._most_paths, width * height - first))
 
     def _batch(self, first: int, count: int) -> None:
         assert self._paths is not None
@@ -132,25 +134,22 @@ class PathPasses:
 
     def _vertex(self, vertex: int, count: int, groups: int) -> None:
         self._run("meet", groups)
-        with self._times.stage("surfaces"):
-            for number, surface, frame, _ in self._surfaces:
-                surface.trace(count, groups, number, frame, False)
-            for number, surface, frame, colours in self._surfaces:
-                surface.look(count, groups, number, frame, colours)
+        for number, surface, frame, _ in self._surfaces:
+            surface.trace(count, groups, number, frame, False)
+        for number, surface, frame, colours in self._surfaces:
+            surface.look(count, groups, number, frame, colours)
         set_uniforms(self._shaders["shade"], vertex=vertex)
         self._run("shade", groups)
         if vertex == self._bounces:
             return
         self._run("block", groups)
-        with self._times.stage("shadows"):
-            for number, surface, frame, _ in self._surfaces:
-                surface.trace(count, groups, number, frame, True)
+        for number, surface, frame, _ in self._surfaces:
+            surface.trace(count, groups, number, frame, True)
 
     def _run(self, name: str, groups: int) -> None:
-        with self._times.stage(name):
-            self._shaders[name].run(groups)
-            bits = moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.SHADER_IMAGE_ACCESS_BARRIER_BIT
-            self._context.memory_barrier(bits | moderngl.TEXTURE_FETCH_BARRIER_BIT)
+        self._shaders[name].run(groups)
+        bits = moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.SHADER_IMAGE_ACCESS_BARRIER_BIT
+        self._context.memory_barrier(bits | moderngl.TEXTURE_FETCH_BARRIER_BIT)
 
     def _look_through(self, camera: Camera, width: int, height: int) -> None:
         fx, fy, cx, cy = camera.intrinsics(width, height)
@@ -168,13 +167,17 @@ class PathPasses:
             )
 
     def _make_paths(self, pixels: int) -> None:
-        size = PATH.bytes * min(pixels, MOST_PATHS)
+        count = min(pixels, self._most_paths)
+        size = PATH.bytes * count
         if self._paths is None or self._paths.size < size:
             if self._paths is not None:
                 self._paths.release()
-            self._paths = reserve_buffer(self._context, size, f"{min(pixels, MOST_PATHS):,} paths")
+            self._paths = reserve_buffer(self._context, size, f"{count:,} paths")
 
     def _upload(self, name: str, data: bytes) -> None:
+        if len(data) > self._limit:
+            what = name.lower()
+            raise KilofieldError(f"scene: expected at most {self._limit:,} bytes of {what} here, found {len(data):,}")
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < len(data):
             if buffer is not None:

@@ -70,7 +70,7 @@ class SceneTables:
 
     def __init__(self) -> None:
         self._trees: dict[Path, tuple[Mesh, Tree]] = {}
-        self._sky: tuple[tuple[object, ...], Surroundings] | None = None
+        self._sky: tuple[Stage, Surroundings] | None = None
 
     def tree(self, file: Path, mesh: Mesh) -> Tree:
         """Over the triangles of a mesh."""
@@ -80,10 +80,14 @@ class SceneTables:
 
     def surroundings(self, stage: Stage) -> Surroundings:
         """Light from afar."""
-        key = stage.scene.environment, stage.scene.up, id(stage.environment)
-        if self._sky is None or self._sky[0] != key:
-            self._sky = key, surroundings_of(stage)
+        if self._sky is None or not _same_sky(self._sky[0], stage):
+            self._sky = stage, surroundings_of(stage)
         return self._sky[1]
+
+
+def _same_sky(a: Stage, b: Stage) -> bool:
+    same = a.scene.environment == b.scene.environment and a.scene.up == b.scene.up
+    return same and a.environment is b.environment
 
 
 def path_scene(stage: Stage, tables: SceneTables | None = None) -> PathScene:

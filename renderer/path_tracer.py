@@ -43,7 +43,7 @@ class PathTracer:
             raise KilofieldError("path tracing: expected OpenGL 4.3 with compute shaders, found less")
         self.context, self._march = context, march
         self.times = StageTimes(context)
-        self._passes = PathPasses(context, self.times)
+        self._passes = PathPasses(context)
         self._tables = SceneTables()
         self._surfaces: dict[int, PathSurface] = {}
         self._picture: moderngl.Texture | None = None
@@ -86,7 +86,7 @@ class PathTracer:
             self._make_picture(size)
             self._passes.seed(seed, independent)
         assert self._picture is not None
-        with self.times.frame():
+        with self.times.frame(), self.times.stage("paths"):
             for _ in range(samples):
                 self._passes.sample(camera, self._picture, self.samples)
                 self.samples += 1

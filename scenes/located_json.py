@@ -67,7 +67,7 @@ class Located:
     def number(self, least: float = -math.inf, most: float = math.inf, above: bool = False) -> float:
         """A finite number from `least`, or with `above` strictly above it, to `most`."""
         value = self.value
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else _float(value)
         if not (math.isfinite(number) and (number > least if above else number >= least) and number <= most):
             raise self.error(_range(least, most, above))
         return number
@@ -185,6 +185,13 @@ class _Reader:
         self._line += self._text.count("\n", self._counted, match.start(1))
         self._counted = match.start(1)
         return match[1], self._line
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond float64
+        return math.inf
 
 
 def _joined(name: str, key: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from scenes.cameras import PROJECTIONS
+from scenes.files import brief
 from scenes.located_json import Located, read_located
 from scenes.scene_file import (
     MOST_BOUNCES,
@@ -154,8 +155,9 @@ class _Scene:
     def _file(self, entry: Located) -> Path:
         named = entry.need("file")
         path = self._folder / named.text()
-        if not path.is_file():
-            raise named.error("a file", f"a folder at {path}" if path.is_dir() else f"nothing at {path}")
+        if not os.path.isfile(path):  # Path.is_file raises for names that are too long
+            place = brief(os.fspath(path), 200)
+            raise named.error("a file", f"a folder at {place}" if os.path.isdir(path) else f"nothing at {place}")
         return path
 
     def _environment(self, entry: Located) -> Environment:

@@ -188,7 +188,9 @@ def test_depths_are_along_the_view_axis(context: moderngl.Context) -> None:
 def test_batches_are_parts_of_a_picture(context: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> None:
     tracer = PathTracer(context, cornell())
     whole = tracer.render(VIEWS["pinhole"], 11, 7, 2)
+    tracer.release()
     monkeypatch.setattr("renderer.path_passes.MOST_PATHS", 30)
+    tracer = PathTracer(context, cornell())
     np.testing.assert_array_equal(tracer.render(VIEWS["pinhole"], 11, 7, 2), whole)
     tracer.release()
 

@@ -192,6 +192,14 @@ BAD = {
         HEAD + '{"kind": "mesh",\n   "file": "gone.obj"}]}',
         "line 4, objects 0, file: expected a file, found nothing at FOLDER/gone.obj",
     ),
+    "a name nobody can print": (
+        HEAD + '{"kind": "mesh", "file": "\\ud800\\n.obj"}]}',
+        "line 3, objects 0, file: expected a file, found nothing at FOLDER/??.obj",
+    ),
+    "a number beyond all numbers": (
+        '{"exposure": 1' + 400 * "0" + "}",
+        "line 1, exposure: expected a number from -100 to 100, found 1" + 56 * "0" + "...",
+    ),
     "singular": (
         HEAD + '{"kind": "box", "transform": {\n   "scale": [1, 0, 1]}}]}',
         "line 4, objects 0, transform, scale: expected a transform that can be undone, found a singular one, [1, 0, 1]",
@@ -275,6 +283,12 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
         read_scene_file(written(tmp_path, "[" * 100_000 + "]" * 100_000))
     with pytest.raises(SceneFileError, match="expected"):
         read_scene_file(written(tmp_path, '{"up": ' + "[" * 900 + "]" * 900 + "}"))
+
+
+def test_names_too_long_are_not_there(tmp_path: Path) -> None:
+    path = written(tmp_path, json.dumps({"objects": [{"kind": "mesh", "file": 5000 * "a"}]}))
+    with pytest.raises(SceneFileError, match="objects 0, file: expected a file, found nothing at"):
+        read_scene_file(path)
 
 
 def test_files_are_opened_once(tmp_path: Path) -> None:
