@@ -1,4 +1,4 @@
-"""The compute passes of the path tracer: a sample of a batch of pixels, in a wavefront.
+"""The compute passes of the path tracer: a sample of some pixels, in a wavefront.
 
     begin    path_begin.comp           a ray a pixel
     for each vertex:
@@ -40,7 +40,7 @@ class PathPasses:
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
         self._limit = int(context.info["GL_MAX_SHADER_STORAGE_BLOCK_SIZE"])  # bytes
-        self._most_paths = min(MOST_PATHS, self._limit // PATH.bytes)
+        self.most_paths = min(MOST_PATHS, self._limit // PATH.bytes)
         chunks = {"path_constants.glsl": path_constants()}
         self._shaders = {name: compile_compute(context, f"path_{name}.comp", None, chunks) for name in SHADERS}
         for shader in self._shaders.values():
@@ -106,18 +106,16 @@ class PathPasses:
         for shader in self._shaders.values():
             set_uniforms(shader, path_seed=seed, independent=independent)
 
-    def sample(self, camera: Camera, picture: moderngl.Texture, index: int) -> None:
-        """Adds the sample `index` of all pixels to `picture`, which holds the mean of those before."""
-        width, height = picture.size
-        self._make_paths(width * height)
-        self._look_through(camera, width, height)
+    def sample(self, camera: Camera, picture: moderngl.Texture, index: int, first: int, count: int) -> None:
+        """Adds the sample `index` of `count` pixels from `first` on to `picture`, which holds the mean of those before.
+
+        Pixels are counted along rows; there are at most `most_paths`.
+        """
+        self._make_paths(min(picture.width * picture.height, self.most_paths))
+        self._look_through(camera, *picture.size)
         for shader in self._shaders.values():
             set_uniforms(shader, sample_index=index, sample_share=1 / (index + 1))
         picture.bind_to_image(0)
-        for first in range(0, width * height, self._most_paths):
-            self._batch(first, min(self._most_paths, width * height - first))
-
-    def _batch(self, first: int, count: int) -> None:
         assert self._paths is not None
         self._paths.bind_to_storage_buffer(PATH_BINDINGS["PATHS"])
         for name, buffer in self._buffers.items():
@@ -166,8 +164,7 @@ class PathPasses:
                 near=camera.near,
             )
 
-    def _make_paths(self, pixels: int) -> None:
-        count = min(pixels, self._most_paths)
+    def _make_paths(self, count: int) -> None:
         size = PATH.bytes * count
         if self._paths is None or self._paths.size < size:
             if self._paths is not None:

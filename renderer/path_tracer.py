@@ -1,6 +1,6 @@
 """Path-traces scenes of neural surfaces, shapes and lights in compute shaders; see `renderer/path_passes.py`.
 
-Progressive: samples add up while nothing changes, so many a frame as are asked for. The twin is
+Progressive: paths add up while nothing changes, so many a frame as are asked for. The twin is
 `renderer/path_reference.py`, which has the same random numbers.
 """
 
@@ -48,7 +48,7 @@ class PathTracer:
         self._surfaces: dict[int, PathSurface] = {}
         self._picture: moderngl.Texture | None = None
         self._shown: tuple[object, ...] = ()
-        self.samples = 0  # in the picture
+        self._traced = 0  # paths in the picture
         self.show(stage)
 
     @property
@@ -73,23 +73,41 @@ class PathTracer:
         return self._surfaces[id(surface)]
 
     def restart(self) -> None:
-        """Begins the picture anew with the next sample."""
-        self.samples = 0
+        """Begins the picture anew with the next path; until it is there a pixel stays as it was."""
+        self._traced = 0
+
+    @property
+    def samples(self) -> int:
+        """Of every pixel of the picture; some may have one more."""
+        return 0 if self._picture is None else self._traced // (self._picture.width * self._picture.height)
 
     def add(
         self, camera: Camera, size: tuple[int, int], samples: int = 1, seed: int = 0, independent: bool = False
     ) -> None:
         """Adds samples to the picture of `size` = (width, height), which begins anew if anything is not as it was."""
+        self.advance(camera, size, samples * size[0] * size[1], seed, independent)
+
+    def advance(
+        self, camera: Camera, size: tuple[int, int], paths: int, seed: int = 0, independent: bool = False
+    ) -> None:
+        """The same by so many paths, of one pixel after the other: what a frame of a window has time for."""
         shown = (camera.camera_from_world.tobytes(), _intrinsics(camera), size, seed, independent)
         if shown != self._shown or self._picture is None:
-            self._shown, self.samples = shown, 0
+            self._shown, self._traced = shown, 0
             self._make_picture(size)
             self._passes.seed(seed, independent)
         assert self._picture is not None
         with self.times.frame(), self.times.stage("paths"):
-            for _ in range(samples):
-                self._passes.sample(camera, self._picture, self.samples)
-                self.samples += 1
+            self._trace(camera, self._picture, paths)
+
+    def _trace(self, camera: Camera, picture: moderngl.Texture, paths: int) -> None:
+        pixels = picture.width * picture.height
+        while paths > 0:
+            index, first = divmod(self._traced, pixels)
+            count = min(paths, pixels - first, self._passes.most_paths)
+            self._passes.sample(camera, picture, index, first, count)
+            self._traced += count
+            paths -= count
 
     def light(self) -> Floats:
         """[H, W, 3] linear light of the picture so far."""
@@ -148,6 +166,7 @@ class PathTracer:
             self._picture.release()
             self._picture = None
         self._picture = picture_texture(self.context, size, "f4")
+        self._picture.write(bytes(16 * size[0] * size[1]))  # black
 
     def release(self) -> None:
         """Frees everything in video memory."""

@@ -1,5 +1,5 @@
 #version 430 core
-// What the paths of a batch have gathered, into the picture: the mean of the samples so far, and in alpha the depth of
+// What the paths have gathered, into the picture: the mean of the samples so far, and in alpha the depth of
 // what the first sample met, world units.
 
 #include "layouts.glsl"

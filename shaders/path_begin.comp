@@ -1,5 +1,5 @@
 #version 430 core
-// Rays of a batch of pixels, each through a place of its own: the start of a sample. The twin is _begin() in
+// Rays of some pixels, each through a place of its own: the start of a sample. The twin is _begin() in
 // renderer/path_reference.py, with renderer/camera_rays.py.
 
 #include "layouts.glsl"
@@ -7,7 +7,7 @@
 #include "path_state.glsl"
 #include "path_random.glsl"
 
-uniform int first_pixel;        // of the batch; pixels are counted along rows
+uniform int first_pixel;        // pixels are counted along rows
 uniform ivec2 picture_size;
 uniform int camera_kind;        // CAMERA_*
 uniform mat3 world_from_camera;

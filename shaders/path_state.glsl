@@ -1,4 +1,4 @@
-// The paths of a batch of pixels, one a thread, and what a pass knows of them; see renderer/path_passes.py.
+// The paths of some pixels, one a thread, and what a pass knows of them; see renderer/path_passes.py.
 //
 // Reads: layouts.glsl, path_constants.glsl, which declares Path. Defines: paths[], path_number().
 

@@ -154,8 +154,12 @@ def test_a_picture_goes_on_until_something_changes(context: moderngl.Context) ->
     tracer = PathTracer(context, stage)
     whole = tracer.render(view, 8, 6, 6)
     tracer.restart()
-    for count in (1, 2, 3):
+    for count in (1, 2):
         tracer.add(view, (8, 6), count)
+    for _ in range(11):
+        tracer.advance(view, (8, 6), 13)
+    assert tracer.samples == 5
+    tracer.advance(view, (8, 6), 1)
     assert tracer.samples == 6
     np.testing.assert_allclose(tracer.light(), whole, rtol=1e-5, atol=1e-6)
     for change in (

@@ -13,9 +13,9 @@ import moderngl
 import numpy as np
 import pytest
 from gaussian_samples import cameras, random_gaussians, random_neural
-from path_samples import meadow
+from path_samples import cornell
 from resident_scenes import storable
-from surface_samples import fitted_surface, random_surface, sphere
+from surface_samples import random_surface
 
 from renderer import context as context_module
 from renderer import gaussian_renderer
@@ -24,6 +24,9 @@ from renderer.context import create_context, is_software
 from renderer.decode import decode
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.layouts import GEOMETRY, RECORD, STRUCTS, Field, Struct, layouts_glsl
+from renderer.path_display import PathDisplay
+from renderer.path_layouts import PATH, PATH_BINDINGS
+from renderer.path_surface import PathSurface
 from renderer.path_tracer import PathTracer
 from renderer.picture_difference import PictureDifference
 from renderer.prefix_sum import PrefixSum
@@ -31,11 +34,10 @@ from renderer.radix_sort import RadixSort
 from renderer.scene_settings import SceneSettings
 from renderer.shader_library import STAGES, ShaderError, assemble, compile_compute, shader_names
 from renderer.surface_renderer import SurfaceRenderer
-from renderer.surface_settings import SurfaceSettings
+from renderer.surface_settings import MarchSettings, SurfaceSettings
 from renderer.together import TogetherRenderer
 from scenes.bank import BankShape
 from scenes.errors import KilofieldError
-from scenes.scene_file import Diffuse
 
 LIMIT = 2.0  # seconds
 
@@ -120,8 +122,19 @@ def trace_a_surface(context: moderngl.Context) -> None:
 
 
 def trace_paths(context: moderngl.Context) -> None:
-    tracer = PathTracer(context, meadow(fitted_surface(sphere, cells=3, colour=np.abs), Diffuse(None), (0.5, 0.5, 0.5)))
+    tracer = PathTracer(context, cornell())
     tracer.render(cameras()[0], 16, 12, 1)
+    PathDisplay(context).draw(tracer.texture, context.simple_framebuffer((16, 12)), "agx")
+
+
+def trace_paths_through_a_surface(context: moderngl.Context) -> None:
+    surface = PathSurface(context, random_surface(), MarchSettings())
+    paths = np.zeros(64, PATH.dtype)
+    paths["alive"], paths["met"] = 1, 1
+    paths["direction"][:, 2] = 1
+    context.buffer(paths.tobytes()).bind_to_storage_buffer(PATH_BINDINGS["PATHS"])
+    surface.trace(64, 1, 0, np.eye(3, 4), False)
+    surface.look(64, 1, 0, np.eye(3, 4), True)
 
 
 def draw_both(pipeline: str, sort: str) -> Callable[[moderngl.Context], None]:
@@ -135,7 +148,6 @@ def draw_both(pipeline: str, sort: str) -> Callable[[moderngl.Context], None]:
     return run
 
 
-PATH_SHADERS = ("begin", "meet", "march", "surface_normal", "surface_colour", "shade", "block", "add")
 BOTH = [draw_both(pipeline, sort) for pipeline, sort in (("quads", "cpu"), ("quads", "gpu"), ("tiles", "cpu"))]
 
 # what compiles and runs each shader
@@ -157,7 +169,9 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     **{f"sort_{name}.comp": [sort_and_sum] for name in ("histogram", "scatter")},
     **{f"surface_{name}.comp": [trace_a_surface] for name in ("trace", "normal", "shade", "view", "slice")},
     "together_over.comp": BOTH,
-    **{f"path_{name}.comp": [trace_paths] for name in PATH_SHADERS},
+    **{f"path_{name}.comp": [trace_paths] for name in ("begin", "meet", "shade", "block", "add")},
+    **{f"path_{name}.comp": [trace_paths_through_a_surface] for name in ("march", "surface_normal", "surface_colour")},
+    "path_display.frag": [trace_paths],
     **{f"compare_{name}.frag": [compare_two_pictures] for name in ("screen", "blur", "ssim", "sum")},
 }
 

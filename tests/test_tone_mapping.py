@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from renderer.context import create_context
+from renderer.path_display import PathDisplay
 from renderer.tone_mapping import AGX_CURVE, AGX_INPUT, tone_mapped
 from scenes.scene_file import TONE_MAPPINGS
 from scenes.triangle_mesh import linear_of_srgb
@@ -26,6 +28,21 @@ def test_more_light_is_brighter_and_grey_stays_grey(mapping: str) -> None:
     assert found[0, 0] < 0.2
     assert found[-1, 0] > 0.9
     assert (tone_mapped(np.zeros(3), mapping) < 0.01).all()  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("mapping", TONE_MAPPINGS)
+def test_the_shader_shows_the_same_upright(mapping: str) -> None:
+    context = create_context()
+    light = (10 ** np.random.default_rng(0).uniform(-4, 2, (5, 7, 4))).astype(np.float32)
+    light[0, 0] = 0
+    texture = context.texture((7, 5), 4, light.tobytes(), dtype="f4")
+    target = context.simple_framebuffer((12, 9), 4, dtype="f4")
+    target.viewport = 3, 2, 7, 5
+    PathDisplay(context).draw(texture, target, mapping, -0.7)  # pyright: ignore[reportArgumentType]
+    seen = np.frombuffer(target.read((3, 2, 7, 5), 4, dtype="f4"), np.float32).reshape(5, 7, 4)[::-1]
+    expected = tone_mapped(light[..., :3], mapping, -0.7)  # pyright: ignore[reportArgumentType]
+    np.testing.assert_allclose(seen[..., :3], expected, atol=2e-4)
+    assert (seen[..., 3] == 1).all()
 
 
 def test_known_greys() -> None:
