@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Fit, judge, print, and write surface-captures.json and the sheet."""
     wanted = _parser().parse_args(arguments)
     capture = wanted.data / "captures" / wanted.capture
-    options = SurfaceOptions(wanted.preset, wanted.cells, wanted.steps, wanted.side, wanted.seed, wanted.resume)
+    options = SurfaceOptions(
+        wanted.preset, wanted.cells, wanted.steps, wanted.side, wanted.seed, wanted.resume, wanted.device
+    )
     taught: list[Teacher] = []
     with progress(f"surface {wanted.capture}", quiet=False) as bar:
         result = fit_surface(
@@ -67,23 +69,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Ray-cast pictures of a file over white, [H, W, 3] a view."""
+    """Ray-cast pictures of a file over white, [H, W, 3] a view; normals of those on the sheet."""
 
     colours: list[Floats]
-    normals: list[Floats]
+    normals: dict[int, Floats]
 
     @classmethod
     def of(cls, path: Path, views: Sequence[View]) -> Drawn:
         """With the cameras of `views`, at their size."""
         renderer = SurfaceRenderer(create_context(), read_surface(path))
-        settings = {name: SurfaceSettings(view=name, samples=RAYS) for name in ("colour", "normal")}
-        found = {name: [_over_white(renderer, view, one) for view in views] for name, one in settings.items()}
+        colours = [_over_white(renderer, view, "colour") for view in views]
+        normals = {i: _over_white(renderer, views[i], "normal") for i in on_sheet(views)}
         renderer.release()
-        return cls(found["colour"], found["normal"])
+        return cls(colours, normals)
 
 
-def _over_white(renderer: SurfaceRenderer, view: View, settings: SurfaceSettings) -> Floats:
-    rgba = renderer.render_rgba(view.photograph.camera, *view.size, settings)
+def on_sheet(views: Sequence[View]) -> list[int]:
+    """Some of them, spread over all."""
+    return np.linspace(0, len(views) - 1, SHEET_VIEWS).round().astype(int).tolist()
+
+
+def _over_white(renderer: SurfaceRenderer, view: View, shown: str) -> Floats:
+    rgba = renderer.render_rgba(view.photograph.camera, *view.size, SurfaceSettings(view=shown, samples=RAYS))
     return np.clip(rgba[..., :3] + (1 - rgba[..., 3:]), 0, 1).astype(np.float32)
 
 
@@ -113,7 +120,7 @@ def judged(result: SurfaceResult, teacher: NeusTeacher, drawn: Drawn, views: Seq
 def sheet(teacher: NeusTeacher, drawn: Drawn, views: Sequence[View]) -> NDArray[np.uint8]:
     """A row a view: photograph, teacher, cells, normals."""
     pictures, captions = [], []
-    for i in np.linspace(0, len(views) - 1, SHEET_VIEWS).round().astype(int):
+    for i in on_sheet(views):
         view, truth = views[i], views[i].over(WHITE).numpy()
         learnt = teacher.render(view.photograph.camera, *view.size, background=WHITE, lens=view.photograph.lens).colour
         pictures += [truth, learnt, drawn.colours[i], drawn.normals[i]]
@@ -145,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, help="of the teacher")
     parser.add_argument("--side", type=int, help="pixels of a photograph's longest side")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--sheet", type=Path, default=ROOT / "docs" / "kiloneus-chair.png")
     add_folders(parser)
