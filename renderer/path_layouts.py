@@ -97,7 +97,7 @@ MATERIAL_NUMBERS = {name: i for i, name in enumerate(MATERIALS)}
 # WEIGHTS of renderer/layouts.py, which surfaces need beside these, is 4; OpenGL 4.3 guarantees 8 of a compute shader
 PATH_BINDINGS = {"PATHS": 0, "OBJECTS": 1, "MATERIALS": 2, "LIGHTS": 3, "NODES": 5, "TRIANGLES": 6, "SKY": 7}
 
-RELATIVE_OFFSET = 1e-5  # of the largest coordinate: more than float32 loses on the way to a place and its normal
+RELATIVE_OFFSET = 5e-6  # of the largest coordinate: more than float32 loses on the way to a place and its normal
 ROULETTE_FROM = 3  # scatterings after which paths may end by chance
 ROULETTE_MOST = 0.95  # chance to go on
 UNLIMITED = 1e30  # in place of infinity: world units, or light

@@ -142,14 +142,14 @@ class PathReference:
 
     def _direct(self, paths: _Paths, met: Met, points: Doubles, choice: Doubles, pair: Pair) -> Doubles:
         """[n, 3] light by way of a direction drawn to some light, times the throughput."""
-        drawn = draw_light(self._scene, points, choice, pair)
+        # all that is lit is on the side that is seen
+        origins = self._shapes.beginning(met, points, -paths.directions)
+        drawn = draw_light(self._scene, origins, choice, pair)
         scattered, density = self._scattering(paths, met, drawn.directions)
         weight = power_heuristic(drawn.densities, density) / np.where(drawn.densities > 0, drawn.densities, 1)
         light = paths.throughput * scattered * drawn.radiance * weight[:, None]
         rows = np.flatnonzero(light.any(axis=1))
-        some = _selected(met, rows)
-        origins = self._shapes.beginning(some, points[rows], drawn.directions[rows])
-        blocked = self._shapes.blocked(origins, drawn.directions[rows], SHORT * drawn.distances[rows])
+        blocked = self._shapes.blocked(origins[rows], drawn.directions[rows], SHORT * drawn.distances[rows])
         light[rows[blocked]] = 0
         return light
 

@@ -59,7 +59,9 @@ vec3 beginning(PathObject object, vec3 point, vec3 normal, vec3 direction) {
 
 void draw_direct(inout Path p, PathObject object, PathMaterial material, vec3 albedo, vec3 point, float choice) {
     if (material.kind == MATERIAL_GLASS || (material.kind == MATERIAL_METAL && material.alpha == 0.0)) return;
-    Drawn drawn = draw_light(point, choice, random_pair(p.seed, PAIR_FIRST + PAIRS * vertex + PAIR_LIGHT));
+    // all that is lit is on the side that is seen
+    vec3 origin = beginning(object, point, p.normal.xyz, -p.direction.xyz);
+    Drawn drawn = draw_light(origin, choice, random_pair(p.seed, PAIR_FIRST + PAIRS * vertex + PAIR_LIGHT));
     if (drawn.density <= 0.0) return;
     vec3 normal = dot(p.normal.xyz, p.direction.xyz) > 0.0 ? -p.normal.xyz : p.normal.xyz;
     vec4 scattered = material.kind == MATERIAL_METAL
@@ -70,7 +72,7 @@ void draw_direct(inout Path p, PathObject object, PathMaterial material, vec3 al
     if (all(lessThanEqual(light, vec3(0.0)))) return;
     p.shadow_light.rgb = clamped(light, vertex + 1u);
     p.shadow_direction.xyz = drawn.direction;
-    p.shadow_origin = vec4(beginning(object, point, p.normal.xyz, drawn.direction), SHORT * drawn.distance);
+    p.shadow_origin = vec4(origin, SHORT * drawn.distance);
 }
 
 Scattered scatter(Path p, PathMaterial material, vec3 albedo) {
