@@ -16,6 +16,9 @@ from renderer.context import create_context
 from renderer.path_reference import PathReference
 from renderer.path_scene import path_scene
 from renderer.path_tracer import PathTracer
+from renderer.surface_renderer import SurfaceRenderer
+from renderer.surface_settings import SurfaceSettings
+from renderer.tone_mapping import tone_mapped
 from scenes.cameras import Camera
 from scenes.scene_file import (
     Captured,
@@ -214,3 +217,23 @@ def test_neural_and_classic_things_light_and_shadow_each_other(tracer: Callable[
     assert min(body.sum(), ground.sum(), shadow.sum()) > 20
     redness = [picture[body][:, 0].mean() / picture[body][:, 2].mean() for picture in (plain, red)]
     assert redness[1] > 1.3 * redness[0]
+
+
+def test_a_scene_of_nothing_is_its_sky(tracer: Callable[..., np.ndarray]) -> None:
+    found = tracer(stage_of(environment=ConstantSky((0.5, 1.0, 2.0))), camera(), (4, 4), 2)
+    np.testing.assert_allclose(found, np.broadcast_to((0.5, 1.0, 2.0), found.shape), rtol=1e-5)
+
+
+def test_captured_colours_are_those_of_the_surface_by_itself(
+    context: moderngl.Context, tracer: Callable[..., np.ndarray], ring: NeuralSurface
+) -> None:
+    """Shown without a curve of its own, the picture is what the surface's renderer draws, but at edges."""
+    view, size = camera((0.6, -2.4, 1.9), 40), (40, 30)
+    stage = stage_of(Surface(BALL, Captured()), surfaces={BALL: ring}, environment=ConstantSky((0.0, 0.0, 0.0)))
+    shown = tone_mapped(tracer(stage, view, size, 16), "linear")
+    renderer = SurfaceRenderer(context, ring)
+    expected = renderer.render_rgba(view, *size, SurfaceSettings(samples=16))
+    renderer.release()
+    inside = expected[..., 3] > 0.999
+    assert inside.mean() > 0.1
+    assert -10 * np.log10(np.square(shown - expected[..., :3])[inside].mean()) > 36
