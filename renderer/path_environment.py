@@ -43,6 +43,11 @@ class Sun:
         """Of directions drawn from it, a solid angle."""
         return 1 / (2 * math.pi * self.one_minus_cosine)
 
+    @property
+    def irradiance(self) -> Doubles:
+        """[3] on a plane that faces it."""
+        return self.radiance * math.pi * self.one_minus_cosine * (2 - self.one_minus_cosine)
+
     def draw(self, x: Doubles, y: Doubles) -> Doubles:
         """[N, 3] directions into the disc."""
         return draw_cone(np.broadcast_to(self.direction, (len(x), 3)), np.full(len(x), self.one_minus_cosine), x, y)
@@ -60,7 +65,7 @@ class Surroundings:
     picture: Floats  # [H, W, 3]
     rows: Floats  # [h + 1] share of the light above each row of the table
     columns: Floats  # [h, w + 1] share of a row's to the left of each column
-    shines: bool
+    brightness: float  # mean luminance of all directions; 0: it does not shine
     sun: Sun | None
 
     def radiance(self, directions: Doubles) -> Doubles:
@@ -125,7 +130,13 @@ def surroundings_of(stage: Stage) -> Surroundings:
         assert isinstance(environment, ConstantSky)
         picture = np.broadcast_to(np.array(environment.radiance, np.float32), (EVEN[1], EVEN[0], 3)).copy()
     rows, columns = table_of(picture)
-    return Surroundings(world_frame(scene.up, turn), picture, rows, columns, bool(picture.any()), sun)
+    return Surroundings(world_frame(scene.up, turn), picture, rows, columns, _mean_luminance(picture), sun)
+
+
+def _mean_luminance(picture: Floats) -> float:
+    sine = np.sin((np.arange(len(picture)) + 0.5) / len(picture) * np.pi)
+    lines = (picture.astype(np.float64) @ LUMINANCE).mean(axis=1)
+    return float((lines * sine).sum() / sine.sum())
 
 
 def _sun(sky: Sky, irradiance: Doubles) -> Sun | None:

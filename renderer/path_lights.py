@@ -1,8 +1,8 @@
 """Drawing directions to light, in numpy: the twin of `shaders/path_lights.glsl`.
 
-First which light: the sky, the sun, or one of the area lights by their power; then where on it: the sky by its table,
-the sun and balls by the cone they fill (Pharr et al., "Physically Based Rendering", 4th edition, 6.2.4), rectangles
-evenly.
+First which light: the sky, the sun or a lamp, by what they should give, and of lamps one by its power. Then where on
+it: the sky by its table, the sun and balls by the cone they fill (Pharr et al., "Physically Based Rendering", 4th
+edition, 6.2.4), rectangles evenly.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from scenes.scene_file import (
     Metal,
     Plane,
     RectangleLight,
+    SceneDescription,
     SceneObject,
     Sphere,
     SphereLight,
@@ -116,18 +117,17 @@ class _Tables:
             raise KilofieldError(
                 f"scene: expected at most {MOST_OBJECTS} objects and lights, found {len(self._objects)}"
             )
-        kinds = (surroundings.shines, surroundings.sun is not None, bool(scene.lights))
-        share = 1 / max(sum(kinds), 1)
+        sky, sun, lamps = _shares(scene, surroundings)
         return PathScene(
             _table(self._objects, OBJECT.dtype),
             _table([_material(material) for material in self._materials], MATERIAL.dtype),
-            _lights(scene.lights, share),
+            _lights(scene.lights, lamps),
             _table(self._nodes, NODE.dtype),
             _table(self._triangles, TRIANGLE.dtype),
             tuple(self._surfaces),
             surroundings,
-            share * kinds[0],
-            share * kinds[1],
+            sky,
+            sun,
             scene.bounces,
             scene.clamp,
         )
@@ -193,6 +193,41 @@ def _object(shape: str, world: Doubles, size: float, material: int, light: int, 
     return entry
 
 
+def _shares(scene: SceneDescription, surroundings: Surroundings) -> tuple[float, float, float]:
+    """Of the choices of a light: sky, sun, and all lamps together.
+
+    Half the choices are shared evenly by those there are, which bounds the noise anywhere; the other half by a guess of
+    the irradiance that each gives where the camera looks, or where the objects are on average.
+    """
+    sun = surroundings.sun
+    guess = np.array([math.pi * surroundings.brightness, 0.0 if sun is None else sun.irradiance @ LUMINANCE, 0.0])
+    focus = _focus(scene)
+    for light in scene.lights:
+        middle = light.position if isinstance(light, SphereLight) else matrix_of(light.transform)[:3, 3]
+        area = _light_area(light)
+        guess[2] += area * np.dot(light.radiance, LUMINANCE) / max(float(np.square(middle - focus).sum()), area)
+    there = guess > 0
+    if not there.any():
+        return 0.0, 0.0, 0.0
+    sky, sunshine, lamps = (0.5 * there / there.sum() + 0.5 * guess / guess.sum()).tolist()
+    return sky, sunshine, lamps
+
+
+def _focus(scene: SceneDescription) -> Doubles:
+    """[3] a place that matters."""
+    if scene.camera is not None:
+        return np.array(scene.camera.target)
+    places = [matrix_of(thing.transform)[:3, 3] for thing in scene.objects]
+    return np.mean(places, axis=0) if places else np.zeros(3)
+
+
+def _light_area(light: Light) -> float:
+    if isinstance(light, SphereLight):
+        return 4 * math.pi * light.radius**2
+    world = matrix_of(light.transform)
+    return float(np.linalg.norm(np.cross(light.size[0] * world[:3, 0], light.size[1] * world[:3, 1])))
+
+
 def _plane_frame(plane: Plane) -> Doubles:
     """[4, 4] in which it is z = 0."""
     normal = np.array(plane.normal) / np.linalg.norm(plane.normal)
@@ -230,13 +265,12 @@ def _lights(lights: tuple[Light, ...], share: float) -> NDArray[np.void]:
     powers = np.zeros(len(lights))
     for entry, (i, light) in zip(table, enumerate(lights), strict=True):
         entry["radiance"][:3] = light.radiance
+        area = _light_area(light)
         if isinstance(light, SphereLight):
-            area = 4 * math.pi * light.radius**2
             entry["corner"] = *light.position, light.radius
         else:
             world = matrix_of(light.transform) @ np.diag([*light.size, 1.0, 1.0])
             across = np.cross(world[:3, 0], world[:3, 1])
-            area = float(np.linalg.norm(across))
             entry["corner"][:3] = world[:3, 3] - 0.5 * (world[:3, 0] + world[:3, 1])
             entry["edge_u"][:3], entry["edge_v"][:3] = world[:3, 0], world[:3, 1]
             entry["normal"][:3] = across / area * np.sign(np.linalg.det(world[:3, :3]))
