@@ -31,6 +31,7 @@ VARIANTS = (
     Variant("frequencies by FreSh", "fresh", Choices(frequency="fresh")),
     Variant("with CAM, 3 points an axis", "cam", Choices(modulation=3)),
     INCOHERENT,
+    Variant("wider shared layers: 40, and 52 for colour", "wide", Choices(width=40, colour_width=52)),
     Variant("own hidden layers, 8 wide", "own", Choices(shared=False, width=8, iterations=30)),
     Variant("own hidden layers, no coherence", "own-alone", Choices(0.0, shared=False, width=8, iterations=30)),
 )
