@@ -72,8 +72,7 @@ def scene_of(spot: Path) -> SceneDescription:
         ),
         environment=Sky((-0.55, -0.6, 0.75), sun_degrees=1.5),
         camera=SceneCamera((0.25, -4.6, 1.55), (-0.05, 0, 0.62), fov_y_degrees=28),
-        exposure=-1.25,
-        clamp=12.0,
+        clamp=5.0,
     )
 
 

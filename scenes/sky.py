@@ -5,10 +5,10 @@ With mu the sine of a direction's elevation, s that of the sun's, and g the cosi
     T = exp(-B / (max(s, 0) + 0.12))                   what the air leaves of the sun's light; red lasts longest
     day = smooth step of s from -0.2 to 0.2
     sky = day (Z + (H T^(1/4) - Z) (1 - mu)^5)         from the zenith's blue to the horizon's white
-          + 0.08 T (1 - k^2) / (1 + k^2 - 2 k g)^(3/2) the glow around the sun (Henyey and Greenstein 1941, k = 0.75)
+          + 0.034 T (1 - k^2) / (1 + k^2 - 2 k g)^(3/2) the glow around the sun (Henyey and Greenstein 1941, k = 0.75)
     ground = albedo / pi (E_sky + s E_sun)             below the horizon, blended over 0.02 of mu
 
-Z, H and B are the constants below, E_sky the irradiance of the sky on a level plane, E_sun = 12 T that of the sun on a
+Z, H and B are the constants below, E_sky the irradiance of the sky on a level plane, E_sun = 5 T that of the sun on a
 plane that faces it. The sun is a disc of even radiance E_sun / (pi sin^2 of its half angle), and sets with its middle.
 `sky` and `sun` of the scene file multiply the two.
 """
@@ -25,11 +25,11 @@ from scenes.scene_file import Sky, Vector
 
 Doubles = NDArray[np.float64]
 
-ZENITH = np.array([0.16, 0.32, 0.72])
-HORIZON = np.array([0.75, 0.86, 1.0])
+ZENITH = np.array([0.067, 0.134, 0.302])
+HORIZON = np.array([0.315, 0.361, 0.42])
 EXTINCTION = np.array([0.06, 0.12, 0.26])
-SUN_IRRADIANCE = 12.0
-GLOW, GLOW_FORWARD = 0.08, 0.75
+SUN_IRRADIANCE = 5.0  # a white plane under the sun at noon then sends out 1.6, which an exposure of 0 suits
+GLOW, GLOW_FORWARD = 0.034, 0.75
 AIR_AT_HORIZON = 0.12
 HORIZON_WIDTH = 0.02
 SIZE = 512, 256  # of the picture the sky is baked into
