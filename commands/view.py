@@ -22,6 +22,11 @@ def run(files: list[Path], together: bool = False) -> None:
 def _check_together(files: list[Path]) -> None:
     from scenes.open_scene import kind_of
 
+    scenes = [file for file in files if file.suffix.lower() == ".json"]
+    if scenes:
+        raise KilofieldError(
+            f"--together: expected one file of Gaussians and one of a surface, found the scene file {scenes[0]}"
+        )
     kinds = [kind_of(file) for file in files]
     if sorted(kinds) != ["gaussians", "surface"]:
         raise KilofieldError(

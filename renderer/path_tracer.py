@@ -66,7 +66,7 @@ class PathTracer:
             if key not in self._surfaces:
                 self._surfaces[key] = PathSurface(self.context, surface, self._march)
         self._passes.show(scene, [self._of(surface) for surface in scene.surfaces])
-        self._stage = stage
+        self._stage, self.scene = stage, scene
         self.restart()
 
     def _of(self, surface: NeuralSurface) -> PathSurface:
@@ -75,6 +75,11 @@ class PathTracer:
     def restart(self) -> None:
         """Begins the picture anew with the next path; until it is there a pixel stays as it was."""
         self._traced = 0
+
+    @property
+    def paths(self) -> int:
+        """Of the picture so far."""
+        return self._traced
 
     @property
     def samples(self) -> int:

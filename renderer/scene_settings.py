@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from renderer.settings import RenderSettings
-from renderer.surface_settings import SurfaceSettings
+from renderer.stage_settings import StageSettings
+from renderer.surface_settings import MOST_SAMPLES, SurfaceSettings
 
 
 @dataclass(frozen=True)
@@ -14,12 +15,14 @@ class SceneSettings:
 
     gaussians: RenderSettings = field(default_factory=RenderSettings)
     surface: SurfaceSettings = field(default_factory=SurfaceSettings)
+    stage: StageSettings = field(default_factory=StageSettings)
 
     @property
     def samples(self) -> int:
-        """Rays of a pixel of a surface."""
-        return self.surface.samples
+        """Rays or paths of a pixel, of what has them."""
+        return max(self.surface.samples, self.stage.samples)
 
     def sampled(self, samples: int) -> SceneSettings:
-        """The same with so many rays of a pixel."""
-        return replace(self, surface=replace(self.surface, samples=samples))
+        """The same with so many rays or paths of a pixel; a surface has `MOST_SAMPLES` at most."""
+        surface = replace(self.surface, samples=min(samples, MOST_SAMPLES))
+        return replace(self, surface=surface, stage=replace(self.stage, samples=samples))

@@ -8,6 +8,7 @@ os.environ["MESA_SHADER_CACHE_DISABLE"] = "true"  # before the first context of 
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import moderngl
 import numpy as np
@@ -33,11 +34,15 @@ from renderer.prefix_sum import PrefixSum
 from renderer.radix_sort import RadixSort
 from renderer.scene_settings import SceneSettings
 from renderer.shader_library import STAGES, ShaderError, assemble, compile_compute, shader_names
+from renderer.stage_renderer import StageRenderer
 from renderer.surface_renderer import SurfaceRenderer
 from renderer.surface_settings import MarchSettings, SurfaceSettings
 from renderer.together import TogetherRenderer
 from scenes.bank import BankShape
 from scenes.errors import KilofieldError
+from scenes.load import SceneFile
+from scenes.scene_file import GaussianScene, SceneDescription
+from scenes.stage import Stage
 
 LIMIT = 2.0  # seconds
 
@@ -127,6 +132,13 @@ def trace_paths(context: moderngl.Context) -> None:
     PathDisplay(context).draw(tracer.texture, context.simple_framebuffer((16, 12)), "agx")
 
 
+def draw_before_paths(context: moderngl.Context) -> None:
+    scene = SceneDescription((GaussianScene(Path("a.ply")),))
+    file = SceneFile(Path("a.ply"), "ply", random_gaussians(300, 0), 0, 0)
+    renderer = StageRenderer(context, Stage(scene, gaussians={Path("a.ply"): file}))
+    renderer.draw(cameras()[0], context.simple_framebuffer((16, 12)))
+
+
 def trace_paths_through_a_surface(context: moderngl.Context) -> None:
     surface = PathSurface(context, random_surface(), MarchSettings())
     paths = np.zeros(64, PATH.dtype)
@@ -172,6 +184,7 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     **{f"path_{name}.comp": [trace_paths] for name in ("begin", "meet", "shade", "block", "add")},
     **{f"path_{name}.comp": [trace_paths_through_a_surface] for name in ("march", "surface_normal", "surface_colour")},
     "path_display.frag": [trace_paths],
+    "stage_front.frag": [draw_before_paths],
     **{f"compare_{name}.frag": [compare_two_pictures] for name in ("screen", "blur", "ssim", "sum")},
 }
 

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scenes.open_scene import Kind
+from ui.kinds import SceneKind
 
 if TYPE_CHECKING:
     from ui.app import App
-
-KIND_WORDS: dict[Kind, str] = {"gaussians": "for Gaussians", "surface": "for surfaces"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Action:
     modifier: int = 0  # that must be down: 0, or one of glfw's MOD_CONTROL and MOD_SHIFT, or both
     repeats: bool = False  # while the key is held down
     on: Callable[[App], bool] | None = None  # of a switch: whether it is on, for the menu's check mark
-    needs: Kind | None = None  # of an open scene, if it means nothing to the other
+    needs: SceneKind | None = None  # of an open scene, if it means nothing to the other
 
     def text_in(self, group: str) -> str:
         """`text`, without the name of its group before it, which stands above it."""

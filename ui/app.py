@@ -9,11 +9,11 @@ import glfw
 from imgui_bundle import ImVec2, imgui
 
 from scenes.errors import KilofieldError
-from ui.action import KIND_WORDS
 from ui.actions import action_for
 from ui.app_view import AppView
 from ui.gui import texture_reference
 from ui.inputs import Inputs
+from ui.kinds import KIND_WORDS
 from ui.loading import SceneLoader
 from ui.menus import draw_menus
 from ui.overlays import draw_overlays

@@ -13,14 +13,15 @@ import numpy as np
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.scene_settings import SceneSettings
 from renderer.settings import VIEWS
+from renderer.stage_settings import StageSettings
 from renderer.surface_settings import SURFACE_VIEWS, SurfaceSettings
 from renderer.window import window_context
 from scenes.cameras import Camera
 from scenes.extent import Extent
-from scenes.open_scene import Kind
 from ui.docking import Docking
 from ui.file_dialogs import FileDialogs
 from ui.gui import Gui
+from ui.kinds import SceneKind
 from ui.loading import LoadedScene, SceneLoader
 from ui.messages import Messages
 from ui.navigation import Navigator
@@ -28,7 +29,7 @@ from ui.panel_windows import PanelWindows
 from ui.scene_picture import Painter, ScenePicture
 from ui.scene_slot import SceneSlot
 from ui.screen import Rect
-from ui.settings import Switches
+from ui.settings import STAGE_SAMPLES, STAGE_VIEWS, Switches
 from ui.stored import read_layout, read_stored
 from ui.tool import Tool
 from ui.tools import TOOLS
@@ -61,6 +62,7 @@ class AppState:
         self.messages, self.dialogs = Messages(), FileDialogs()
         self.look, self.switches = self.stored.look, Switches(vsync=self.stored.vsync)
         self.surface_look = SurfaceSettings(view=self.look.view if self.look.view in SURFACE_VIEWS else "colour")
+        self.stage_look = StageSettings(samples=STAGE_SAMPLES)
         self.panels = PanelWindows(self.stored.panels)
         self.docking = Docking(read_layout(), self.gui.scale, self.panels.first_tabs)
         self.view_rect = Rect(0, 0, *self.window.size)
@@ -79,11 +81,11 @@ class AppState:
         return self.scenes[0].renderer
 
     @property
-    def kinds(self) -> set[Kind]:
+    def kinds(self) -> set[SceneKind]:
         """Of all scenes that are open."""
         return {slot.kind for slot in self.scenes if slot.kind is not None}
 
-    def shows(self, kind: Kind) -> bool:
+    def shows(self, kind: SceneKind) -> bool:
         """Whether a scene of this kind is open; with none at all, it is as if there were Gaussians."""
         return kind in (self.kinds or {"gaussians"})
 
@@ -92,6 +94,8 @@ class AppState:
         """What a picture of the open scenes can show."""
         if self.kinds == {"surface"}:
             return SURFACE_VIEWS
+        if self.kinds == {"stage"}:
+            return STAGE_VIEWS
         return tuple(dict.fromkeys((*VIEWS, *SURFACE_VIEWS))) if "surface" in self.kinds else VIEWS
 
     @property

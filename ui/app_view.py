@@ -20,11 +20,13 @@ from scenes.open_scene import SurfaceFile
 from ui.app_scenes import AppScenes
 from ui.depth_range import depth_range
 from ui.loading import LoadedScene
-from ui.picking import pick, pick_surface
+from ui.picking import pick, pick_stage, pick_surface
 from ui.scene_picture import Painter
+from ui.scene_slot import SceneSlot
 from ui.screen import Points, Rect, halves, project_points
 from ui.screenshots import save_screenshot
-from ui.settings import REST_SAMPLES
+from ui.settings import REST_SAMPLES, STAGE_VIEWS
+from ui.stage_file import StageFile
 
 
 class AppView(AppScenes):
@@ -44,6 +46,8 @@ class AppView(AppScenes):
     @property
     def view(self) -> str:
         """What the picture shows: one of `views`, or of those of the scene before."""
+        if self.kinds == {"stage"}:
+            return STAGE_VIEWS[0]
         if self.kinds == {"surface"} or self.look.view == "colour":
             return self.surface_look.view if "surface" in self.kinds else self.look.view
         return self.look.view
@@ -64,11 +68,13 @@ class AppView(AppScenes):
 
     def scene_settings(self) -> SceneSettings:
         """Both, as the window's picture is drawn with once the camera rests."""
-        return self.exported_settings().sampled(REST_SAMPLES if "surface" in self.kinds else 1)
+        settings = self.exported_settings()
+        return settings if "stage" in self.kinds else settings.sampled(REST_SAMPLES if "surface" in self.kinds else 1)
 
     def exported_settings(self) -> SceneSettings:
-        """Both, with a ray a pixel: exports have samples of their own."""
-        return SceneSettings(self.settings(), self.surface_settings())
+        """Both, with a ray a pixel: exports have samples of their own. A scene file is path-traced as in the window."""
+        settings = SceneSettings(self.settings(), self.surface_settings())
+        return replace(settings, stage=self.stage_look) if "stage" in self.kinds else settings
 
     def shown_depths(self) -> tuple[float, float]:
         """The depth view's range, world units: what the camera sees, unless it is fixed."""
@@ -156,7 +162,7 @@ class AppView(AppScenes):
         points = []
         for slot in (self.scenes[0], self.scenes[0].partner):
             if slot is not None and slot.loaded is not None:
-                points.append(_picked(slot.loaded, camera, pixel, self.view_size))
+                points.append(_picked(slot, slot.loaded, camera, pixel, self.view_size))
         there = [point for point in points if point is not None]
         return min(there, key=lambda point: float(np.linalg.norm(point - camera.position)), default=None)
 
@@ -165,7 +171,10 @@ class AppView(AppScenes):
         if self.loaded is None:
             self.note("Nothing to save: no scene is open")
             return
-        self.picture.draw(self.painter, self.camera(), self.view_size, self.scene_settings())
+        settings = self.scene_settings()
+        if "stage" in self.kinds:  # as far as it has come: all of it may take minutes
+            settings = settings.sampled(self.picture.samples)
+        self.picture.draw(self.painter, self.camera(), self.view_size, settings)
         try:
             path = save_screenshot(self.picture.picture.read(), self.loaded.file.path, Path.cwd())
         except KilofieldError as error:
@@ -187,7 +196,13 @@ class AppView(AppScenes):
         glfw.set_window_should_close(self.window.handle, True)
 
 
-def _picked(loaded: LoadedScene, camera: Camera, pixel: tuple[float, float], size: tuple[int, int]) -> Points | None:
+def _picked(
+    slot: SceneSlot, loaded: LoadedScene, camera: Camera, pixel: tuple[float, float], size: tuple[int, int]
+) -> Points | None:
+    if isinstance(loaded.file, StageFile):
+        assert slot.stage is not None  # it is what is open
+        met = pick_stage(slot.stage, camera, pixel, *size)
+        return met[1] if met else None
     if isinstance(loaded.file, SurfaceFile):
         return pick_surface(loaded.file.surface, camera, pixel, *size)
     assert loaded.gaussians is not None  # it is no surface

@@ -6,12 +6,22 @@ from scenes.bank import BankShape
 from scenes.load import SceneFile
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.open_scene import SurfaceFile
+from scenes.scene_file_write import KINDS
 from scenes.sizes import plain_bytes, readable_bytes
+from scenes.stage import Stage
 from scenes.surface import NeuralSurface
+from ui.stage_file import StageFile
 
 
-def scene_facts(file: SceneFile | SurfaceFile, video_memory: int) -> list[tuple[str, str]]:
+def scene_facts(file: SceneFile | SurfaceFile | StageFile, video_memory: int) -> list[tuple[str, str]]:
     """Rows of name and value; `video_memory` is in bytes."""
+    if isinstance(file, StageFile):
+        rows = [
+            ("Format", ".json, a scene to be lit"),
+            *_stage_facts(file.stage),
+            ("Files", readable_bytes(file.bytes)),
+        ]
+        return [*rows, ("Video memory", readable_bytes(video_memory))]
     if isinstance(file, SurfaceFile):
         rows = [("Format", ".kilo, a surface"), *_surface_facts(file.surface), ("File", readable_bytes(file.bytes))]
         return [*rows, ("Video memory", readable_bytes(video_memory))]
@@ -26,6 +36,14 @@ def scene_facts(file: SceneFile | SurfaceFile, video_memory: int) -> list[tuple[
         plain = plain_bytes(len(scene), scene.sh_degree)
         rows.append(("As .ply", f"{readable_bytes(plain)}, {plain / max(file.bytes, 1):.1f} times the file"))
     return [*rows, ("Video memory", readable_bytes(video_memory))]
+
+
+def _stage_facts(stage: Stage) -> list[tuple[str, str]]:
+    scene = stage.scene
+    kinds = [KINDS[type(thing)] for thing in scene.objects]
+    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
+    lights = f"{KINDS[type(scene.environment)]} and {len(scene.lights)} others"
+    return [("Objects", counted), ("Light", lights)]
 
 
 def _surface_facts(surface: NeuralSurface) -> list[tuple[str, str]]:

@@ -10,12 +10,14 @@ from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from scenes.cameras import Camera
 from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Gaussians
 from scenes.load import SceneFile
 from scenes.open_scene import SurfaceFile, open_scene
 from scenes.surface_extent import surface_extent
 from ui.framing import framing
+from ui.stage_file import StageFile, is_stage_file, open_stage_file, stage_extent
 
 if TYPE_CHECKING:
     from renderer.frame_paths import Prepared
@@ -28,11 +30,12 @@ LARGE = 500_000  # Gaussians, whose way into video memory takes longer than a fr
 class LoadedScene:
     """A file read and measured, ready for video memory."""
 
-    file: SceneFile | SurfaceFile
-    gaussians: Gaussians | None  # plain, for picking; None for a surface
+    file: SceneFile | SurfaceFile | StageFile
+    gaussians: Gaussians | None  # plain, for picking; only of a scene of Gaussians
     extent: Extent  # for the first view
     seconds: float  # it took
     prepared: Prepared | None = None  # for the renderer
+    first: Camera | None = None  # that the file says, for the first view
 
 
 Prepare = Callable[[SceneFile, Gaussians], "Prepared"]
@@ -138,6 +141,10 @@ def _nobody() -> None:
 
 
 def _load(job: _Job) -> LoadedScene:
+    if is_stage_file(job.path):
+        file = open_stage_file(job.path, job.progress)
+        extent, first = stage_extent(file.stage), file.stage.scene.view()
+        return LoadedScene(file, None, extent, perf_counter() - job.started, first=first)
     file = open_scene(job.path, job.progress)
     if isinstance(file, SurfaceFile):
         return LoadedScene(file, None, surface_extent(file.surface), perf_counter() - job.started)

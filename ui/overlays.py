@@ -152,7 +152,7 @@ def _bar(start: float, stop: float) -> None:
 def _empty(app: App) -> None:
     imgui.set_next_window_pos(ImVec2(*app.view_rect.middle), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.begin("empty", None, BOX)
-    imgui.text("Drop a scene here: .ply, .compressed.ply or .kilo")
+    imgui.text("Drop a scene here: .ply, .compressed.ply, .kilo or a scene file (.json)")
     if imgui.button("Open a file"):
         app.ask_for_file()
     imgui.end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from renderer.stage_renderer import StageRenderer
 from renderer.surface_reference import trace
 from scenes.cameras import Camera
 from scenes.gaussians import Gaussians, rotation_matrices
@@ -61,6 +62,15 @@ def pick_surface(
     slope = 1.0 if camera.projection == "equirectangular" else float(camera.camera_from_world[2, :3] @ direction)
     hits = trace(surface, origin[None], direction[None], start=camera.near / slope)
     return hits.points[0] if hits.hit[0] else None
+
+
+def pick_stage(
+    stage: StageRenderer, camera: Camera, pixel: tuple[float, float], width: int, height: int
+) -> tuple[int, Vector] | None:
+    """What of a stage is under `pixel`, and the point [3]: see `StageRenderer.pick`."""
+    origin, direction = ray_through(camera, pixel, width, height)
+    slope = 1.0 if camera.projection == "equirectangular" else float(camera.camera_from_world[2, :3] @ direction)
+    return stage.pick(origin, direction, camera.near / slope)
 
 
 def _near_the_ray(gaussians: Gaussians, origin: Vector, direction: Vector) -> NDArray[np.intp]:

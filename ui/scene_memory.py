@@ -67,17 +67,18 @@ class SceneMemory(Tool):
         app.navigator.first = camera
 
     def forget_first_view(self, app: App) -> None:
-        """The first view is again the one all of the scene is in."""
+        """The first view is again the file's own, or the one all of the scene is in."""
         self.change(app, camera=None)
-        app.navigator.first = None
+        app.navigator.first = app.loaded.first if app.loaded else None
 
     def _apply(self, app: App) -> None:
         assert app.loaded is not None
         extent = app.loaded.extent
         if self.notes.up is not None:
             extent = replace(extent, up=self.notes.up)
+        first = self.notes.camera or app.loaded.first
         if app.navigator.at_home:
-            app.navigator.go_home(extent, self.notes.camera)
+            app.navigator.go_home(extent, first)
         else:  # another version of the scene that was open: the camera stays where it is
             app.navigator.set_extent(extent)
-            app.navigator.first = self.notes.camera
+            app.navigator.first = first

@@ -1,6 +1,7 @@
 """The picture of the scene in the window: redrawn when something changed, smaller while it changes on slow devices.
 
-At rest it is whole, and a surface gets one more sample a frame, until there are as many as the settings want.
+At rest it is whole, and a surface gets one more sample a frame, until there are as many as the settings want; a scene
+file as many as there is time for.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ import numpy as np
 
 from renderer.context import is_software
 from renderer.scene_settings import SceneSettings
+from renderer.stage_renderer import traced_part
 from renderer.window import WindowPicture
 from scenes.cameras import Camera
+from scenes.scene_file import SceneDescription
 from ui.resolution import MovingScale
 from ui.scene_slot import SceneSlot
 
 if TYPE_CHECKING:
     import moderngl
 
+Descriptions = tuple["SceneDescription | None", ...]  # of the scenes that a painter may draw
 Painter = Callable[["moderngl.Framebuffer", Camera, SceneSettings], None]
 
 REST_SECONDS = 0.25  # without a change before the picture is drawn whole
@@ -38,12 +42,26 @@ class _Drawn:
     camera: Camera
     size: tuple[int, int]
     look: SceneSettings  # as wanted
+    scenes: Descriptions
     scale: float
     samples: int  # so far
 
-    def shows(self, camera: Camera, size: tuple[int, int], look: SceneSettings) -> bool:
+    def shows(self, camera: Camera, size: tuple[int, int], look: SceneSettings, scenes: Descriptions) -> bool:
         """Whether this is what is wanted, at whatever scale."""
-        return self.size == size and self.look == look and same_camera(self.camera, camera)
+        return self.scenes == scenes and self.look == look and self._from(camera, size)
+
+    def develops(self, camera: Camera, size: tuple[int, int], look: SceneSettings, scenes: Descriptions) -> bool:
+        """Whether what is wanted is of the same light: other exposure or tone mapping, or another number of samples."""
+        if not self._from(camera, size) or look.sampled(1) != self.look.sampled(1):
+            return False
+        return None not in scenes and list(map(_light, scenes)) == list(map(_light, self.scenes))
+
+    def _from(self, camera: Camera, size: tuple[int, int]) -> bool:
+        return self.size == size and same_camera(self.camera, camera)
+
+
+def _light(scene: SceneDescription | None) -> SceneDescription | None:
+    return None if scene is None else traced_part(scene)
 
 
 def same_camera(a: Camera, b: Camera) -> bool:
@@ -85,6 +103,20 @@ class ScenePicture:
         drawn = self._drawn
         return drawn is not None and drawn.scale == 1.0 and drawn.samples >= drawn.look.samples
 
+    @property
+    def samples(self) -> int:
+        """There are of each pixel of the whole picture, or 1 before there are any."""
+        return self._drawn.samples if self._drawn is not None and self._drawn.scale == 1.0 else 1
+
+    @property
+    def _descriptions(self) -> Descriptions:
+        return tuple(slot.description for slot in self._scenes)
+
+    @property
+    def _lit(self) -> bool:
+        """All scenes are scene files."""
+        return all(slot.kind == "stage" for slot in self._scenes)
+
     def update(
         self,
         painter: Painter,
@@ -95,7 +127,11 @@ class ScenePicture:
         always: bool = False,
     ) -> bool:
         """Brings the picture up to date, `size` in pixels, `now` in seconds; True if it may change again by itself."""
-        fresh = self._drawn is not None and self._drawn.shows(camera, size, look)
+        wanted = camera, size, look, self._descriptions
+        fresh = self._drawn is not None and self._drawn.shows(*wanted)
+        if not fresh and self._drawn is not None and self._drawn.develops(*wanted):
+            self._draw(painter, camera, size, look, self._drawn.scale, min(self._drawn.samples, look.samples))
+            fresh = True
         if not fresh:
             self._changed = now
         resting = now - self._changed >= REST_SECONDS
@@ -108,9 +144,11 @@ class ScenePicture:
                 slot.restart()
         elif not stale and self._drawn is not None:
             more = resting and not self.whole
-            stale, samples = more, self._drawn.samples + more
+            stale = more
+            samples = look.samples if more and self._lit else self._drawn.samples + more
         if stale or always or self._again:
-            self._draw(painter, camera, size, look, scale, samples, self._in_bands and resting and not always)
+            in_bands = (self._in_bands or "stage" in {slot.kind for slot in self._scenes}) and resting and not always
+            self._draw(painter, camera, size, look, scale, samples, in_bands)
         return always or not self.whole or self._again > 0
 
     def draw(self, painter: Painter, camera: Camera, size: tuple[int, int], look: SceneSettings) -> None:
@@ -154,7 +192,8 @@ class ScenePicture:
         stages = _sum([slot.facts.wall_ms for slot in drawn])
         # Orders to a GPU return at once: its own clock then says more than ours.
         total = max(stages.pop("total", 0.0), elapsed)
-        self._drawn = _Drawn(camera, size, look, scale, samples)
+        samples = min((slot.stage.samples for slot in drawn if slot.stage), default=samples)
+        self._drawn = _Drawn(camera, size, look, self._descriptions, scale, samples)
         if in_bands and any(slot.casts_rays for slot in drawn):
             return  # the time of a part
         self.frames_ms.append(total)

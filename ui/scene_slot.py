@@ -11,28 +11,33 @@ from glfw import post_empty_event
 from renderer.context import is_software
 from renderer.gaussian_renderer import FrameFacts, GaussianRenderer
 from renderer.scene_settings import SceneSettings
+from renderer.stage_renderer import StageFacts, StageRenderer
 from renderer.surface_renderer import SurfaceFacts, SurfaceRenderer
 from renderer.together import TogetherRenderer
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
+from scenes.load import SceneFile
 from scenes.neural_gaussians import NeuralGaussians
-from scenes.open_scene import Kind, SurfaceFile
+from scenes.open_scene import SurfaceFile
+from scenes.scene_file import SceneDescription
 from scenes.sizes import readable_bytes
+from ui.kinds import SceneKind
 from ui.loading import LoadedScene, SceneLoader
+from ui.stage_file import StageFile
 
 if TYPE_CHECKING:
     import moderngl
 
     from renderer.frame_paths import Prepared
     from scenes.gaussians import Gaussians
-    from scenes.load import SceneFile
 
 FATAL = ("GL_OUT_OF_MEMORY", "GL_UNKNOWN_ERROR")  # the latter is moderngl's word for a lost context
 
 
 class SceneSlot:
-    """Empty at first; `loaded` is what is open: Gaussians, which `renderer` has, or a surface, which `surface` has.
+    """Empty at first; `loaded` is what is open: Gaussians, which `renderer` has, or a surface, which `surface` has, or
+    a scene file, which `stage` has.
 
     What the slot draws has the scene of a slot it has been joined with in it, too.
     """
@@ -42,6 +47,7 @@ class SceneSlot:
         self.renderer = GaussianRenderer(context)
         self.renderer.times.synchronised = is_software(context)  # waiting costs a GPU time, and a CPU none
         self.surface: SurfaceRenderer | None = None
+        self.stage: StageRenderer | None = None
         self.partner: SceneSlot | None = None
         self._together: TogetherRenderer | None = None
         self.loader = loader or SceneLoader()
@@ -50,27 +56,40 @@ class SceneSlot:
         self.loaded: LoadedScene | None = None
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> SceneKind | None:
         """Of what is open."""
         if self.loaded is None:
             return None
+        if self.stage is not None:
+            return "stage"
         return "gaussians" if self.surface is None else "surface"
+
+    @property
+    def description(self) -> SceneDescription | None:
+        """Of a scene file, as it is shown now."""
+        return self.stage.stage.scene if self.stage else None
+
+    def edit(self, description: SceneDescription) -> None:
+        """Another scene of the same files, while a scene file is open. Raises `KilofieldError` for one that cannot be
+        drawn."""
+        assert self.stage is not None
+        self.stage.show(replace(self.stage.stage, scene=description))
 
     @property
     def sh_degree(self) -> int:
         """Of the scene that is open."""
-        if self.loaded is None or isinstance(self.loaded.file, SurfaceFile):
+        if self.loaded is None or not isinstance(self.loaded.file, SceneFile):
             return 0
         return self.loaded.file.scene.sh_degree
 
     @property
-    def facts(self) -> FrameFacts | SurfaceFacts:
+    def facts(self) -> FrameFacts | SurfaceFacts | StageFacts:
         """About the latest frame."""
         return self._active.facts
 
     @property
-    def _active(self) -> GaussianRenderer | SurfaceRenderer:
-        return self.surface or self.renderer
+    def _active(self) -> GaussianRenderer | SurfaceRenderer | StageRenderer:
+        return self.stage or self.surface or self.renderer
 
     @property
     def video_memory(self) -> int:
@@ -114,6 +133,8 @@ class SceneSlot:
         both = self._both
         if both is not None:
             both.draw(camera, framebuffer, settings)
+        elif self.stage is not None:
+            self.stage.draw(camera, framebuffer, settings.stage)
         elif self.surface is not None:
             self.surface.draw(camera, framebuffer, settings.surface)
         else:
@@ -124,6 +145,8 @@ class SceneSlot:
         both = self._both
         if both is not None:
             return both.render(camera, width, height, settings)
+        if self.stage is not None:
+            return self.stage.render(camera, width, height, settings.stage)
         if self.surface is not None:
             return self.surface.render(camera, width, height, settings.surface)
         return self.renderer.render(camera, width, height, settings.gaussians)
@@ -133,6 +156,8 @@ class SceneSlot:
         both = self._both
         if both is not None:
             return both.render_rgba(camera, width, height, settings)
+        if self.stage is not None:
+            return self.stage.render_rgba(camera, width, height, settings.stage)
         if self.surface is not None:
             return self.surface.render_rgba(camera, width, height, settings.surface)
         return self.renderer.render_rgba(camera, width, height, settings.gaussians)
@@ -145,17 +170,18 @@ class SceneSlot:
     @property
     def behind(self) -> bool:
         """There was no time for a sample that was asked for last: see `be_patient`."""
-        renderer = self._both or self.surface
+        renderer = self._both or self.stage or self.surface
         return renderer is not None and renderer.behind
 
     def be_patient(self, seconds: float | None) -> None:
-        """How long `draw` may take for a surface, which goes on the next time; None: until it is drawn."""
-        if self.surface is not None:
-            self.surface.patience = seconds
+        """How long `draw` may take for what casts rays, which goes on the next time; None: until it is drawn."""
+        for renderer in (self.surface, self.stage):
+            if renderer is not None:
+                renderer.patience = seconds
 
     def restart(self) -> None:
         """Draws the next picture anew, also if it is the same as the last."""
-        for renderer in (self.surface, self._together):
+        for renderer in (self.surface, self.stage, self._together):
             if renderer is not None:
                 renderer.restart()
 
@@ -185,7 +211,9 @@ class SceneSlot:
         """Into video memory; an error names what was to go there."""
         what = f"{loaded.file.path}: {content_words(loaded.file)}"
         try:
-            if isinstance(loaded.file, SurfaceFile):
+            if isinstance(loaded.file, StageFile):
+                self._upload_stage(loaded.file)
+            elif isinstance(loaded.file, SurfaceFile):
                 self._upload_surface(loaded.file)
             elif loaded.prepared is None:
                 self.renderer.load(loaded.file.scene)
@@ -193,8 +221,8 @@ class SceneSlot:
                 self.renderer.load_prepared(loaded.prepared)
         except KilofieldError as error:
             raise KilofieldError(f"{what}: {error}") from error
-        if not isinstance(loaded.file, SurfaceFile):
-            self._release_surface()
+        if isinstance(loaded.file, SceneFile):
+            self._release_rays()
         if device_error(self.context):
             size = readable_bytes(self._active.scene.bytes)
             raise KilofieldError(f"{what}: expected {size} of video memory for them, found none left")
@@ -202,19 +230,28 @@ class SceneSlot:
     def _upload_surface(self, file: SurfaceFile) -> None:
         surface = SurfaceRenderer(self.context, file.surface)
         surface.times.synchronised = self.renderer.times.synchronised
-        self._release_surface()
+        self._release_rays()
         self.renderer.unload()
         self.surface = surface
 
-    def _release_surface(self) -> None:
-        if self.surface is not None:
-            self.surface.release()
-            self.surface = None
+    def _upload_stage(self, file: StageFile) -> None:
+        stage = StageRenderer(self.context, file.stage)
+        stage.times.synchronised = self.renderer.times.synchronised
+        self._release_rays()
+        self.renderer.unload()
+        self.stage = stage
+
+    def _release_rays(self) -> None:
+        """Frees what casts rays."""
+        for renderer in (self.surface, self.stage):
+            if renderer is not None:
+                renderer.release()
+        self.surface = self.stage = None
 
     def set_residency(self, residency: str) -> None:
         """How a neural scene is in video memory, from now on: one of the renderer's `RESIDENCIES`."""
         self.renderer.residency = residency
-        if self.loaded is None or isinstance(self.loaded.file, SurfaceFile):
+        if self.loaded is None or not isinstance(self.loaded.file, SceneFile):
             return
         if isinstance(self.loaded.file.scene, NeuralGaussians):
             self._upload(replace(self.loaded, prepared=None))
@@ -222,12 +259,14 @@ class SceneSlot:
     def release(self) -> None:
         """Frees everything in video memory."""
         self._release_together()
-        self._release_surface()
+        self._release_rays()
         self.renderer.release()
 
 
-def content_words(file: SceneFile | SurfaceFile) -> str:
+def content_words(file: SceneFile | SurfaceFile | StageFile) -> str:
     """How much of what a file holds."""
+    if isinstance(file, StageFile):
+        return f"a scene of {len(file.stage.scene.objects):,} objects"
     if isinstance(file, SurfaceFile):
         return f"a surface of {len(file.surface):,} cells"
     return f"{len(file.scene):,} Gaussians"

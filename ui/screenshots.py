@@ -35,7 +35,7 @@ def free_name(folder: Path, stem: str, suffix: str = "") -> Path:
 
 def scene_stem(scene: Path) -> str:
     """The name of a scene's file without what says its format."""
-    return re.sub(r"\.(compressed\.ply|ply|kilo)$", "", scene.name, flags=re.IGNORECASE) or "scene"
+    return re.sub(r"\.(compressed\.ply|ply|kilo|json)$", "", scene.name, flags=re.IGNORECASE) or "scene"
 
 
 def _numbered(folder: Path, stem: str, suffix: str) -> Iterator[Path]:

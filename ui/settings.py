@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCENE_PATTERNS = ("*.ply", "*.kilo")  # of files that can be opened
+SCENE_PATTERNS = ("*.ply", "*.kilo", "*.json")  # of files that can be opened
 SPLAT_SCALES = (0.05, 3.0)
 BACKGROUNDS = ((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
 ANTIALIASED = (("As trained", None), ("On", True), ("Off", False))
 REST_SAMPLES = 16  # rays of a pixel of a surface once the camera rests
+STAGE_SAMPLES = 256  # paths of a pixel of a scene file once the camera rests
+STAGE_VIEWS = ("colour",)
 COST_RANGES = (8.0, 1024.0)  # networks a pixel that are red in the cost view
 LINE_SPACINGS = (0.05, 4.0)  # cell edges between the lines of the slice view
 SLICE_STEP = 0.02  # of the box, a press of a key

@@ -6,18 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from scenes.extent import Extent
 from ui.loading import LoadedScene
 from ui.scene_slot import SceneSlot
 from ui.settings import SCENE_PATTERNS
+from ui.stage_file import around
 from ui.tool import Tool
 
 if TYPE_CHECKING:
     from ui.app import App
 
-KIND_NAMES = {"gaussians": "Gaussians", "surface": "surfaces"}
+KIND_NAMES = {"gaussians": "Gaussians", "surface": "surfaces", "stage": "scene files"}
 
 
 class TogetherTool(Tool):
@@ -60,10 +58,10 @@ class TogetherTool(Tool):
             return True
         if app.loaded is None or self.slot.loaded is None or self._joined == (app.loaded, self.slot.loaded):
             return False
-        if app.scenes[0].kind == self.slot.kind:
-            self._part(app, self.slot.loaded)
-        else:
+        if {app.scenes[0].kind, self.slot.kind} == {"gaussians", "surface"}:
             self._join(app, app.loaded, self.slot.loaded)
+        else:
+            self._part(app, self.slot.loaded)
         return True
 
     def _join(self, app: App, first: LoadedScene, added: LoadedScene) -> None:
@@ -77,20 +75,8 @@ class TogetherTool(Tool):
             app.navigator.set_extent(extent)
 
     def _part(self, app: App, added: LoadedScene) -> None:
-        kind = KIND_NAMES[str(app.scenes[0].kind)]
+        assert self.slot is not None
+        kinds = list(dict.fromkeys(KIND_NAMES[str(slot.kind)] for slot in (app.scenes[0], self.slot)))
+        found = " and ".join(kinds) if len(kinds) > 1 else f"both {kinds[0]}"
         self.remove(app)
-        app.note(
-            f"{added.file.path.name} is not shown: only Gaussians and a surface go together, these are both {kind}"
-        )
-
-
-def around(a: Extent, b: Extent) -> Extent:
-    """The smallest ball around two; up as in `a`."""
-    apart = b.centre - a.centre
-    distance = float(np.linalg.norm(apart))
-    if distance + b.radius <= a.radius:
-        return a
-    if distance + a.radius <= b.radius:
-        return replace(b, up=a.up)
-    radius = 0.5 * (distance + a.radius + b.radius)
-    return Extent(a.centre + apart * (radius - a.radius) / distance, radius, a.up)
+        app.note(f"{added.file.path.name} is not shown: only Gaussians and a surface go together, these are {found}")

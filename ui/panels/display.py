@@ -33,7 +33,8 @@ def draw(app: App) -> None:
         _depth(app)
     elif view == "overdraw":
         _overdraw(app)
-    _background(app)
+    if app.kinds != {"stage"}:
+        _background(app)
     draw_surface_display(app)
     if app.shows("gaussians"):
         _splats(app)

@@ -21,7 +21,7 @@ def draw(app: App) -> None:
     if app.loaded is None:
         imgui.text("No scene" if app.loader.path is None else f"Opening {shortened(app.loader.path.name)}")
         if app.loader.path is None:
-            quiet("Drop a .ply, .compressed.ply or .kilo on the window.")
+            quiet("Drop a .ply, .compressed.ply, .kilo or a scene file (.json) on the window.")
         return
     if len(app.files) > 1:
         _file_choice(app)

@@ -10,6 +10,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui, implot
 from numpy.typing import NDArray
 
 from renderer.gaussian_renderer import PIPELINES, RESIDENCIES
+from renderer.stage_renderer import StageFacts
 from renderer.surface_renderer import SurfaceFacts
 from ui.panels.panel import Panel
 from ui.panels.widgets import choice, gap, name, rows, tip
@@ -100,6 +101,9 @@ def _rows(app: App, names: Sequence[str], edges: NDArray[np.float64]) -> list[tu
 
 def _drawn(app: App) -> list[tuple[str, str]]:
     facts = app.scenes[0].facts
+    if isinstance(facts, StageFacts):
+        speed = [("Paths", f"{facts.paths_a_second:,.0f} a second")] if facts.paths_a_second else []
+        return [("Samples", f"{facts.samples:,} a pixel"), *speed]
     if isinstance(facts, SurfaceFacts):
         return [("Samples", f"{facts.samples} a pixel")]
     left_out = [("Left out", f"{facts.capped:,}: too much to draw in time")] if facts.capped else []

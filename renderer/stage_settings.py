@@ -1,0 +1,20 @@
+"""How a scene to be lit is path-traced for a window: what the scene itself (`scenes/scene_file.py`) does not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scenes.errors import KilofieldError
+
+MOST_PATHS = 65_536  # of a pixel
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """Frozen, so that two can be compared to see whether anything changed."""
+
+    samples: int = 1  # paths of a pixel
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.samples <= MOST_PATHS:
+            raise KilofieldError(f"samples: expected 1 to {MOST_PATHS}, found {self.samples}")
