@@ -168,7 +168,7 @@ def surface(
         typer.Option(
             metavar="N",
             help="Cells along the longest axis, 4 to 64. Twice as many: finer detail, four times the bytes.",
-            show_default="by preset: 16, 24 or 32",
+            show_default="by preset: 16, 24 or 32; photographs: 20, 32 or 48",
         ),
     ] = None,
     steps: Annotated[

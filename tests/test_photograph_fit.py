@@ -27,7 +27,7 @@ from scenes.errors import KilofieldError
 from scenes.kilo_surface import read_surface
 from tests.neus_samples import CENTRE, RADIUS, sphere_views
 
-TINY = Effort(6, 16, 8, 3, 2, 3, 128, 96, 2e-3, 80, 8, 32)
+TINY = Effort(6, 16, 8, 3, 2, 3, 128, 96, 2e-3, 80, 8, 6, 32)
 TEACHER = {"shape": HashGridShape(5, 2, 12, 8, 1.5), "voxels": 32, "warm_steps": 40, "samples": 2048}
 
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fitting.hash_grid_numba import in_pieces
 from fitting.kiloneus.cast import BLOCK, FINER, Caster, fine_rays
 from fitting.kiloneus.neus_photographs import View, photograph_rays
 from fitting.kiloneus.neus_teacher import NeusTeacher
@@ -122,25 +124,48 @@ def look(
     bank = caster.field.appearance
     most = FLOATS / ((bank.shape.width + 1) * FINER**2 * CELLS_A_HIT)
     share = min(1.0, most / max(sum(map(len, useful)), 1))
-    parts, wanted, count = [], [], 0
-    for i, (view, pixels) in enumerate(zip(views, useful, strict=True)):
-        rng = np.random.default_rng((seed, 4, i))
-        chosen = np.sort(rng.permutation(pixels)[: round(share * len(pixels))])
-        for some in np.array_split(chosen, max(round(len(chosen) * FINER**2 / BLOCK), 1)):
-            features, amount, pixel, network, left = _look(caster, teacher, view, torch.from_numpy(some))
-            parts.append((features, amount, pixel + count, network))
-            wanted.append(left)
-            count += len(some)
-        progress((i + 1) / len(views))
-    features, amount, pixel, network = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Sightings.of(features, amount, pixel, network, len(bank.own), count), torch.cat(wanted).numpy()
+    done = 0
+
+    def one(number: int) -> list[_Looked]:
+        nonlocal done
+        rng = np.random.default_rng((seed, 4, number))
+        chosen = np.sort(rng.permutation(useful[number])[: round(share * len(useful[number]))])
+        some = np.array_split(chosen, max(round(len(chosen) * FINER**2 / BLOCK), 1))
+        found = [_look(caster, teacher, views[number], torch.from_numpy(block)) for block in some]
+        done += 1
+        progress(done / len(views))
+        return found
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # a view is a thread's
+    looked = [part for parts in in_pieces(one, range(len(views))) for part in parts]
+    torch.set_num_threads(threads)
+    return _joined(looked, len(bank.own))
+
+
+class _Looked(NamedTuple):
+    """Entries of some pixels [R], and what is wanted of those."""
+
+    features: Tensor  # [n, W]
+    share: Tensor  # [n]
+    pixel: Tensor  # [n]
+    network: Tensor  # [n]
+    left: Tensor  # [R, 3]
+
+
+def _joined(looked: Sequence[_Looked], cells: int) -> tuple[Sightings, Floats]:
+    """All of them in one."""
+    starts = np.cumsum([0, *(len(part.left) for part in looked)]).tolist()
+    pixels = torch.cat([part.pixel + start for part, start in zip(looked, starts[:-1], strict=True)])
+    features, share, network, left = (
+        torch.cat([getattr(part, name) for part in looked]) for name in ("features", "share", "network", "left")
+    )
+    return Sightings.of(features, share, pixels, network, cells, starts[-1]), left.numpy()
 
 
 @torch.no_grad()
-def _look(
-    caster: Caster, teacher: NeusTeacher, view: View, chosen: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Of the pixels `chosen` [R]: entries (features, share, pixel, cell), and what is wanted of the pixels [R, 3]."""
+def _look(caster: Caster, teacher: NeusTeacher, view: View, chosen: Tensor) -> _Looked:
+    """What is seen in the pixels `chosen` [R]."""
     number = FINER**2 * chosen[:, None] + torch.arange(FINER**2)
     rays = fine_rays(view, teacher.frame).rows(number.reshape(-1))
     hits = caster.cast(rays)
@@ -151,7 +176,7 @@ def _look(
     rgba = view.rgba.view(-1, 4)[chosen].float()
     behind = _behind(teacher, rays.directions[:: FINER**2])
     left = rgba[:, :3] + (1 - rgba[:, 3:]) * behind - (1 - opacity) * behind - 0.5 * opacity
-    return features, amount, pixel[parts.rows], parts.network, left
+    return _Looked(features, amount, pixel[parts.rows], parts.network, left)
 
 
 def _behind(teacher: NeusTeacher, directions: Tensor) -> Tensor:

@@ -31,13 +31,14 @@ class Effort:
     noise: float  # that rounding may add to distances in cells and to gradients, root mean square
     teacher_steps: int = 0  # for photographs: of NeuS
     photo_width: int = 12  # of an appearance network learnt from photographs
+    photo_cells: int = 24  # along the longest axis, for photographs: pictures need more than shapes do
     side: int = 400  # of a photograph: its longest side, pixels
 
 
 EFFORTS: dict[str, Effort] = {
-    "draft": Effort(16, 24, 12, 6, 3, 6, 512, 256, 1e-3, 600, 16, 200),
-    "balanced": Effort(24, 40, 12, 12, 4, 10, 1024, 384, 5e-4, 2500, 32, 300),
-    "best": Effort(32, 40, 16, 20, 8, 15, 1536, 512, 4e-4, 15000, 48, 800),
+    "draft": Effort(16, 24, 12, 6, 3, 6, 512, 256, 1e-3, 600, 16, 20, 200),
+    "balanced": Effort(24, 40, 12, 12, 4, 10, 1024, 384, 5e-4, 2500, 32, 32, 300),
+    "best": Effort(32, 40, 16, 20, 8, 15, 1536, 512, 4e-4, 15000, 48, 48, 800),
 }
 
 

@@ -22,6 +22,7 @@ from fitting.kiloneus.neus_train import NeusOptions, train_on_views
 from fitting.kiloneus.options import SurfaceOptions, ViewQuality
 from fitting.neuralgs.targets import mean_quality
 from scenes.bank import MlpBank
+from scenes.cores import available_cores
 from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
 from scenes.photo_sets import PhotoSet
@@ -51,8 +52,9 @@ class PhotographFit:
     ) -> None:
         if not options.choices.shared:
             raise KilofieldError("surface: expected cells that share hidden layers, to be coloured by photographs")
-        self.options = replace(options, choices=replace(options.choices, colour_width=options.effort.photo_width))
-        self.effort = options.effort
+        choices = replace(options.choices, colour_width=options.effort.photo_width)
+        self.options = replace(options, cells=options.cells or options.effort.photo_cells, choices=choices)
+        self.effort = self.options.effort
         self.checkpoint, self.known, self.say, self.preview, self._last = checkpoint, known, say, preview, last
         self.photographs = photographs
         self._quality: list[float] = []
@@ -64,6 +66,7 @@ class PhotographFit:
         self._train = load_views(self.photographs.train, side)
         self._test = load_views(_evenly(self.photographs.test, JUDGED), side)
         self.teacher = self._taught(self._train)
+        torch.set_num_threads(available_cores())
         bounds = surface_bounds(self.teacher)
         span = (TAUGHT * self._last, DISTILLED * self._last)
         distilling = SurfaceFit(
