@@ -1,4 +1,6 @@
-"""Gaussians in a .compressed.ply, as PlayCanvas and SuperSplat write it; read only.
+"""Gaussians in a .compressed.ply, as PlayCanvas and SuperSplat have it.
+
+How it is written is in `scenes/compressed_ply_writer.py`.
 
     element  rows           properties                                  what
     chunk    ceil(N / 256)  float min_x min_y min_z max_x max_y max_z   box of 256 consecutive Gaussians
@@ -10,7 +12,7 @@
                             uint packed_color      8-8-8-8 bits r g b a lerp(min, max) = 0.5 + C0 f_dc; opacity
     sh       N, or absent   uchar f_rest_0..M-1    M = 9, 24 or 45      channel-major, (t - 0.5) * 8
 
-Bit fields are named from the top bits down.
+Bit fields are named from the top bits down. `comment antialiased 1` marks a scene trained with the mip filter.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.content import Content, keep_valid, logits_of
 from scenes.errors import SceneFileError
 from scenes.gaussians import SH_C0, Floats, Gaussians
-from scenes.ply import LARGEST_ALPHA, PlyContent, keep_valid, rest_names, sh_from_channels
+from scenes.ply import ANTIALIASED, rest_names, sh_from_channels
 from scenes.ply_elements import PlyHeader, read_element, read_header
+from scenes.quaternions import from_smallest_three
 
 CHUNK = 256  # Gaussians
 AXES = ("x", "y", "z")
@@ -38,12 +42,12 @@ def is_compressed(header: PlyHeader) -> bool:
     return header.element("chunk") is not None
 
 
-def read_compressed_ply(path: str | os.PathLike[str]) -> PlyContent:
+def read_compressed_ply(path: str | os.PathLike[str]) -> Content:
     """The Gaussians of a .compressed.ply; `SceneFileError` if it is not one."""
     return read_compressed(read_header(path))
 
 
-def read_compressed(header: PlyHeader) -> PlyContent:
+def read_compressed(header: PlyHeader) -> Content:
     """The Gaussians under a header that has been read already."""
     _check(header)
     rows, chunks = read_element(header, "vertex"), read_element(header, "chunk")
@@ -55,8 +59,9 @@ def read_compressed(header: PlyHeader) -> PlyContent:
         positions=_lerp(chunks, AXES, chunk, _bits(packed["packed_position"], (11, 10, 11))),
         log_scales=_lerp(chunks, SCALES, chunk, _bits(packed["packed_scale"], (11, 10, 11))),
         rotations=_rotations(packed["packed_rotation"]),
-        opacity_logits=_logit(colour[:, 3]),
+        opacity_logits=logits_of(colour[:, 3]),
         sh=sh_from_channels(dc.astype(np.float32, copy=False), _rest(header)),
+        antialiased=ANTIALIASED in header.comments,
     )
     return keep_valid(header.path, gaussians)
 
@@ -107,20 +112,9 @@ def _range_end(chunks: NDArray[np.void], names: list[str], default: int) -> Floa
 
 
 def _rotations(packed: NDArray[np.uint32]) -> Floats:
-    """Unit quaternions [N, 4] w, x, y, z: the largest, which is never negative, completes the other three."""
+    """Unit quaternions [N, 4] w, x, y, z."""
     rest = (_bits(packed << np.uint32(2), (10, 10, 10)) - np.float32(0.5)) * np.float32(2**0.5)  # [N, 3]
-    largest = np.sqrt(np.maximum(0, 1 - (rest * rest).sum(axis=1)))
-    index = (packed >> np.uint32(30)).astype(np.int64)  # [N] of w, x, y, z
-    columns = np.arange(3) + (np.arange(3) >= index[:, None])  # [N, 3] where the rest go: around the largest
-    rotations = np.empty((len(packed), 4), np.float32)
-    np.put_along_axis(rotations, columns, rest, axis=1)
-    np.put_along_axis(rotations, index[:, None], largest[:, None], axis=1)
-    return rotations
-
-
-def _logit(alpha: Floats) -> Floats:
-    alpha = np.clip(alpha, np.float32(1 - LARGEST_ALPHA), np.float32(LARGEST_ALPHA))
-    return np.log(alpha / (1 - alpha))
+    return from_smallest_three(packed >> np.uint32(30), rest)
 
 
 def _rest(header: PlyHeader) -> Floats:

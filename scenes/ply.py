@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 
 import numpy as np
 import plyfile
 from numpy.typing import NDArray
 
 from scenes.atomic import replacing
+from scenes.content import Content, keep_valid
 from scenes.errors import SceneFileError
 from scenes.gaussians import Floats, Gaussians
 from scenes.ply_elements import PlyHeader, read_element, read_header
@@ -39,8 +39,6 @@ SCALE = ("scale_0", "scale_1", "scale_2")
 ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 REQUIRED = (*POSITION, *DC, "opacity", *SCALE[:2], *ROTATION)
 REST_COUNTS = (0, 9, 24, 45)  # 3 channels times 0, 3, 8 or 15 coefficients
-LARGEST_ALPHA = 254.5 / 255  # a byte of 255 may have been anything from here up; the logit of 1 is infinite
-OPAQUE_LOGIT = float(np.log(LARGEST_ALPHA / (1 - LARGEST_ALPHA)))
 BLOCK = 4096  # rows: 1 MB of them stays in the cache while its columns are picked out, three times as fast as without
 ANTIALIASED = "antialiased 1"
 
@@ -49,20 +47,12 @@ ANTIALIASED = "antialiased 1"
 DISC_LOG_THICKNESS = np.float32(np.log(1e-3))
 
 
-@dataclass(frozen=True)
-class PlyContent:
-    """What a .ply held."""
-
-    gaussians: Gaussians
-    dropped: int  # rows left out: NaN, infinite, or without a rotation
-
-
-def read_ply(path: str | os.PathLike[str]) -> PlyContent:
+def read_ply(path: str | os.PathLike[str]) -> Content:
     """The Gaussians of a .ply in INRIA's layout; `SceneFileError` if it is not one."""
     return read_gaussians(read_header(path))
 
 
-def read_gaussians(header: PlyHeader, progress: Progress = silent) -> PlyContent:
+def read_gaussians(header: PlyHeader, progress: Progress = silent) -> Content:
     """The Gaussians under a header that has been read already; `progress` is told the share of the columns."""
     vertex = header.element("vertex")
     if vertex is None:
@@ -99,27 +89,6 @@ def sh_from_channels(dc: Floats, rest: Floats) -> Floats:
     """SH [N, K, 3] of the constant band [N, 3] and the channel-major others [N, 3 (K - 1)]."""
     coefficients = rest.reshape(len(dc), 3, rest.shape[1] // 3).transpose(0, 2, 1)  # [N, K - 1, 3]
     return np.concatenate([dc[:, None], coefficients], axis=1)
-
-
-def keep_valid(path: str, gaussians: Gaussians) -> PlyContent:
-    """Without the Gaussians that cannot be drawn: NaN or infinite attributes, or a quaternion without a direction.
-
-    An opacity of 1 has an infinite logit, which tools write that read opacities of 8 bits; half a level less is kept.
-    """
-    if not len(gaussians):
-        raise SceneFileError(path, "element vertex", "at least one Gaussian", "0")
-    opaque = np.isposinf(gaussians.opacity_logits)
-    if opaque.any():
-        logits = np.where(opaque, OPAQUE_LOGIT, gaussians.opacity_logits).astype(np.float32)
-        gaussians = replace(gaussians, opacity_logits=logits)
-    with np.errstate(over="ignore", invalid="ignore"):
-        length = np.linalg.norm(gaussians.rotations, axis=1)
-    valid = gaussians.finite() & (length > 0) & np.isfinite(length)
-    dropped = len(gaussians) - int(valid.sum())
-    if dropped == len(gaussians):
-        found = f"{dropped} that are NaN, infinite or without a rotation"
-        raise SceneFileError(path, "element vertex", "at least one finite Gaussian", found)
-    return PlyContent(gaussians.select(valid) if dropped else gaussians, dropped)
 
 
 class _Table:
