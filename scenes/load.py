@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from scenes.compressed_ply import is_compressed, read_compressed
-from scenes.errors import SceneFileError
-from scenes.files import brief, read_start
+from scenes.content import Content, ReadOptions, check_count
+from scenes.detect import KILO_MAGIC, READABLE, file_of, format_of
 from scenes.gaussians import Gaussians
+from scenes.gltf import read_gltf
+from scenes.ksplat import read_ksplat
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.ply import read_gaussians
 from scenes.ply_elements import read_header
 from scenes.progress import Progress, silent
+from scenes.sog import read_sog, read_sog_folder
+from scenes.sog_levels import read_sog_levels
+from scenes.splat import read_splat
+from scenes.spz import read_spz
 
-READABLE = "a scene in .ply, .compressed.ply or .kilo"
-KILO_MAGIC = b"KILO"
-PLY_MAGIC = b"ply"
+__all__ = ["KILO_MAGIC", "READABLE", "SceneFile", "load_scene"]
+
+READERS: Mapping[str, Callable[[Path, ReadOptions], Content]] = {
+    "spz": read_spz,
+    "glb": read_gltf,
+    "gltf": read_gltf,
+    "sog": read_sog,
+    "sog folder": read_sog_folder,
+    "streamed sog": read_sog_levels,
+    "ksplat": read_ksplat,
+    "splat": read_splat,
+}
 
 
 @dataclass(frozen=True)
 class SceneFile:
     """A scene, and the file it came from."""
 
-    path: Path
-    format: str  # "ply", "compressed.ply" or "kilo"
+    path: Path  # of a folder the description in it
+    format: str  # as `scenes.detect` has it, or "compressed.ply"
     scene: Gaussians | NeuralGaussians
     dropped: int  # rows left out because they cannot be drawn
-    bytes: int  # size of the file
+    bytes: int  # size of the file; of a description with all that it may name
+    notes: tuple[str, ...] = ()  # what else was left out, one sentence each
 
     @cached_property
     def gaussians(self) -> Gaussians:
@@ -37,22 +54,30 @@ class SceneFile:
         return self.scene.decode() if isinstance(self.scene, NeuralGaussians) else self.scene
 
 
-def load_scene(path: str | os.PathLike[str], progress: Progress = silent) -> SceneFile:
+def load_scene(
+    path: str | os.PathLike[str], progress: Progress = silent, options: ReadOptions | None = None
+) -> SceneFile:
     """The scene in a file of any readable format; `SceneFileError` if it is none of them or damaged.
 
-    `progress` is told the share that has been read; of a .compressed.ply, which is quick, nothing.
+    `path` may be a folder that holds a .sog in parts. `progress` is told the share that has been read; of formats that
+    are quick, only that all has.
     """
-    path = Path(path)
-    start = read_start(path, 16)
-    if start.startswith(KILO_MAGIC):
+    path, options = file_of(path), options or ReadOptions()
+    found = format_of(path)
+    if found == "kilo":
         return _load_kilo(path, progress)
-    if start.startswith(PLY_MAGIC):
-        return _load_ply(path, progress)
-    raise SceneFileError(path, "file", READABLE, f"a file that begins with {brief(start.decode('latin-1'))}")
+    if found == "ply":
+        return _load_ply(path, progress, options)
+    content = READERS[found](path, options)
+    progress(1.0)
+    return SceneFile(path, found, content.gaussians, content.dropped, _bytes(path, found), content.notes)
 
 
-def _load_ply(path: Path, progress: Progress) -> SceneFile:
+def _load_ply(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:
     header = read_header(path)
+    vertex = header.element("vertex")
+    if vertex is not None and vertex.count:  # of none its reader says more
+        check_count(path, "element vertex", vertex.count, options)
     compressed = is_compressed(header)
     content = read_compressed(header) if compressed else read_gaussians(header, progress)
     name = "compressed.ply" if compressed else "ply"
@@ -63,3 +88,10 @@ def _load_kilo(path: Path, progress: Progress) -> SceneFile:
     from scenes.kilo import read_kilo  # its codecs take a while to import, and a .ply needs none
 
     return SceneFile(path, "kilo", read_kilo(path, progress=progress), 0, path.stat().st_size)
+
+
+def _bytes(path: Path, found: str) -> int:
+    """The size of a file; where it is the description of others, that of all files in its folder."""
+    if found not in ("sog folder", "streamed sog"):
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file())

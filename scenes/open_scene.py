@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from scenes.content import ReadOptions
+from scenes.detect import KILO_MAGIC, file_of
 from scenes.files import read_start
-from scenes.load import KILO_MAGIC, SceneFile, load_scene
+from scenes.load import SceneFile, load_scene
 from scenes.progress import Progress, silent
 from scenes.surface import NeuralSurface
 
@@ -33,6 +35,7 @@ def kind_of(path: str | os.PathLike[str]) -> Kind:
 
     A file that is no .kilo is taken for Gaussians; whether it is any is for its reader to say. Raises `SceneFileError`.
     """
+    path = file_of(path)
     if not read_start(path, len(KILO_MAGIC)).startswith(KILO_MAGIC):
         return "gaussians"
     from scenes.kilo_container import open_source, opened, read_json_manifest  # as in scenes.load: slow to import
@@ -44,13 +47,15 @@ def kind_of(path: str | os.PathLike[str]) -> Kind:
     return "surface" if kind == "surface" else "gaussians"
 
 
-def open_scene(path: str | os.PathLike[str], progress: Progress = silent) -> SceneFile | SurfaceFile:
+def open_scene(
+    path: str | os.PathLike[str], progress: Progress = silent, options: ReadOptions | None = None
+) -> SceneFile | SurfaceFile:
     """The scene in a file of any readable format and kind; `SceneFileError` if it is none of them or damaged.
 
-    `progress` is told the share that has been read; of a .compressed.ply, which is quick, nothing.
+    `progress` is told the share that has been read; of formats that are quick, only that all has.
     """
     if kind_of(path) == "gaussians":
-        return load_scene(path, progress)
+        return load_scene(path, progress, options)
     from scenes.kilo_surface import read_surface
 
     path = Path(path)

@@ -101,7 +101,8 @@ BAD_SCENES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "empty": (_empty, "scene.ply: file: expected some bytes, found an empty file"),
     "text": (
         _text,
-        "scene.ply: file: expected a scene in .ply, .compressed.ply or .kilo, "
+        "scene.ply: file: expected a scene in .ply, .compressed.ply, .splat, .spz, .ksplat, .sog, .glb, "
+        ".gltf or .kilo, "
         "found a file that begins with Dear diary,?toda",
     ),
     "mesh": (

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from scenes.bank import BankShape, MlpBank
 from scenes.compressed_ply import read_compressed_ply
+from scenes.content import ReadOptions
+from scenes.detect import READABLE
 from scenes.errors import SceneFileError
 from scenes.gaussians import SH_C0, Gaussians, rotation_matrices
 from scenes.load import load_scene
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.ply import write_ply
+from scenes.save import save_scene
 
 RANGES = [f"{end}_{name}" for end in ("min", "max") for name in ("x", "y", "z", "scale_x", "scale_y", "scale_z")]
 COLOUR_RANGES = [f"{end}_{name}" for end in ("min", "max") for name in "rgb"]
@@ -201,6 +204,22 @@ def neural(count: int = 5) -> NeuralGaussians:
     )
 
 
+@pytest.mark.parametrize("name", ["splat", "spz", "sog", "glb", "ply", "compressed.ply"])
+def test_every_format_under_every_name(tmp_path: Path, name: str) -> None:
+    for other in ("ply", "kilo", "txt", "spz"):
+        save_scene(tmp_path / f"scene.{name}", plain())
+        (tmp_path / f"scene.{name}").rename(tmp_path / f"other.{other}")
+        scene = load_scene(tmp_path / f"other.{other}")
+        assert (scene.format, len(scene.gaussians)) == (name, 3)
+
+
+def test_no_more_gaussians_than_asked_for(tmp_path: Path) -> None:
+    for name in ("ply", "compressed.ply"):
+        save_scene(tmp_path / f"scene.{name}", plain(3))
+        with pytest.raises(SceneFileError, match=r"at most 2 Gaussians \(--max-gaussians\), found 3$"):
+            load_scene(tmp_path / f"scene.{name}", options=ReadOptions(max_gaussians=2))
+
+
 def test_a_kilo_decodes_once_when_asked(tmp_path: Path) -> None:
     from scenes.kilo import write_kilo
 
@@ -218,15 +237,24 @@ def test_a_kilo_decodes_once_when_asked(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[order], wanted[expected_order], atol=1e-5)
 
 
+READABLE_OR = f"file: expected {READABLE}, found "
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "file: expected a file, found nothing at this path"),
         (b"", "file: expected some bytes, found an empty file"),
         (
-            b"PK\x03\x04 a zip of a sort",
-            "file: expected a scene in .ply, .compressed.ply or .kilo, found a file that begins with PK?? a zip of a ",
+            b"Dear diary, today ",
+            "file: expected a scene in .ply, .compressed.ply, .splat, .spz, .ksplat, .sog, .glb, "
+            ".gltf or .kilo, found a file that begins with Dear diary, toda",
         ),
+        (b"PK\x03\x04 a zip of a sort", "file: expected a whole zip, found file is not a zip file"),
+        (b"\x1f\x8b no gzip", READABLE_OR + "a file that begins with ?? no gzip"),
+        (b'{"camera": 1}', READABLE_OR + "JSON with camera"),
+        (b" {}", READABLE_OR + "JSON with nothing"),
+        (b'{"a', "line 1: expected JSON, found unterminated string starting at"),
         (b"plywood", "line 1: expected the word ply, found plywood"),
     ],
 )
@@ -239,7 +267,7 @@ def test_what_is_not_a_scene(tmp_path: Path, content: bytes | None, message: str
     assert str(caught.value) == f"{path}: {message}"
 
 
-def test_a_folder_is_not_a_scene(tmp_path: Path) -> None:
+def test_a_folder_without_a_scene(tmp_path: Path) -> None:
     with pytest.raises(SceneFileError) as caught:
         load_scene(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: file: expected a file, found a folder"
+    assert str(caught.value) == f"{tmp_path}: folder: expected a file lod-meta.json or meta.json in it, found none"

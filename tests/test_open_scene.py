@@ -65,7 +65,7 @@ def test_a_reader_of_the_other_kind_says_so(tmp_path: Path) -> None:
     [
         (b"", "file: expected some bytes, found an empty file"),
         (None, "file: expected a file, found nothing at this path"),
-        (b"PK\x03\x04", "file: expected a scene in .ply, .compressed.ply or .kilo, found a file that begins with PK??"),
+        (b"PK\x03\x04", "file: expected a whole zip, found file is not a zip file"),
         (b"KILO", "header: expected 20 bytes, found 4, cut short"),
         (build({"kind": "mesh"}, []), "manifest kind: expected one of gaussians, surface, found 'mesh'"),
         (build({}, []), "manifest kind: expected one of gaussians, surface, found None"),

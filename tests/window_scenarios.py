@@ -23,7 +23,7 @@ import viewer
 from renderer.images import to_8_bit
 from renderer.window import read_window
 from scenes.errors import KilofieldError
-from scenes.load import load_scene
+from scenes.load import READABLE, load_scene
 from scenes.progress import Progress
 from ui import app as app_module
 from ui import loading, scene_slot
@@ -196,7 +196,7 @@ def keeps_the_scene_when_a_file_is_bad(app: App, folder: Path) -> Iterator[None]
     yield
     bad = folder / "bad.ply"
     found = "a file that begins with no scene at all"
-    text = f"{bad}: file: expected a scene in .ply, .compressed.ply or .kilo, found {found}"
+    text = f"{bad}: file: expected {READABLE}, found {found}"
     told = [m.text for m in app.messages.shown(0.0)]
     assert told == [text], told
     assert app.loaded is not None
