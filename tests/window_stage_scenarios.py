@@ -24,14 +24,18 @@ import viewer
 from renderer.images import to_8_bit
 from renderer.lit_picture import displayed, gaussians_before
 from renderer.path_tracer import PathTracer
+from renderer.stage_renderer import traced_part
 from scenes.cameras import Camera
-from scenes.scene_file import SceneDescription
+from scenes.scene_file import Box, ConstantSky, SceneDescription
 from ui import app_state, scene_picture
 from ui.actions import ACTIONS
 from ui.app import App
 from ui.compare import CompareTool
 from ui.export_tool import ExportTool, PictureWishes
 from ui.measure import MeasureTool
+from ui.stage_edit import NEW, things_of, title_of, world_of
+from ui.stage_gizmo import is_over
+from ui.stage_tool import StageTool
 from ui.together import TogetherTool
 
 SIZE = (480, 200)  # small, for the software rasteriser's sake
@@ -60,6 +64,20 @@ def traced(app: App, camera: Camera, size: tuple[int, int], samples: int = SAMPL
 def assert_shows_the_scene(app: App) -> None:
     difference = np.abs(scene_part(app).astype(int) - traced(app, app.camera(), app.view_size))
     assert difference.max() <= ROUNDED, difference.max()
+
+
+def assert_shows_the_light(app: App) -> None:
+    """As `assert_shows_the_scene`, beside handles that are drawn over it."""
+    difference = np.abs(scene_part(app).astype(int) - traced(app, app.camera(), app.view_size)).max(axis=2)
+    assert 0 < (difference > ROUNDED).mean() < 0.25
+
+
+def click(app: App, place: tuple[float, float]) -> None:
+    app.inputs.on_cursor(None, place[0], place[1])
+    for _ in range(2):  # the handles let go of the mouse
+        app.frame()
+        app.show()
+    drag(app, glfw.MOUSE_BUTTON_LEFT, (place[0], place[1]), (0, 0))
 
 
 def notes(app: App) -> list[str]:
@@ -219,6 +237,101 @@ def answers_every_key(app: App, folder: Path) -> Iterator[None]:
     assert app.loaded is not None
 
 
+def moves_things_by_handles(app: App, folder: Path) -> Iterator[None]:
+    yield
+    tool = app.tool(StageTool)
+    box = scene(app).objects[1]
+    click(app, app.on_screen(np.array([[0.0, 0.0, 0.6]]))[0][0])  # on its front
+    assert tool.thing() == box
+    yield
+    middle, up = app.on_screen(np.array([[0.0, 0.4, 0.6], [0.0, 0.4, 0.8]]))[0]
+    place = middle
+    for share in np.linspace(3, 0.3, 28):  # where the handle upwards ends depends on its size
+        place = middle + share * (up - middle)
+        app.inputs.on_cursor(None, *place)
+        for _ in range(2):
+            app.frame()
+            app.show()
+        if is_over():
+            break
+    app.inputs.on_button(None, glfw.MOUSE_BUTTON_LEFT, glfw.PRESS, 0)
+    for _ in range(4):
+        app.frame()
+        app.show()
+        place = place + 0.5 * (up - middle)
+        app.inputs.on_cursor(None, *place)
+    app.frame()
+    app.show()
+    app.inputs.on_button(None, glfw.MOUSE_BUTTON_LEFT, glfw.RELEASE, 0)
+    yield
+    moved = tool.thing()
+    assert isinstance(moved, Box)
+    by = world_of(moved)[:3, 3] - world_of(box)[:3, 3]
+    assert abs(by[2] - 0.4) < 0.05, by
+    np.testing.assert_allclose(by[:2], 0, atol=1e-5)
+    np.testing.assert_allclose(world_of(moved)[:3, :3], np.eye(3), atol=1e-5)
+    assert app.navigator.at_home  # the drag was the handle's alone
+    assert_shows_the_light(app)
+    tool.undo(app, -1)  # all of the drag
+    assert scene(app).objects[1] == box
+    click(app, (app.view_rect.middle[0], app.view_rect.y + 3))  # the sky
+    assert tool.thing() is None
+    drag(app, glfw.MOUSE_BUTTON_LEFT, START, (30, 5))
+    assert not app.navigator.at_home
+    yield
+    assert_shows_the_scene(app)
+
+
+def edits(app: App, folder: Path) -> Iterator[None]:
+    """What the panel and the keys do, without its widgets."""
+    yield
+    tool, first = app.tool(StageTool), scene(app)
+    for key, operation in ((glfw.KEY_2, "turn"), (glfw.KEY_3, "scale"), (glfw.KEY_1, "move")):
+        press(app, key)
+        assert tool.operation == operation
+    for kind in NEW:
+        tool.add(app, kind)
+        assert tool.chosen is not None
+        assert title_of(scene(app), tool.chosen).startswith(kind)
+        yield  # the panel has widgets for each
+    assert_shows_the_light(app)
+    tool.copy(app)
+    assert len(scene(app).lights) == 4
+    tool.delete(app)
+    for _ in range(len(NEW) + 2):
+        tool.undo(app, -1)
+    assert scene(app) == first
+    tool.undo(app, 1)
+    assert len(scene(app).objects) == len(first.objects) + 1
+    tool.chosen = 3  # Gaussians
+    yield
+    tool.change(app, replace(scene(app), environment=ConstantSky((0.5, 0.5, 0.6)), clamp=4.0))
+    tool.keep_camera(app)
+    yield
+    kept = scene(app).view()
+    assert kept is not None
+    np.testing.assert_allclose(kept.camera_from_world, app.camera().camera_from_world, atol=1e-6)
+    assert tool.history.dirty
+    press(app, glfw.KEY_F10)
+    assert not tool.history.dirty
+    assert notes(app)[-1] == f"Saved {folder / 'room.json'}"
+    assert '"shell.ply"' in (folder / "room.json").read_text()
+    (folder / "below").mkdir()
+    tool.save_to(app, folder / "below" / "copy")
+    assert '"../shell.ply"' in (folder / "below" / "copy.json").read_text()
+    tool.save_to(app, folder / "nowhere" / "copy.json")
+    assert any(text.startswith(f"{folder / 'nowhere' / 'copy.json'}: ") for text in notes(app)), notes(app)
+    press(app, glfw.KEY_ENTER)
+    saved = scene(app)
+    app.open(folder / "below" / "copy.json")
+    yield
+    assert traced_part(replace(scene(app), objects=())) == traced_part(replace(saved, objects=()))
+    assert [world_of(thing).tolist() for thing in things_of(scene(app))] == [
+        world_of(thing).tolist() for thing in things_of(saved)
+    ]
+    assert not tool.history.dirty
+
+
 def goes_beside_other_scenes(app: App, folder: Path) -> Iterator[None]:
     """Compared with a scene of Gaussians; never in one picture with them."""
     yield
@@ -247,6 +360,8 @@ SCENARIOS: dict[str, Scenario] = {
         shows_a_surface,
         picks,
         saves_pictures,
+        moves_things_by_handles,
+        edits,
         answers_every_key,
         goes_beside_other_scenes,
     )

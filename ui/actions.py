@@ -15,6 +15,7 @@ from ui.export_actions import EXPORT_ACTIONS
 from ui.measure_actions import MEASURE_ACTIONS
 from ui.path_actions import PATH_ACTIONS
 from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES, TEXT_STEPS
+from ui.stage_actions import STAGE_ACTIONS
 from ui.surface_actions import SURFACE_ACTIONS
 from ui.together import TogetherTool
 
@@ -135,6 +136,7 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         Action(glfw.KEY_F11, "full screen", lambda app: app.window.toggle_fullscreen()),
     ),
     "Surface": SURFACE_ACTIONS,
+    "Edit": STAGE_ACTIONS,
     "Camera": CAMERA_ACTIONS,
     "Camera path": PATH_ACTIONS,
     "Compare": COMPARE_ACTIONS,

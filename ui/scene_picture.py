@@ -104,9 +104,14 @@ class ScenePicture:
         return drawn is not None and drawn.scale == 1.0 and drawn.samples >= drawn.look.samples
 
     @property
+    def resting(self) -> bool:
+        """Whether the picture has all its pixels."""
+        return self._drawn is not None and self._drawn.scale == 1.0
+
+    @property
     def samples(self) -> int:
         """There are of each pixel of the whole picture, or 1 before there are any."""
-        return self._drawn.samples if self._drawn is not None and self._drawn.scale == 1.0 else 1
+        return self._drawn.samples if self._drawn is not None and self.resting else 1
 
     @property
     def _descriptions(self) -> Descriptions:

@@ -15,8 +15,10 @@ from scenes.scene_file import (
     GaussianScene,
     MeshObject,
     Plane,
+    RectangleLight,
     SceneObject,
     Sphere,
+    SphereLight,
     Surface,
     matrix_of,
 )
@@ -79,14 +81,21 @@ def _ball(stage: Stage, thing: SceneObject) -> Ball | None:
     """Around a thing, in the world; None for a plane."""
     if isinstance(thing, Plane):
         return None
-    centre, radius = _own_ball(stage, thing)
+    centre, radius = own_ball(stage, thing)
     world = matrix_of(thing.transform)
     return world[:3, :3] @ centre + world[:3, 3], radius * float(np.linalg.norm(world[:3, :3], axis=0).max())
 
 
-def _own_ball(stage: Stage, thing: Surface | GaussianScene | Sphere | Box | MeshObject) -> Ball:
+def own_ball(
+    stage: Stage, thing: Surface | GaussianScene | Sphere | Box | MeshObject | RectangleLight | SphereLight
+) -> Ball:
+    """Around a thing, in its own frame."""
     if isinstance(thing, Sphere):
         return np.zeros(3), thing.radius
+    if isinstance(thing, SphereLight):
+        return np.zeros(3), 1.0
+    if isinstance(thing, RectangleLight):
+        return np.zeros(3), 0.5 * float(np.linalg.norm(thing.size))
     if isinstance(thing, Box):
         return np.zeros(3), 0.5 * float(np.linalg.norm(thing.size))
     if isinstance(thing, MeshObject):

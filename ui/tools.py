@@ -9,6 +9,7 @@ from ui.measure import MeasureTool
 from ui.pad_tool import PadTool
 from ui.path_tool import PathTool
 from ui.scene_memory import SceneMemory
+from ui.stage_tool import StageTool
 from ui.together import TogetherTool
 from ui.tool import Tool
 
@@ -19,6 +20,7 @@ TOOLS: tuple[type[Tool], ...] = (
     PathTool,
     CropTool,
     ExportTool,
+    StageTool,
     MeasureTool,
     CompareTool,
 )

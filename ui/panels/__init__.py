@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui.panels import camera, compare, display, export, measure, path, scene, timings
+from ui.panels import camera, compare, display, export, measure, path, scene, stage, timings
 from ui.panels.panel import Panel
 
 PANELS: tuple[Panel, ...] = (
@@ -14,4 +14,5 @@ PANELS: tuple[Panel, ...] = (
     compare.PANEL,
     measure.PANEL,
     export.PANEL,
+    stage.PANEL,
 )

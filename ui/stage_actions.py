@@ -1,0 +1,60 @@
+"""The keys that edit a scene file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import glfw
+
+from ui.action import Action
+from ui.stage_gizmo import OPERATIONS
+from ui.stage_tool import PANEL_TITLE, StageTool
+
+if TYPE_CHECKING:
+    from ui.app import App
+
+WORDS = {"move": "handles that move", "turn": "handles that turn", "scale": "handles that scale"}
+AXES_WORDS = "edit: handles along the thing's own axes, or the world's"
+
+
+def _operation(name: str) -> Callable[[App], None]:
+    def choose(app: App) -> None:
+        app.tool(StageTool).operation = name
+
+    return choose
+
+
+def _toggle_axes(app: App) -> None:
+    tool = app.tool(StageTool)
+    tool.own_axes = not tool.own_axes
+
+
+STAGE_ACTIONS = (
+    *(
+        Action(
+            glfw.KEY_1 + i,
+            f"edit: {WORDS[name]}",
+            _operation(name),
+            on=lambda app, name=name: app.tool(StageTool).operation == name,
+            needs="stage",
+        )
+        for i, name in enumerate(OPERATIONS)
+    ),
+    Action(
+        glfw.KEY_4,
+        AXES_WORDS,
+        _toggle_axes,
+        on=lambda app: app.tool(StageTool).own_axes,
+        needs="stage",
+    ),
+    Action(glfw.KEY_F10, "edit: save the scene file", lambda app: app.tool(StageTool).save(app), needs="stage"),
+    Action(
+        glfw.KEY_F10,
+        "edit: save the scene file as",
+        lambda app: app.tool(StageTool).ask_save(app),
+        glfw.MOD_SHIFT,
+        needs="stage",
+    ),
+    Action(glfw.KEY_F12, "edit: the panel", lambda app: app.toggle_panel(PANEL_TITLE), needs="stage"),
+)
