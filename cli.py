@@ -27,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Scene = Annotated[Path, typer.Argument(metavar="FILE", help="A scene: .ply, .compressed.ply or .kilo.")]
+Scene = Annotated[Path, typer.Argument(metavar="FILE", help="A scene of any readable format (see convert).")]
 Size = Annotated[str, typer.Option(metavar="WxH", help="Size of a picture in pixels, such as 1280x720.")]
 Background = Annotated[
     str, typer.Option(metavar="COLOUR", help="black, white, grey, #rrggbb, or three numbers from 0 to 1.")
@@ -75,7 +75,7 @@ def kilofield(
 
 @app.command()
 def compress(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A trained scene: .ply or .compressed.ply.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A trained scene of any readable format (see convert).")],
     target: Annotated[Path, typer.Argument(metavar="OUT.kilo", help="The file to make.")],
     preset: Annotated[
         str,
@@ -287,20 +287,81 @@ def mesh(
 
 @app.command()
 def convert(
-    source: Scene,
-    target: Annotated[Path, typer.Argument(metavar="OUT.ply", help="The .ply to make, in the layout of INRIA's 3DGS.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IN... OUT",
+            help="Scenes to read, merged if several, and then the file to make: .ply, .compressed.ply, .splat, .spz, "
+            ".sog or .glb.",
+        ),
+    ],
+    sh: Annotated[int | None, typer.Option(metavar="DEGREE", help="Drop SH bands above this, 0 to 3.")] = None,
+    box: Annotated[
+        str | None, typer.Option(metavar="x,y,z,X,Y,Z", help="Keep what has its middle between these two corners.")
+    ] = None,
+    sphere: Annotated[
+        str | None, typer.Option(metavar="x,y,z,R", help="Keep what has its middle in this sphere.")
+    ] = None,
+    drop_floaters: Annotated[
+        bool,
+        typer.Option(
+            "--drop-floaters",
+            metavar=" ",
+            help="Drop what stands alone: with an eighth of the Gaussians near it that the median one has.",
+        ),
+    ] = False,
+    up: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AXIS",
+            help="Turn the scene so that this axis is up: z, or -y:z to say which is up now.",
+            show_default="as it is",
+        ),
+    ] = None,
+    rotate: Annotated[
+        str | None, typer.Option(metavar="x,y,z", help="Turn by degrees about x, then y, then z.")
+    ] = None,
+    scale: Annotated[float, typer.Option(metavar="FACTOR", help="Scale about the origin.")] = 1.0,
+    translate: Annotated[
+        str | None, typer.Option(metavar="x,y,z", help="Shift, after all turning and scaling.")
+    ] = None,
+    morton: Annotated[
+        bool, typer.Option("--morton", metavar=" ", help="Order by place (.sog and .compressed.ply always are).")
+    ] = False,
+    lod: Annotated[int, typer.Option(metavar="N", help="Of a lod-meta.json: the level of detail, 0 the finest.")] = 0,
+    max_gaussians: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Refuse files that claim to hold more.", show_default="50 million"),
+    ] = None,
+    spz_version: Annotated[int, typer.Option(metavar="N", help="Of an .spz: 3 (gzip) or 4 (zstd).")] = 4,
+    sh_bits: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B", help="Of an .spz: bits of SH band 1 and of those above; 5,4, as others have it, is smaller."
+        ),
+    ] = "8,8",
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Turn any readable scene into a plain .ply for other programs.
+    """Turn any readable scenes into a file for other programs.
 
-    Example: `kilofield convert garden.kilo garden-back.ply`
+    Reads .ply, .compressed.ply, .splat, .spz, .ksplat, .sog (zip, folder, lod-meta.json), .glb, .gltf and .kilo, told
+    apart by what is in them. Gaussians that are NaN, infinite or without a rotation are dropped and counted. The format
+    of the output is that of its name; what it has no room for is said.
+
+    Edits are done in this order: merge, --box, --sphere, --drop-floaters, --up, --rotate, --scale, --translate, --sh,
+    --morton; view dependence turns along.
+
+    Example: `kilofield convert garden.kilo garden.spz --sh 1 --up -y:z`
     """
     from commands.console import Screen
-    from commands.convert import run
+    from commands.convert import ConvertOptions, run
 
-    run(source, target, force, Screen(quiet, json, force))
+    options = ConvertOptions(
+        box, sphere, drop_floaters, up, rotate, scale, translate, sh, morton, lod, max_gaussians, spz_version, sh_bits
+    )
+    run(files, options, force, Screen(quiet, json, force))
 
 
 @app.command()
@@ -412,7 +473,7 @@ def render(
 def fly(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Scenes: .ply, .compressed.ply or .kilo; several to compare."),
+        typer.Argument(metavar="FILE...", help="Scenes of any readable format (see convert); several to compare."),
     ],
     out: Annotated[
         Path | None,
@@ -477,7 +538,7 @@ def fly(
 def view(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE...", help="Scenes: .ply, .compressed.ply or .kilo; none to open one there."),
+        typer.Argument(metavar="FILE...", help="Scenes of any readable format (see convert); none to open one there."),
     ] = None,
     together: Annotated[
         bool,

@@ -1,35 +1,150 @@
-"""`kilofield convert`: any scene this program reads into a plain .ply."""
+"""`kilofield convert`: any scenes this program reads into one file of any format it writes."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from commands.arguments import output_file
-from commands.console import Screen, note_dropped
+from commands.arguments import at_least, output_file
+from commands.console import Screen, note, note_dropped
+from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
 
+if TYPE_CHECKING:
+    from scenes.edits import Edits
+    from scenes.save import SaveOptions
 
-def run(source: Path, target: Path, force: bool, screen: Screen) -> None:
-    """Write the Gaussians of `source`, decoded if need be, to `target`."""
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """The options of the command line, as typed."""
+
+    box: str | None = None
+    sphere: str | None = None
+    drop_floaters: bool = False
+    up: str | None = None
+    rotate: str | None = None
+    scale: float = 1.0
+    translate: str | None = None
+    sh: int | None = None
+    morton: bool = False
+    lod: int = 0
+    max_gaussians: int | None = None
+    spz_version: int = 4
+    sh_bits: str = "8,8"
+
+
+def run(files: Sequence[Path], options: ConvertOptions, force: bool, screen: Screen) -> None:
+    """Write the Gaussians of all `files` but the last, decoded, merged and edited, to the last."""
+    from scenes.content import MAX_GAUSSIANS, ReadOptions
+    from scenes.edits import edited
     from scenes.load import load_scene
-    from scenes.ply import write_ply
+    from scenes.merging import merged
+    from scenes.save import save_scene, suffix_of
 
-    output_file(target, force, ".ply", [source])
-    file = load_scene(source)
-    note_dropped(source, file.dropped, len(file.gaussians))
-    write_ply(target, file.gaussians)
-    size = target.stat().st_size
+    if len(files) < 2:
+        raise KilofieldError(f"convert: expected one or more scenes and then the output, found {files[0]} alone")
+    *sources, target = files
+    suffix_of(target)
+    output_file(target, force, target.suffix.lower(), sources)
+    edits, saving = edits_of(options), saving_of(options)
+    most = MAX_GAUSSIANS if options.max_gaussians is None else at_least("--max-gaussians", options.max_gaussians, 1)
+    reading = ReadOptions(max_gaussians=most, lod=at_least("--lod", options.lod, 0))
+    read = [load_scene(source, options=reading) for source in sources]
+    for file in read:
+        note_dropped(file.path, file.dropped, len(file.gaussians))
+        for text in file.notes:
+            note(f"{file.path}: {text}")
+    whole = merged([file.gaussians for file in read])
+    scene = edited(whole, edits)
+    for text in save_scene(target, scene, saving):
+        note(f"{target}: {text}")
+    size, source_bytes = target.stat().st_size, sum(file.bytes for file in read)
+    left = f" of {len(whole):,}" if len(scene) < len(whole) else ""
     screen.line(
-        f"{target}: {len(file.gaussians):,} Gaussians, {readable_bytes(size)} (from {readable_bytes(file.bytes)})"
+        f"{target}: {len(scene):,}{left} Gaussians, {readable_bytes(size)} (from {readable_bytes(source_bytes)})"
     )
     screen.figures(
         {
-            "source": str(source),
+            "source": str(sources[0]),
+            "sources": [str(source) for source in sources],
             "path": str(target),
-            "format": file.format,
-            "gaussians": len(file.gaussians),
-            "dropped": file.dropped,
-            "source_bytes": file.bytes,
+            "format": read[0].format,
+            "gaussians": len(scene),
+            "left_out": len(whole) - len(scene),
+            "dropped": sum(file.dropped for file in read),
+            "source_bytes": source_bytes,
             "bytes": size,
         }
     )
+
+
+def edits_of(options: ConvertOptions) -> Edits:
+    """The edits the options ask for, checked."""
+    from scenes.edits import Edits
+
+    box, sphere = _numbers("--box", options.box, 6), _numbers("--sphere", options.sphere, 4)
+    if box and not all(low <= high for low, high in zip(box[:3], box[3:], strict=True)):
+        raise KilofieldError(f"--box: expected the lower corner and then the upper one, found {options.box}")
+    if sphere and not sphere[3] > 0:
+        raise KilofieldError(f"--sphere: expected a radius above 0, found {sphere[3]:g}")
+    if not (math.isfinite(options.scale) and options.scale > 0):
+        raise KilofieldError(f"--scale: expected a factor above 0, found {options.scale:g}")
+    if options.sh is not None and not 0 <= options.sh <= 3:
+        raise KilofieldError(f"--sh: expected a degree from 0 to 3, found {options.sh}")
+    return Edits(
+        box=((box[0], box[1], box[2]), (box[3], box[4], box[5])) if box else None,
+        sphere=((sphere[0], sphere[1], sphere[2]), sphere[3]) if sphere else None,
+        drop_floaters=options.drop_floaters,
+        up=_up(options.up),
+        rotate=_triple("--rotate", options.rotate),
+        scale=options.scale,
+        translate=_triple("--translate", options.translate),
+        sh_degree=options.sh,
+        morton=options.morton,
+    )
+
+
+def saving_of(options: ConvertOptions) -> SaveOptions:
+    """How the output is written, checked."""
+    from scenes.save import SaveOptions
+    from scenes.spz_writer import VERSIONS
+
+    if options.spz_version not in VERSIONS:
+        raise KilofieldError(f"--spz-version: expected 3 or 4, found {options.spz_version}")
+    bits = [int(part) if part.strip().isdigit() else 0 for part in options.sh_bits.split(",")]
+    if len(bits) != 2 or not all(1 <= count <= 8 for count in bits):
+        raise KilofieldError(f"--sh-bits: expected two numbers from 1 to 8, such as 5,4, found {options.sh_bits!r}")
+    return SaveOptions(options.spz_version, (bits[0], bits[1]))
+
+
+def _up(text: str | None) -> tuple[str | None, str] | None:
+    from scenes.edits import AXES
+
+    if text is None:
+        return None
+    now, separator, wanted = text.lower().rpartition(":")
+    if wanted not in AXES or (separator and now not in AXES):
+        raise KilofieldError(f"--up: expected an axis, or two such as -y:z, of {', '.join(AXES)}, found {text!r}")
+    return now or None, wanted
+
+
+def _triple(option: str, text: str | None) -> tuple[float, float, float] | None:
+    numbers = _numbers(option, text, 3)
+    return (numbers[0], numbers[1], numbers[2]) if numbers else None
+
+
+def _numbers(option: str, text: str | None, count: int) -> list[float] | None:
+    """The `count` finite numbers of a text such as `1,2,3`."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise KilofieldError(f"{option}: expected {count} numbers with commas between them, found {text!r}")
+    return numbers

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.console import Screen, note_dropped
+from commands.console import Screen, note, note_dropped
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.sizes import plain_bytes, readable_bytes
 
@@ -36,6 +36,8 @@ def _of_surface(file: SurfaceFile) -> tuple[dict[str, Any], dict[str, str]]:
 
 def _of_gaussians(file: SceneFile) -> tuple[dict[str, Any], dict[str, str]]:
     note_dropped(file.path, file.dropped, len(file.scene))
+    for text in file.notes:
+        note(f"{file.path}: {text}")
     found = figures(file)
     if isinstance(file.scene, NeuralGaussians):
         from scenes.kilo import read_manifest

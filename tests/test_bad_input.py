@@ -117,7 +117,10 @@ BAD_SCENES: dict[str, tuple[Callable[[Path], Path], str]] = {
         "scene.ply: element vertex: expected at least one finite Gaussian, "
         "found 7 that are NaN, infinite or without a rotation",
     ),
-    "folder": (lambda folder: folder, "{folder}: file: expected a file, found a folder"),
+    "folder": (
+        lambda folder: folder,
+        "{folder}: folder: expected a file lod-meta.json or meta.json in it, found none",
+    ),
     "future": (
         _future,
         "scene.kilo: header: expected version 1, the newest this program reads, found version 7 (or a damaged header)",
@@ -196,7 +199,7 @@ def test_nan_and_infinite_rows_are_dropped_counted_and_reported(tmp_path: Path) 
         ("nowhere/out.ply", "cannot write: No such file or directory"),
         ("scene.ply/out.ply", "cannot write: Not a directory"),
         ("folder.ply", "expected a file to write, found a folder"),
-        ("out.obj", "expected an output named *.ply"),
+        ("out.obj", "expected an output named *.compressed.ply, *.glb, *.ply, *.sog, *.splat, *.spz"),
         ("scene.ply", "expected an output other than the input"),
     ],
 )
