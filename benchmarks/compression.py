@@ -41,7 +41,7 @@ from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Floats, Gaussians
 from scenes.load import load_scene
 from scenes.neural_gaussians import NeuralGaussians
-from scenes.ply import LARGEST_ALPHA
+from scenes.content import LARGEST_ALPHA
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_SCENES = ("playbot-31k", "hamburger", "donut")
