@@ -36,12 +36,12 @@ from renderer.metrics import json_number, mean_score
 from scenes.atomic import replacing
 from scenes.camera_files import read_cameras
 from scenes.cameras import Camera
+from scenes.content import LARGEST_ALPHA
 from scenes.errors import KilofieldError
 from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Floats, Gaussians
 from scenes.load import load_scene
 from scenes.neural_gaussians import NeuralGaussians
-from scenes.content import LARGEST_ALPHA
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_SCENES = ("playbot-31k", "hamburger", "donut")

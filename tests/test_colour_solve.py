@@ -58,7 +58,7 @@ def test_conjugate_gradients_solve() -> None:
     matrix = (root @ root.T + 0.5 * np.eye(8)).astype(np.float32)
     right = rng.normal(size=(8, 1)).astype(np.float32)
     diagonal = np.diag(matrix)[:, None]
-    found = conjugate_gradients(lambda x: matrix @ x, lambda x: x / diagonal, right, 30)
+    found = conjugate_gradients(lambda x: matrix @ x, lambda x: (x / diagonal).astype(np.float32), right, 30)
     assert np.allclose(found, np.linalg.solve(matrix, right), rtol=1e-2, atol=1e-3)
 
 

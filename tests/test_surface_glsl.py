@@ -306,4 +306,4 @@ def test_a_network_llvmpipe_would_leave_half_way_is_refused() -> None:
     with pytest.raises(
         KilofieldError, match="surface: expected networks of fewer loop iterations, found 4 layers of 512"
     ):
-        surface_passes._slice(PackedShape(shape))
+        surface_passes.samples_of_a_dispatch(PackedShape(shape))
