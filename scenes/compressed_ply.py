@@ -22,11 +22,11 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.content import Content, keep_valid, logits_of
+from scenes.content import BLOCK, Content, empty_gaussians, keep_valid, logits_of
 from scenes.errors import SceneFileError
-from scenes.gaussians import SH_C0, Floats, Gaussians
-from scenes.ply import ANTIALIASED, rest_names, sh_from_channels
-from scenes.ply_elements import PlyHeader, read_element, read_header
+from scenes.gaussians import SH_C0, Floats
+from scenes.ply import ANTIALIASED, REST_COUNTS, rest_names
+from scenes.ply_elements import PlyElement, PlyHeader, element_blocks, read_element, read_header
 from scenes.quaternions import from_smallest_three
 
 CHUNK = 256  # Gaussians
@@ -49,25 +49,30 @@ def read_compressed_ply(path: str | os.PathLike[str]) -> Content:
 
 def read_compressed(header: PlyHeader) -> Content:
     """The Gaussians under a header that has been read already."""
-    _check(header)
-    rows, chunks = read_element(header, "vertex"), read_element(header, "chunk")
-    chunk = np.arange(len(rows)) // CHUNK  # [N]
-    packed = {name: rows[name].astype(np.uint32) for name in PACKED}
-    colour = _bits(packed["packed_color"], (8, 8, 8, 8))  # [N, 4]
-    dc = (_lerp(chunks, COLOURS, chunk, colour[:, :3]) - 0.5) / SH_C0
-    gaussians = Gaussians(
-        positions=_lerp(chunks, AXES, chunk, _bits(packed["packed_position"], (11, 10, 11))),
-        log_scales=_lerp(chunks, SCALES, chunk, _bits(packed["packed_scale"], (11, 10, 11))),
-        rotations=_rotations(packed["packed_rotation"]),
-        opacity_logits=logits_of(colour[:, 3]),
-        sh=sh_from_channels(dc.astype(np.float32, copy=False), _rest(header)),
-        antialiased=ANTIALIASED in header.comments,
-    )
+    vertex, rest = _check(header)
+    chunks = read_element(header, "chunk")
+    ranges = {names: [_range_end(chunks, end, names) for end in ("min", "max")] for names in (AXES, SCALES, COLOURS)}
+    packed_rows = element_blocks(header, "vertex", BLOCK)
+    sh_rows = element_blocks(header, "sh", BLOCK) if rest else ()
+    gaussians = empty_gaussians(vertex.count, REST_COUNTS.index(len(rest)), ANTIALIASED in header.comments)
+    for part, rows in packed_rows:
+        chunk = np.arange(part.start, part.stop) // CHUNK
+        packed = {name: rows[name].astype(np.uint32) for name in PACKED}
+        colour = _bits(packed["packed_color"], (8, 8, 8, 8))  # [N, 4]
+        gaussians.positions[part] = _lerp(ranges[AXES], chunk, _bits(packed["packed_position"], (11, 10, 11)))
+        gaussians.log_scales[part] = _lerp(ranges[SCALES], chunk, _bits(packed["packed_scale"], (11, 10, 11)))
+        gaussians.rotations[part] = _rotations(packed["packed_rotation"])
+        gaussians.opacity_logits[part] = logits_of(colour[:, 3])
+        gaussians.sh[part, 0] = (_lerp(ranges[COLOURS], chunk, colour[:, :3]) - 0.5) / SH_C0
+    others = len(rest) // 3  # channel-major in the file
+    for part, rows in sh_rows:
+        for i, name in enumerate(rest):
+            gaussians.sh[part, 1 + i % others, i // others] = SH_BYTES[rows[name].astype(np.uint8)]
     return keep_valid(header.path, gaussians)
 
 
-def _check(header: PlyHeader) -> None:
-    """The three elements have the properties and rows the format asks for."""
+def _check(header: PlyHeader) -> tuple[PlyElement, tuple[str, ...]]:
+    """The element vertex and the names in sh, once all have the properties and rows the format asks for."""
     chunk, vertex, sh = (header.element(name) for name in ("chunk", "vertex", "sh"))
     if chunk is None or vertex is None:
         found = f"no {'chunk' if chunk is None else 'vertex'}"
@@ -83,6 +88,7 @@ def _check(header: PlyHeader) -> None:
         raise SceneFileError(header.path, "element chunk", expected, str(chunk.count))
     if sh is not None and sh.count != vertex.count:
         raise SceneFileError(header.path, "element sh", f"{vertex.count} rows, one per Gaussian", str(sh.count))
+    return vertex, rest_names(header.path, "sh", sh.properties) if sh else ()
 
 
 def _bits(packed: NDArray[np.uint32], widths: tuple[int, ...]) -> Floats:
@@ -95,36 +101,25 @@ def _bits(packed: NDArray[np.uint32], widths: tuple[int, ...]) -> Floats:
     return fields
 
 
-def _lerp(chunks: NDArray[np.void], names: tuple[str, ...], chunk: NDArray[np.integer], fraction: Floats) -> Floats:
-    """[N, 3] from `fraction` [N, 3] of the way between each chunk's min and max; of 0 and 1 where there are none."""
-    lowest, highest = (
-        _range_end(chunks, [f"{end}_{name}" for name in names], i) for i, end in enumerate(("min", "max"))
-    )
+def _lerp(ends: list[Floats], chunk: NDArray[np.integer], fraction: Floats) -> Floats:
+    """[N, 3] from `fraction` [N, 3] of the way between the `ends` [chunks, 3] of each one's `chunk`."""
+    lowest, highest = ends
     with np.errstate(over="ignore", invalid="ignore"):  # an infinite range makes NaN, and those rows are dropped
         return (lowest[chunk] + fraction * (highest - lowest)[chunk]).astype(np.float32, copy=False)
 
 
-def _range_end(chunks: NDArray[np.void], names: list[str], default: int) -> Floats:
-    """[chunks, 3]."""
-    if not set(names) <= set(chunks.dtype.names or ()):
-        return np.full((len(chunks), len(names)), default, np.float32)
-    return np.stack([chunks[name].astype(np.float32) for name in names], axis=1)
+def _range_end(chunks: NDArray[np.void], end: str, names: tuple[str, ...]) -> Floats:
+    """[chunks, 3] the min or the max of each chunk; 0 or 1 where there are none."""
+    columns = [f"{end}_{name}" for name in names]
+    if not set(columns) <= set(chunks.dtype.names or ()):
+        return np.full((len(chunks), len(names)), end == "max", np.float32)
+    return np.stack([chunks[name].astype(np.float32) for name in columns], axis=1)
 
 
 def _rotations(packed: NDArray[np.uint32]) -> Floats:
     """Unit quaternions [N, 4] w, x, y, z."""
     rest = (_bits(packed << np.uint32(2), (10, 10, 10)) - np.float32(0.5)) * np.float32(2**0.5)  # [N, 3]
     return from_smallest_three(packed >> np.uint32(30), rest)
-
-
-def _rest(header: PlyHeader) -> Floats:
-    """[N, 3 (K - 1)] the other SH coefficients, channel-major."""
-    element, vertex = header.element("sh"), header.element("vertex")
-    if element is None:
-        return np.empty((vertex.count if vertex else 0, 0), np.float32)
-    names = rest_names(header.path, "sh", element.properties)
-    rows = read_element(header, "sh")
-    return SH_BYTES[np.stack([rows[name].astype(np.uint8) for name in names], axis=1)]
 
 
 def _sh_bytes() -> Floats:

@@ -20,16 +20,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
 import numpy as np
-import plyfile
-from numpy.typing import NDArray
 
 from scenes.atomic import replacing
-from scenes.content import Content, keep_valid
+from scenes.content import Content, empty_gaussians, keep_valid
 from scenes.errors import SceneFileError
 from scenes.gaussians import Floats, Gaussians
-from scenes.ply_elements import PlyHeader, read_element, read_header
+from scenes.ply_elements import PlyHeader, element_blocks, read_header
 from scenes.progress import Progress, silent
 
 POSITION = ("x", "y", "z")
@@ -61,16 +60,33 @@ def read_gaussians(header: PlyHeader, progress: Progress = silent) -> Content:
     if missing:
         raise SceneFileError(header.path, "element vertex", "properties of Gaussians", f"no {', '.join(missing)}")
     rest = rest_names(header.path, "vertex", vertex.properties)
-    table = _Table(read_element(header, "vertex"), len(REQUIRED) + len(rest), progress)
-    gaussians = Gaussians(
-        positions=table.columns(POSITION),
-        log_scales=table.log_scales(),
-        rotations=table.columns(ROTATION),
-        opacity_logits=table.columns(("opacity",))[:, 0],
-        sh=sh_from_channels(table.columns(DC), table.columns(rest)),
-        antialiased=ANTIALIASED in header.comments,
-    )
+    degree = REST_COUNTS.index(len(rest))
+    blocks = element_blocks(header, "vertex", BLOCK)
+    gaussians = empty_gaussians(vertex.count, degree, ANTIALIASED in header.comments)
+    disc = SCALE[2] not in vertex.properties
+    columns = [(name, column) for name, column in _columns(gaussians, rest) if not (disc and name == SCALE[2])]
+    for part, rows in blocks:
+        with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite, and is dropped
+            for name, column in columns:
+                column[part] = rows[name]
+        progress(part.stop / vertex.count)
+    if disc:
+        gaussians.log_scales[:, 2] = gaussians.log_scales[:, :2].min(axis=1) + DISC_LOG_THICKNESS
     return keep_valid(header.path, gaussians)
+
+
+def _columns(gaussians: Gaussians, rest: Sequence[str]) -> list[tuple[str, Floats]]:
+    """The property of each number of `gaussians`, and the numbers [N] of it, to be read or written."""
+    arrays = [
+        (POSITION, gaussians.positions),
+        (DC, gaussians.sh[:, 0]),
+        (SCALE, gaussians.log_scales),
+        (ROTATION, gaussians.rotations),
+    ]
+    columns = [(name, array[:, i]) for names, array in arrays for i, name in enumerate(names)]
+    others = len(rest) // 3  # channel-major in the file
+    columns += [(name, gaussians.sh[:, 1 + i % others, i // others]) for i, name in enumerate(rest)]
+    return [*columns, ("opacity", gaussians.opacity_logits)]
 
 
 def rest_names(path: str, element: str, properties: dict[str, str]) -> tuple[str, ...]:
@@ -85,49 +101,22 @@ def rest_names(path: str, element: str, properties: dict[str, str]) -> tuple[str
     return names
 
 
-def sh_from_channels(dc: Floats, rest: Floats) -> Floats:
-    """SH [N, K, 3] of the constant band [N, 3] and the channel-major others [N, 3 (K - 1)]."""
-    coefficients = rest.reshape(len(dc), 3, rest.shape[1] // 3).transpose(0, 2, 1)  # [N, K - 1, 3]
-    return np.concatenate([dc[:, None], coefficients], axis=1)
-
-
-class _Table:
-    """The rows of a file, of which `wanted` columns will be taken."""
-
-    def __init__(self, rows: NDArray[np.void], wanted: int, progress: Progress) -> None:
-        self._rows, self._progress = rows, progress
-        self._values, self._taken = max(wanted * len(rows), 1), 0
-
-    def columns(self, names: tuple[str, ...]) -> Floats:
-        """[N, len(names)] float32."""
-        columns = np.empty((len(self._rows), len(names)), np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite, and is dropped
-            for start in range(0, len(self._rows), BLOCK):
-                block = self._rows[start : start + BLOCK]
-                for column, name in enumerate(names):
-                    columns[start : start + BLOCK, column] = block[name]
-                self._taken += len(names) * len(block)
-                self._progress(min(self._taken / self._values, 1.0))
-        return columns
-
-    def log_scales(self) -> Floats:
-        """[N, 3], of discs too."""
-        if SCALE[2] in (self._rows.dtype.names or ()):
-            return self.columns(SCALE)
-        sides = self.columns(SCALE[:2])
-        return np.concatenate([sides, sides.min(axis=1, keepdims=True) + DISC_LOG_THICKNESS], axis=1)
-
-
 def write_ply(path: str | os.PathLike[str], gaussians: Gaussians) -> None:
     """Writes INRIA's layout, binary little-endian; `path` is replaced only when all of it is on the disk."""
-    count, others = len(gaussians), gaussians.sh.shape[1] - 1
-    rest = gaussians.sh[:, 1:].transpose(0, 2, 1).reshape(count, 3 * others)  # channel-major
-    names = (*POSITION, *NORMAL, *DC, *(f"f_rest_{i}" for i in range(rest.shape[1])), "opacity", *SCALE, *ROTATION)
-    normals = np.zeros_like(gaussians.positions)
-    opacity = gaussians.opacity_logits[:, None]
-    parts = [gaussians.positions, normals, gaussians.sh[:, 0], rest, opacity, gaussians.log_scales, gaussians.rotations]
-    table = np.concatenate(parts, axis=1).astype("<f4", copy=False)
-    vertex = plyfile.PlyElement.describe(table.view([(name, "<f4") for name in names])[:, 0], "vertex")
-    content = plyfile.PlyData([vertex], byte_order="<", comments=[ANTIALIASED] if gaussians.antialiased else [])
-    with replacing(path) as temporary:
-        content.write(os.fspath(temporary))
+    rest = tuple(f"f_rest_{i}" for i in range(REST_COUNTS[gaussians.sh_degree]))
+    names = (*POSITION, *NORMAL, *DC, *rest, "opacity", *SCALE, *ROTATION)
+    columns = [(names.index(name), column) for name, column in _columns(gaussians, rest)]
+    table = np.zeros((BLOCK, len(names)), "<f4")
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(_header(gaussians, names))
+        for start in range(0, len(gaussians), BLOCK):
+            rows = table[: len(gaussians) - start]
+            for at, column in columns:
+                rows[:, at] = column[start : start + BLOCK]
+            file.write(rows.data)
+
+
+def _header(gaussians: Gaussians, names: Sequence[str]) -> bytes:
+    lines = ["ply", "format binary_little_endian 1.0", *([f"comment {ANTIALIASED}"] if gaussians.antialiased else [])]
+    lines += [f"element vertex {len(gaussians)}", *(f"property float {name}" for name in names), "end_header", ""]
+    return "\n".join(lines).encode("ascii")

@@ -18,6 +18,8 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -150,6 +152,31 @@ def read_element(header: PlyHeader, name: str) -> NDArray[np.void]:
     if not element.count:
         return np.empty(0, _row_dtype(header, element))
     return _read_binary(header, before, element) if header.byte_order else _read_ascii(header, before, element)
+
+
+def element_blocks(header: PlyHeader, name: str, rows: int) -> Iterator[tuple[slice, NDArray[np.void]]]:
+    """The rows of element `name`, at most `rows` at a time, and which they are; checked at once, as by `read_element`.
+
+    Unlike what is mapped, a block that has been used takes no memory any more.
+    """
+    return _blocks(header, name, read_element(header, name), rows)
+
+
+def _blocks(
+    header: PlyHeader, name: str, table: NDArray[np.void], rows: int
+) -> Iterator[tuple[slice, NDArray[np.void]]]:
+    source = Path(header.path).open("rb") if isinstance(table, np.memmap) else None  # noqa: SIM115
+    with source or nullcontext():
+        for start in range(0, len(table), rows):
+            part = slice(start, min(start + rows, len(table)))
+            if source is None:
+                yield part, table[part]
+                continue
+            source.seek(table.offset + start * table.dtype.itemsize)
+            block = np.fromfile(source, table.dtype, part.stop - start)
+            if len(block) < part.stop - start:
+                raise SceneFileError(header.path, f"element {name}", f"{len(table)} rows", str(start + len(block)))
+            yield part, block
 
 
 def _read_binary(header: PlyHeader, before: list[PlyElement], element: PlyElement) -> NDArray[np.void]:

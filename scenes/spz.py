@@ -108,6 +108,18 @@ def read_spz(path: Path, options: ReadOptions) -> Content:
     return _content(header, attributes, frame)
 
 
+def read_spz_header(path: Path, options: ReadOptions | None = None) -> SpzHeader:
+    """The header of an .spz of any version alone."""
+    options = options or ReadOptions()
+    with path.open("rb") as file:
+        start = file.read(HEADER.size)
+    if start.startswith(GZIP):
+        return _header(path, OLD_HEADER.unpack(_GzipStream(path).take("header", OLD_HEADER.size)), (1, 2, 3), options)
+    if len(start) < HEADER.size:
+        raise SceneFileError(path, "header", f"{HEADER.size} bytes", str(len(start)))
+    return _header(path, HEADER.unpack(start), (4,), options)
+
+
 def _read_plain(path: Path, options: ReadOptions) -> tuple[SpzHeader, dict[str, Bytes], str]:
     """Version 4."""
     content = np.memmap(path, np.uint8, "r").data
