@@ -243,7 +243,7 @@ def test_slices_of_the_march(context: moderngl.Context, ring: NeuralSurface, mon
     """A march that is interrupted goes on as if it had not been, the cost of several samples included."""
     settings = SurfaceSettings(samples=2)
     whole = picture(context, ring, settings=settings)
-    monkeypatch.setattr(surface_passes, "_slice", lambda packed: 3)
+    monkeypatch.setattr(surface_passes, "samples_of_a_dispatch", lambda packed: 3)
     for grouping in ("direct", "grouped"):
         cut = picture(context, ring, settings=replace(settings, grouping=grouping))
         np.testing.assert_array_equal(cut.evaluations, whole.evaluations)
