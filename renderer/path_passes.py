@@ -15,6 +15,8 @@ Nothing is read back. Paths that have ended keep their threads until the sample 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
@@ -99,23 +101,40 @@ class PathPasses:
                 bounces=scene.bounces,
                 clamp_to=UNLIMITED if scene.clamp is None else scene.clamp,
             )
-        self._bounces = scene.bounces
+        self._bounces = self._scene_bounces = scene.bounces
 
     def seed(self, seed: int, independent: bool) -> None:
         """Sets what the random numbers are, from now on."""
         for shader in self._shaders.values():
             set_uniforms(shader, path_seed=seed, independent=independent)
 
-    def sample(self, camera: Camera, picture: moderngl.Texture, index: int, first: int, count: int) -> None:
+    def limit_bounces(self, most: int | None) -> None:
+        """Scatterings at most of the scene there is now, whatever it says; None: what it says."""
+        self._bounces = self._scene_bounces if most is None else min(self._scene_bounces, most)
+        set_uniforms(self._shaders["shade"], bounces=self._bounces)
+
+    def sample(
+        self,
+        camera: Camera,
+        picture: moderngl.Texture,
+        index: int,
+        first: int,
+        count: int,
+        guides: Sequence[moderngl.Texture] = (),
+    ) -> None:
         """Adds the sample `index` of `count` pixels from `first` on to `picture`, which holds the mean of those before.
 
-        Pixels are counted along rows; there are at most `most_paths`.
+        Pixels are counted along rows; there are at most `most_paths`. `guides` take what the first sample meets: see
+        `PathTracer.guides`.
         """
         self._make_paths(min(picture.width * picture.height, self.most_paths))
         self._look_through(camera, *picture.size)
         for shader in self._shaders.values():
             set_uniforms(shader, sample_index=index, sample_share=1 / (index + 1))
         picture.bind_to_image(0)
+        set_uniforms(self._shaders["shade"], guided=bool(guides) and index == 0)
+        for unit, guide in enumerate(guides, 1):
+            guide.bind_to_image(unit, read=False, write=True)
         assert self._paths is not None
         self._paths.bind_to_storage_buffer(PATH_BINDINGS["PATHS"])
         for name, buffer in self._buffers.items():

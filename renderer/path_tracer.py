@@ -48,6 +48,9 @@ class PathTracer:
         self._surfaces: dict[int, PathSurface] = {}
         self._picture: moderngl.Texture | None = None
         self._shown: tuple[object, ...] = ()
+        self._guides: list[moderngl.Texture] = []
+        self._guided = False
+        self._most_bounces: int | None = None
         self._traced = 0  # paths in the picture
         self.show(stage)
 
@@ -66,11 +69,33 @@ class PathTracer:
             if key not in self._surfaces:
                 self._surfaces[key] = PathSurface(self.context, surface, self._march)
         self._passes.show(scene, [self._of(surface) for surface in scene.surfaces])
+        self._passes.limit_bounces(self._most_bounces)
         self._stage, self.scene = stage, scene
         self.restart()
 
     def _of(self, surface: NeuralSurface) -> PathSurface:
         return self._surfaces[id(surface)]
+
+    def limit_bounces(self, most: int | None) -> None:
+        """Scatterings at most, whatever the scenes say; the picture begins anew if that is another number."""
+        if most != self._most_bounces:
+            self._most_bounces = most
+            self._passes.limit_bounces(most)
+            self.restart()
+
+    def guide(self, wanted: bool) -> None:
+        """Whether `guides` are made; the picture begins anew where they are missing."""
+        if wanted and not self._guided:
+            self._shown = ()
+        self._guided = wanted
+
+    @property
+    def guides(self) -> tuple[moderngl.Texture, moderngl.Texture, moderngl.Texture]:
+        """What the first sample met first: unit normals in the world towards the ray, 0 where light must stay sharp;
+        places in the world; albedos. There are some after `guide(True)` and a sample.
+        """
+        normals, places, albedos = self._guides
+        return normals, places, albedos
 
     def restart(self) -> None:
         """Begins the picture anew with the next path; until it is there a pixel stays as it was."""
@@ -100,6 +125,7 @@ class PathTracer:
         if shown != self._shown or self._picture is None:
             self._shown, self._traced = shown, 0
             self._make_picture(size)
+            self._make_guides(size)
             self._passes.seed(seed, independent)
         assert self._picture is not None
         with self.times.frame(), self.times.stage("paths"):
@@ -110,7 +136,7 @@ class PathTracer:
         while paths > 0:
             index, first = divmod(self._traced, pixels)
             count = min(paths, pixels - first, self._passes.most_paths)
-            self._passes.sample(camera, picture, index, first, count)
+            self._passes.sample(camera, picture, index, first, count, self._guides if self._guided else ())
             self._traced += count
             paths -= count
 
@@ -156,7 +182,8 @@ class PathTracer:
     @property
     def bytes(self) -> int:
         """Video memory of all this."""
-        picture = 0 if self._picture is None else 16 * self._picture.width * self._picture.height
+        pixel = 16 + 32 * bool(self._guides)
+        picture = 0 if self._picture is None else pixel * self._picture.width * self._picture.height
         return self._passes.bytes + picture + sum(surface.bytes for surface in self._surfaces.values())
 
     def _read(self) -> Floats:
@@ -173,8 +200,21 @@ class PathTracer:
         self._picture = picture_texture(self.context, size, "f4")
         self._picture.write(bytes(16 * size[0] * size[1]))  # black
 
+    def _make_guides(self, size: tuple[int, int]) -> None:
+        if self._guides and self._guides[0].size == size and self._guided:
+            return
+        self._release_guides()
+        if self._guided:
+            self._guides = [picture_texture(self.context, size, kind) for kind in ("f2", "f4", "f2")]
+
+    def _release_guides(self) -> None:
+        for guide in self._guides:
+            guide.release()
+        self._guides = []
+
     def release(self) -> None:
         """Frees everything in video memory."""
+        self._release_guides()
         for surface in self._surfaces.values():
             surface.release()
         self._surfaces = {}

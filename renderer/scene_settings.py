@@ -22,6 +22,10 @@ class SceneSettings:
         """Rays or paths of a pixel, of what has them."""
         return max(self.surface.samples, self.stage.samples)
 
+    def moving(self) -> SceneSettings:
+        """While the picture moves."""
+        return replace(self, stage=self.stage.moving())
+
     def sampled(self, samples: int) -> SceneSettings:
         """The same with so many rays or paths of a pixel; a surface has `MOST_SAMPLES` at most."""
         surface = replace(self.surface, samples=min(samples, MOST_SAMPLES))

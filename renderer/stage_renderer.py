@@ -17,16 +17,18 @@ from renderer.lit_picture import displayed
 from renderer.path_display import PathDisplay
 from renderer.path_shapes import Doubles, Shapes, nowhere
 from renderer.path_tracer import PathTracer
+from renderer.stage_denoise import StageDenoiser
 from renderer.stage_fronts import StageFronts
 from renderer.stage_settings import StageSettings
 from renderer.surface_renderer import camera_key
 from scenes.cameras import Camera
 from scenes.gaussians import Floats
-from scenes.scene_file import GaussianScene, SceneDescription
+from scenes.scene_file import GaussianScene, Glass, Metal, SceneDescription
 from scenes.stage import Stage
 
 DEFAULT = StageSettings()
 FEWEST, MOST = 1 << 10, 1 << 19  # paths between looks at the clock
+CLEAR_BOUNCES = 3  # into glass, out of it, and where that leads
 LOOKS = 4  # at the clock, while `patience` lasts
 
 
@@ -58,6 +60,7 @@ class StageRenderer:
         self.facts = StageFacts()
         self.patience: float | None = None
         self.behind = False
+        self._denoiser: StageDenoiser | None = None  # made when it is wanted
         self._display, self._fronts = PathDisplay(context), StageFronts(context)
         self._fronts.show(stage)
         self._stage = stage
@@ -79,7 +82,7 @@ class StageRenderer:
     @property
     def working_bytes(self) -> int:
         """Video memory beside the tracer's."""
-        return self._fronts.bytes
+        return self._fronts.bytes + (self._denoiser.bytes if self._denoiser else 0)
 
     @property
     def samples(self) -> int:
@@ -110,13 +113,14 @@ class StageRenderer:
         self._trace(camera, framebuffer.viewport[2:], settings)
         if self.samples:
             scene = self._stage.scene
-            self._display.draw(self.tracer.texture, framebuffer, scene.tone_mapping, scene.exposure)
+            self._display.draw(self._light(settings), framebuffer, scene.tone_mapping, scene.exposure)
             self._fronts.draw(framebuffer)
 
     def render(self, camera: Camera, width: int, height: int, settings: StageSettings = DEFAULT) -> Floats:
         """[H, W, 3] in [0, 1], as the scene's tone mapping has it."""
         self._trace(camera, (width, height), settings, patient=False)
-        return displayed(self.tracer.light(), self._fronts.read(), self._stage.scene)
+        light = np.frombuffer(self._light(settings).read(), np.float32).reshape(height, width, 4)[..., :3]
+        return displayed(light, self._fronts.read(), self._stage.scene)
 
     def render_rgba(self, camera: Camera, width: int, height: int, settings: StageSettings = DEFAULT) -> Floats:
         """[H, W, 4] the same; alpha is 1, for there is light from everywhere."""
@@ -133,11 +137,19 @@ class StageRenderer:
         number = int(met.number[0])
         return None if number < 0 else (number, first + met.distance[0] * direction)
 
+    def _light(self, settings: StageSettings) -> moderngl.Texture:
+        if not settings.denoise:
+            return self.tracer.texture
+        self._denoiser = self._denoiser or StageDenoiser(self.context)
+        return self._denoiser.filtered(self.tracer)
+
     def _trace(self, camera: Camera, size: tuple[int, int], settings: StageSettings, patient: bool = True) -> None:
         shown = (*camera_key(camera), size)
         if shown != self._shown:
             self._shown, self._blended = shown, False
             self.tracer.restart()
+        self.tracer.limit_bounces(instant_bounces(self._stage.scene) if settings.instant else None)
+        self.tracer.guide(settings.denoise)
         before = self.samples
         self._advance(camera, size, settings.samples * size[0] * size[1], self.patience if patient else None)
         self.behind = self.samples == before and before < settings.samples
@@ -169,6 +181,14 @@ class StageRenderer:
         self.tracer.release()
         self._display.release()
         self._fronts.release()
+        if self._denoiser is not None:
+            self._denoiser.release()
+
+
+def instant_bounces(scene: SceneDescription) -> int:
+    """Scatterings of a path when light must be there at once: one, or as many as show what is behind glass."""
+    materials = {type(thing.material) for thing in scene.objects if not isinstance(thing, GaussianScene)}
+    return CLEAR_BOUNCES if materials & {Glass, Metal} else 1
 
 
 def traced_part(scene: SceneDescription) -> SceneDescription:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scenes.errors import KilofieldError
 
@@ -14,6 +14,13 @@ class StageSettings:
     """Frozen, so that two can be compared to see whether anything changed."""
 
     samples: int = 1  # paths of a pixel
+    instant: bool = False  # direct light alone, but for what is seen in mirrors and through glass
+    denoise: bool = False  # less noise of few samples, by blur
+    hurried: bool = False  # both while the picture moves in a window
+
+    def moving(self) -> StageSettings:
+        """While the picture moves."""
+        return replace(self, instant=True, denoise=True) if self.hurried else self
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= MOST_PATHS:

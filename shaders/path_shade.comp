@@ -13,10 +13,20 @@
 layout(std430, binding = OBJECTS_BINDING) readonly buffer Objects { PathObject objects[]; };
 layout(std430, binding = MATERIALS_BINDING) readonly buffer Materials { PathMaterial materials[]; };
 
+// what the first sample of a pixel met first, for renderer/stage_denoise.py
+layout(rgba16f, binding = 1) writeonly uniform image2D guide_normals; // 0 where light must not be blurred
+layout(rgba32f, binding = 2) writeonly uniform image2D guide_places;
+layout(rgba16f, binding = 3) writeonly uniform image2D guide_albedos;
+
+uniform bool guided;
+uniform int first_pixel;
+uniform ivec2 picture_size;
 uniform uint vertex;   // of the path, from 0 on
 uniform uint bounces;  // scatterings at most
 uniform float near;     // world units
 uniform float clamp_to; // light after two scatterings
+
+#define ROUGH 0.09 // alpha of metal whose reflections have no edges
 
 #define SHORT 0.9999 // of the way to a lamp, up to which its light may be blocked
 
@@ -102,6 +112,15 @@ void go_on(inout Path p, PathObject object, Scattered s, vec3 point, float chanc
     p.direction = vec4(s.direction, s.density);
 }
 
+void guide(int i, Path p, PathMaterial material, vec3 albedo, vec3 point, bool ends) {
+    ivec2 pixel = ivec2((first_pixel + i) % picture_size.x, (first_pixel + i) / picture_size.x);
+    bool blurred = material.kind == MATERIAL_DIFFUSE || (material.kind == MATERIAL_METAL && material.alpha >= ROUGH);
+    vec3 normal = dot(p.normal.xyz, p.direction.xyz) > 0.0 ? -p.normal.xyz : p.normal.xyz;
+    imageStore(guide_normals, pixel, vec4(ends || !blurred ? vec3(0.0) : normal, 0.0));
+    imageStore(guide_places, pixel, vec4(point, 0.0));
+    imageStore(guide_albedos, pixel, vec4(albedo, 0.0));
+}
+
 void main() {
     int i = path_number();
     if (i >= path_count || paths[i].alive == 0u) return;
@@ -111,6 +130,9 @@ void main() {
     vec3 light;
     if (vertex == 0u) p.light.w = p.met == 0u ? UNLIMITED : near + p.normal.w * p.light.w;
     bool ends = arrives(p, object, material, light);
+    vec3 albedo = material.own_colour != 0u ? p.place.rgb : material.colour.rgb;
+    vec3 point = p.origin.xyz + p.normal.w * p.direction.xyz;
+    if (guided && vertex == 0u) guide(i, p, material, albedo, point, ends);
     p.light.rgb += clamped(p.throughput.rgb * light, vertex);
     if (ends || vertex == bounces) {
         p.alive = 0u;
@@ -118,8 +140,6 @@ void main() {
         return;
     }
     vec2 choices = random_pair(p.seed, PAIR_FIRST + PAIRS * vertex + PAIR_CHOICES);
-    vec3 albedo = material.own_colour != 0u ? p.place.rgb : material.colour.rgb;
-    vec3 point = p.origin.xyz + p.normal.w * p.direction.xyz;
     draw_direct(p, object, material, albedo, point, choices.x);
     go_on(p, object, scatter(p, material, albedo), point, choices.y);
     paths[i] = p;

@@ -35,6 +35,7 @@ from renderer.radix_sort import RadixSort
 from renderer.scene_settings import SceneSettings
 from renderer.shader_library import STAGES, ShaderError, assemble, compile_compute, shader_names
 from renderer.stage_renderer import StageRenderer
+from renderer.stage_settings import StageSettings
 from renderer.surface_renderer import SurfaceRenderer
 from renderer.surface_settings import MarchSettings, SurfaceSettings
 from renderer.together import TogetherRenderer
@@ -136,7 +137,7 @@ def draw_before_paths(context: moderngl.Context) -> None:
     scene = SceneDescription((GaussianScene(Path("a.ply")),))
     file = SceneFile(Path("a.ply"), "ply", random_gaussians(300, 0), 0, 0)
     renderer = StageRenderer(context, Stage(scene, gaussians={Path("a.ply"): file}))
-    renderer.draw(cameras()[0], context.simple_framebuffer((16, 12)))
+    renderer.draw(cameras()[0], context.simple_framebuffer((16, 12)), StageSettings(denoise=True))
 
 
 def trace_paths_through_a_surface(context: moderngl.Context) -> None:
@@ -185,6 +186,7 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
     **{f"path_{name}.comp": [trace_paths_through_a_surface] for name in ("march", "surface_normal", "surface_colour")},
     "path_display.frag": [trace_paths],
     "stage_front.frag": [draw_before_paths],
+    "stage_denoise.comp": [draw_before_paths],
     **{f"compare_{name}.frag": [compare_two_pictures] for name in ("screen", "blur", "ssim", "sum")},
 }
 

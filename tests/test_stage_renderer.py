@@ -17,11 +17,13 @@ from renderer.context import create_context
 from renderer.lit_picture import displayed, gaussians_before
 from renderer.path_tracer import PathTracer
 from renderer.scene_settings import SceneSettings
-from renderer.stage_renderer import StageRenderer, numbered
+from renderer.stage_denoise import MOST_PASSES, passes_for
+from renderer.stage_denoise_reference import denoised
+from renderer.stage_renderer import StageRenderer, instant_bounces, numbered
 from renderer.stage_settings import MOST_PATHS, StageSettings
 from scenes.errors import KilofieldError
 from scenes.load import SceneFile
-from scenes.scene_file import ConstantSky, Diffuse, GaussianScene, Plane, placed
+from scenes.scene_file import ConstantSky, Diffuse, GaussianScene, Plane, Sky, placed
 from scenes.stage import Stage
 
 SIZE = (24, 18)
@@ -152,3 +154,66 @@ def test_settings() -> None:
             StageSettings(samples=samples)
     both = SceneSettings().sampled(2000)
     assert (both.samples, both.stage.samples, both.surface.samples) == (2000, 2000, 1024)
+
+
+INSTANT = StageSettings(samples=1, instant=True, denoise=True)
+
+
+def lit(renderer: StageRenderer, settings: StageSettings, size: tuple[int, int] = (64, 48)) -> np.ndarray:
+    """[H, W, 3] light, before its development."""
+    renderer.restart()
+    renderer.render(camera(), *size, settings)
+    texture = renderer._light(settings)
+    return np.frombuffer(texture.read(), np.float32).reshape(*size[::-1], 4)[..., :3].astype(np.float64)
+
+
+def test_the_denoiser_is_its_twin(context: moderngl.Context) -> None:
+    renderer = StageRenderer(context, cornell())
+    filtered, noisy = (lit(renderer, StageSettings(2, denoise=on), (40, 30)) for on in (True, False))
+    renderer.restart()
+    renderer.render(camera(), 40, 30, StageSettings(2, denoise=True))
+    normals, places, albedos = (
+        np.frombuffer(guide.read(), dtype).reshape(30, 40, 4)[..., :3].astype(np.float64)
+        for guide, dtype in zip(renderer.tracer.guides, (np.float16, np.float32, np.float16), strict=True)
+    )
+    wanted = denoised(noisy, normals, places, albedos, passes_for(2))
+    np.testing.assert_allclose(filtered, wanted, rtol=2e-3, atol=1e-4)
+    sharp = (normals == 0).all(axis=2)
+    assert 0 < sharp.mean() < 0.5
+    np.testing.assert_array_equal(filtered[sharp], noisy[sharp])
+    np.testing.assert_allclose(np.linalg.norm(normals[~sharp], axis=1), 1, atol=2e-3)
+
+
+def test_one_instant_path_is_much_nearer_to_the_light_than_one_path(context: moderngl.Context) -> None:
+    """Of a box under sky and sun; the error of direct light alone is left out."""
+    stage = stage_of(
+        Plane((0, 0, 1), -1, Diffuse((0.5, 0.5, 0.5))),
+        ball(Diffuse((0.7, 0.3, 0.2))),
+        environment=Sky((0.5, -0.6, 0.7), sun_degrees=5.0),
+        bounces=1,
+    )
+    renderer = StageRenderer(context, stage)
+    wanted = lit(renderer, StageSettings(128))
+    errors = [np.sqrt(((lit(renderer, settings) - wanted) ** 2).mean()) for settings in (StageSettings(1), INSTANT)]
+    assert errors[1] < 0.35 * errors[0], errors
+    assert abs(lit(renderer, INSTANT).mean() / wanted.mean() - 1) < 0.05
+    many = StageSettings(4**MOST_PASSES, denoise=True)
+    assert passes_for(many.samples) == 0
+    assert [passes_for(samples) for samples in (1, 3, 4, 16, 1023)] == [5, 5, 4, 3, 1]
+
+
+def test_instant_light_is_direct_but_for_glass(context: moderngl.Context) -> None:
+    glass, plain = cornell().scene, cornell(bounces=4).scene
+    plain = replace(plain, objects=plain.objects[:5])
+    assert (instant_bounces(glass), instant_bounces(plain)) == (3, 1)
+    stage = replace(cornell(), scene=plain)
+    direct = StageRenderer(context, replace(stage, scene=replace(plain, bounces=1)))
+    renderer = StageRenderer(context, stage)
+    instant = StageSettings(samples=2, instant=True)
+    wanted = direct.render(camera(), *SIZE, TWO)
+    np.testing.assert_array_equal(renderer.render(camera(), *SIZE, instant), wanted)
+    whole = renderer.render(camera(), *SIZE, TWO)  # and back
+    assert whole.mean() > 1.1 * wanted.mean()
+    hurried = replace(SceneSettings().sampled(5), stage=StageSettings(5, hurried=True))
+    assert (hurried.moving().stage.instant, hurried.moving().stage.denoise) == (True, True)
+    assert SceneSettings().moving() == SceneSettings()

@@ -106,6 +106,8 @@ def stays_alive_while_it_is_traced(app: App, folder: Path) -> Iterator[None]:
     """Small while the camera moves; at rest a frame takes no longer than it may, and shows whole samples only."""
     yield
     scene_picture.BAND_SECONDS = 0.0
+    stage = app.scenes[0].stage
+    assert stage is not None
     app.picture.moving.value = 0.5
     width, height = app.view_size
     drag(app, glfw.MOUSE_BUTTON_LEFT, START, (60, 10))
@@ -113,6 +115,11 @@ def stays_alive_while_it_is_traced(app: App, folder: Path) -> Iterator[None]:
     while not samples or not app.picture.whole:
         app.frame()
         app.show()
+        if app.picture.picture.size == (round(width / 2), round(height / 2)) and not small:
+            moving = app.scene_settings().moving().sampled(1).stage
+            assert (moving.instant, moving.denoise) == (True, True)
+            again = stage.render(app.camera(), round(width / 2), round(height / 2), moving)
+            assert np.abs(app.picture.picture.read().astype(int) - to_8_bit(again)).max() <= ROUNDED
         small += app.picture.picture.size == (round(width / 2), round(height / 2))
         samples.append(app.picture.samples)
     assert small > 3
@@ -289,6 +296,10 @@ def edits(app: App, folder: Path) -> Iterator[None]:
     for key, operation in ((glfw.KEY_2, "turn"), (glfw.KEY_3, "scale"), (glfw.KEY_1, "move")):
         press(app, key)
         assert tool.operation == operation
+    for when in ((True, True, True), (False, False, False), (False, False, True)):
+        press(app, glfw.KEY_5)
+        look = app.stage_look
+        assert (look.instant, look.denoise, look.hurried) == when
     for kind in NEW:
         tool.add(app, kind)
         assert tool.chosen is not None

@@ -62,7 +62,7 @@ class AppState:
         self.messages, self.dialogs = Messages(), FileDialogs()
         self.look, self.switches = self.stored.look, Switches(vsync=self.stored.vsync)
         self.surface_look = SurfaceSettings(view=self.look.view if self.look.view in SURFACE_VIEWS else "colour")
-        self.stage_look = StageSettings(samples=STAGE_SAMPLES)
+        self.stage_look = StageSettings(STAGE_SAMPLES, hurried=True)
         self.panels = PanelWindows(self.stored.panels)
         self.docking = Docking(read_layout(), self.gui.scale, self.panels.first_tabs)
         self.view_rect = Rect(0, 0, *self.window.size)

@@ -44,6 +44,7 @@ class _Drawn:
     look: SceneSettings  # as wanted
     scenes: Descriptions
     scale: float
+    hurried: bool  # as settings have it while the picture moves
     samples: int  # so far
 
     def shows(self, camera: Camera, size: tuple[int, int], look: SceneSettings, scenes: Descriptions) -> bool:
@@ -101,12 +102,12 @@ class ScenePicture:
     def whole(self) -> bool:
         """Whether the picture has all its pixels, and all samples of them."""
         drawn = self._drawn
-        return drawn is not None and drawn.scale == 1.0 and drawn.samples >= drawn.look.samples
+        return drawn is not None and self.resting and drawn.samples >= drawn.look.samples
 
     @property
     def resting(self) -> bool:
-        """Whether the picture has all its pixels."""
-        return self._drawn is not None and self._drawn.scale == 1.0
+        """Whether the picture has all its pixels, as the settings want them."""
+        return self._drawn is not None and self._drawn.scale == 1.0 and not self._drawn.hurried
 
     @property
     def samples(self) -> int:
@@ -135,13 +136,15 @@ class ScenePicture:
         wanted = camera, size, look, self._descriptions
         fresh = self._drawn is not None and self._drawn.shows(*wanted)
         if not fresh and self._drawn is not None and self._drawn.develops(*wanted):
-            self._draw(painter, camera, size, look, self._drawn.scale, min(self._drawn.samples, look.samples))
+            samples = min(self._drawn.samples, look.samples)
+            self._draw(painter, camera, size, look, self._drawn.scale, samples, hurried=self._drawn.hurried)
             fresh = True
         if not fresh:
             self._changed = now
         resting = now - self._changed >= REST_SECONDS
         scale = 1.0 if always or resting else self.moving.value
-        stale = not fresh or self._drawn is None or (resting and self._drawn.scale < scale)
+        hurried = not (resting or always) and look.moving() != look
+        stale = not fresh or self._drawn is None or (resting and not self.resting)
         self._again = self._late if stale else max(self._again - 1, 0)
         samples = 1
         if always:
@@ -153,7 +156,7 @@ class ScenePicture:
             samples = look.samples if more and self._lit else self._drawn.samples + more
         if stale or always or self._again:
             in_bands = (self._in_bands or "stage" in {slot.kind for slot in self._scenes}) and resting and not always
-            self._draw(painter, camera, size, look, scale, samples, in_bands)
+            self._draw(painter, camera, size, look, scale, samples, in_bands, hurried)
         return always or not self.whole or self._again > 0
 
     def draw(self, painter: Painter, camera: Camera, size: tuple[int, int], look: SceneSettings) -> None:
@@ -169,6 +172,7 @@ class ScenePicture:
         scale: float,
         samples: int,
         in_bands: bool = False,
+        hurried: bool = False,
     ) -> None:
         """Draws at `scale` times the size, and learns from how long it took.
 
@@ -182,7 +186,7 @@ class ScenePicture:
         drawn: list[SceneSlot] = []
 
         def paint(target: moderngl.Framebuffer) -> bool:
-            painter(target, camera, look.sampled(samples))
+            painter(target, camera, (look.moving() if hurried else look).sampled(samples))
             drawn.extend(slot for slot, facts in zip(self._scenes, before, strict=True) if slot.facts is not facts)
             return not any(slot.behind for slot in self._scenes if slot in drawn or slot.partner in drawn)
 
@@ -198,7 +202,7 @@ class ScenePicture:
         # Orders to a GPU return at once: its own clock then says more than ours.
         total = max(stages.pop("total", 0.0), elapsed)
         samples = min((slot.stage.samples for slot in drawn if slot.stage), default=samples)
-        self._drawn = _Drawn(camera, size, look, self._descriptions, scale, samples)
+        self._drawn = _Drawn(camera, size, look, self._descriptions, scale, hurried, samples)
         if in_bands and any(slot.casts_rays for slot in drawn):
             return  # the time of a part
         self.frames_ms.append(total)

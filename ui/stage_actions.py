@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import glfw
 
+from renderer.stage_settings import StageSettings
 from ui.action import Action
 from ui.stage_gizmo import OPERATIONS
 from ui.stage_tool import PANEL_TITLE, StageTool
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from ui.app import App
 
 WORDS = {"move": "handles that move", "turn": "handles that turn", "scale": "handles that scale"}
+INSTANT = ("never", "moving", "always")  # when there is instant light
+INSTANT_WORDS = "edit: instant light: never, while the picture moves, always"
 AXES_WORDS = "edit: handles along the thing's own axes, or the world's"
 
 
@@ -28,6 +32,20 @@ def _operation(name: str) -> Callable[[App], None]:
 def _toggle_axes(app: App) -> None:
     tool = app.tool(StageTool)
     tool.own_axes = not tool.own_axes
+
+
+def instantly(look: StageSettings, when: str) -> StageSettings:
+    """With instant light at one of `INSTANT`; always, it has less noise, too."""
+    always = when == "always"
+    return replace(look, instant=always, denoise=always, hurried=when != "never")
+
+
+def _next_instant(app: App) -> None:
+    look = app.stage_look
+    here = 2 if look.instant else int(look.hurried)
+    when = INSTANT[(here + 1) % len(INSTANT)]
+    app.stage_look = instantly(look, when)
+    app.note(f"Instant light: {when}")
 
 
 STAGE_ACTIONS = (
@@ -48,6 +66,7 @@ STAGE_ACTIONS = (
         on=lambda app: app.tool(StageTool).own_axes,
         needs="stage",
     ),
+    Action(glfw.KEY_5, INSTANT_WORDS, _next_instant, needs="stage"),
     Action(glfw.KEY_F10, "edit: save the scene file", lambda app: app.tool(StageTool).save(app), needs="stage"),
     Action(
         glfw.KEY_F10,

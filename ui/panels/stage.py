@@ -14,7 +14,7 @@ from ui.panels.panel import Panel
 from ui.panels.stage_light import draw_environment
 from ui.panels.stage_thing import draw_thing
 from ui.panels.widgets import choice, half_width, name, quiet, section, tip
-from ui.stage_actions import AXES_WORDS, WORDS
+from ui.stage_actions import AXES_WORDS, INSTANT, INSTANT_WORDS, WORDS, instantly
 from ui.stage_edit import NEW, things_of, title_of
 from ui.stage_gizmo import OPERATIONS
 from ui.stage_tool import PANEL_TITLE, StageTool
@@ -61,6 +61,17 @@ def _progress(app: App) -> None:
     tip("traced while nothing changes; Ctrl and a click to type")
     if changed:
         app.stage_look = replace(app.stage_look, samples=samples)
+    look = app.stage_look
+    here = "always" if look.instant else "moving" if look.hurried else "never"
+    instant = choice("Instant light", INSTANT, here)
+    tip(f"{key_of(INSTANT_WORDS)} takes the next. Direct light alone, without noise; moving: only while it moves")
+    if instant != here:
+        app.stage_look = instantly(look, instant)
+    name("Less noise")
+    changed, denoise = imgui.checkbox("##denoise", look.denoise)
+    tip("of few samples, by blurring light that lies in one plane; the more samples, the less of it")
+    if changed:
+        app.stage_look = replace(app.stage_look, denoise=denoise)
 
 
 def _files(app: App, tool: StageTool) -> None:
