@@ -19,7 +19,6 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -165,14 +164,15 @@ def element_blocks(header: PlyHeader, name: str, rows: int) -> Iterator[tuple[sl
 def _blocks(
     header: PlyHeader, name: str, table: NDArray[np.void], rows: int
 ) -> Iterator[tuple[slice, NDArray[np.void]]]:
-    source = Path(header.path).open("rb") if isinstance(table, np.memmap) else None  # noqa: SIM115
-    with source or nullcontext():
+    if not isinstance(table, np.memmap):
         for start in range(0, len(table), rows):
             part = slice(start, min(start + rows, len(table)))
-            if source is None:
-                yield part, table[part]
-                continue
-            source.seek(table.offset + start * table.dtype.itemsize)
+            yield part, table[part]
+        return
+    with Path(header.path).open("rb") as source:
+        source.seek(table.offset)
+        for start in range(0, len(table), rows):
+            part = slice(start, min(start + rows, len(table)))
             block = np.fromfile(source, table.dtype, part.stop - start)
             if len(block) < part.stop - start:
                 raise SceneFileError(header.path, f"element {name}", f"{len(table)} rows", str(start + len(block)))
