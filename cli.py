@@ -417,7 +417,10 @@ def compare(
 @app.command()
 def render(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A scene: .ply, .compressed.ply, .kilo, or .json to be path-traced.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A scene of any readable format (see convert), or .json to be path-traced."
+        ),
     ],
     out: Annotated[
         Path,

@@ -21,8 +21,10 @@ SAMPLES = 64
 
 
 def is_scene_file(source: Path) -> bool:
-    """By its name: scenes of one thing are no JSON."""
-    return source.suffix.lower() == SUFFIX
+    """By its name: scenes of one thing are no JSON, but for the descriptions of a .sog in parts."""
+    from scenes.detect import is_scene_name
+
+    return is_scene_name(source)
 
 
 def trace(source: Path, wanted: Pictures, spp: int | None, seed: int | None, out: Path, screen: Screen) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scenes.detect import file_of
 from scenes.errors import KilofieldError
 from scenes.files import read_start
 
@@ -11,7 +12,7 @@ from scenes.files import read_start
 def run(files: list[Path], together: bool = False) -> None:
     """Open the window; it loads the files itself, so that it is there at once."""
     for file in files:
-        read_start(file, 1)  # a wrong name is told here, not in a window
+        read_start(file_of(file), 1)  # a wrong name is told here, not in a window
     if together:
         _check_together(files)
     import viewer

@@ -43,6 +43,11 @@ def file_of(path: str | os.PathLike[str]) -> Path:
     return found
 
 
+def is_scene_name(path: Path) -> bool:
+    """Whether a file is named as those that describe several things: any .json but those of a .sog in parts."""
+    return path.suffix.lower() == ".json" and path.name not in IN_FOLDERS
+
+
 def format_of(path: Path) -> str:
     """The name of the format of a file: one of those above, ply for both of its kinds. Raises `SceneFileError`."""
     start, size = read_start(path, PROBED * RECORD.itemsize), path.stat().st_size

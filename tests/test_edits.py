@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cli_samples import kilofield
 
+from scenes.detect import is_scene_name
 from scenes.edits import AXES, Edits, edited, floaters, rotation_about_axes, turn_between
 from scenes.extent import scene_extent
 from scenes.gaussians import Gaussians
@@ -195,3 +196,8 @@ def test_an_output_alone_is_refused(tmp_path: Path) -> None:
     result = kilofield("convert", tmp_path / "a.ply")
     assert result.exit_code == 1
     assert "expected one or more scenes and then the output" in result.stderr
+
+
+def test_parts_of_a_sog_are_no_scene_files() -> None:
+    names = {"meta.json": False, "a/lod-meta.json": False, "scene.json": True, "scene.JSON": True, "a.gltf": False}
+    assert {name: is_scene_name(Path(name)) for name in names} == names
