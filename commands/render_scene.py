@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from scenes.cameras import Camera
     from scenes.stage import Stage
 
-SUFFIX = ".json"
 PICTURES = (".png", ".exr")
 SAMPLES = 64
 
