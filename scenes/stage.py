@@ -11,7 +11,6 @@ from scenes.errors import SceneFileError
 from scenes.gaussians import Floats
 from scenes.light_images import read_light
 from scenes.load import SceneFile, load_scene
-from scenes.meshes import read_mesh
 from scenes.open_scene import kind_of
 from scenes.progress import Progress, silent
 from scenes.scene_file import Captured, Diffuse, EnvironmentImage, GaussianScene, MeshObject, SceneDescription, Surface
@@ -38,7 +37,8 @@ def read_stage(path: str | os.PathLike[str], progress: Progress = silent) -> Sta
 
 def open_stage(scene: SceneDescription, progress: Progress = silent) -> Stage:
     """What the files of `scene` hold. Raises `SceneFileError`."""
-    from scenes.kilo_surface import read_surface  # zstandard is slow to import
+    from scenes.kilo_surface import read_surface  # zstandard is slow to import,
+    from scenes.meshes import read_mesh  # and trimesh with its scipy
 
     named = (thing for thing in scene.objects if isinstance(thing, Surface | GaussianScene | MeshObject))
     paths = dict.fromkeys((type(thing), thing.file) for thing in named)
