@@ -43,6 +43,7 @@ def in_pieces(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[
 def _pool() -> ThreadPoolExecutor:
     def start() -> None:
         _inside.pool = True
+        torch.set_num_threads(1)  # of this thread, which else has as many as there were when it began
 
     return ThreadPoolExecutor(available_cores(), initializer=start)
 

@@ -136,10 +136,7 @@ def look(
         progress(done / len(views))
         return found
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a view is a thread's
     looked = [part for parts in in_pieces(one, range(len(views))) for part in parts]
-    torch.set_num_threads(threads)
     return _joined(looked, len(bank.own))
 
 
