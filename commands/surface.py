@@ -78,7 +78,8 @@ def _print(result: SurfaceResult, screen: Screen) -> None:
         facts["views"] = _views(result.views)
     facts["time"] = f"{readable_time(result.seconds)} (preset {result.preset}, seed {result.seed})"
     facts["stages"] = ", ".join(f"{stage} {readable_time(seconds)}" for stage, seconds in result.stages.items())
-    facts["notes"] = "; ".join(result.notes)
+    if result.notes:
+        facts["notes"] = "; ".join(result.notes)
     screen.facts(str(result.path), facts)
     rows = [
         [PURPOSES.get(name, name), f"{size:,}", f"{100 * size / result.bytes:.1f}"]
