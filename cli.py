@@ -55,6 +55,9 @@ Json = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors, and what was left out.")
 ]
+Resume = Annotated[
+    bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted run from OUT.kilo.checkpoint.")
+]
 Force = Annotated[bool, typer.Option("--force", metavar=" ", help="Replace outputs that exist already.")]
 
 
@@ -122,9 +125,7 @@ def compress(
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the CPU.")] = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted run from OUT.kilo.checkpoint.")
-    ] = False,
+    resume: Resume = False,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -193,9 +194,7 @@ def surface(
         str, typer.Option(metavar="DEVICE", help="What photographs are learnt on: auto, cpu or cuda.")
     ] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the same number of cores.")] = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted run from OUT.kilo.checkpoint.")
-    ] = False,
+    resume: Resume = False,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -462,11 +461,12 @@ def render(
     """
     from commands.console import Screen
     from commands.render import Pictures, run
-    from commands.render_scene import is_scene_file, trace
+    from commands.render_scene import trace
+    from scenes.detect import is_scene_name
 
     screen = Screen(quiet, json, force)
     pictures = Pictures(cameras, size, background, near, view, samples)
-    if is_scene_file(file):
+    if is_scene_name(file):
         trace(file, pictures, spp, seed, out, screen)
     else:
         run(file, pictures, out, screen, spp=spp, seed=seed)

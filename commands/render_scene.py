@@ -19,13 +19,6 @@ PICTURES = (".png", ".exr")
 SAMPLES = 64
 
 
-def is_scene_file(source: Path) -> bool:
-    """By its name: scenes of one thing are no JSON, but for the descriptions of a .sog in parts."""
-    from scenes.detect import is_scene_name
-
-    return is_scene_name(source)
-
-
 def trace(source: Path, wanted: Pictures, spp: int | None, seed: int | None, out: Path, screen: Screen) -> None:
     """Write the picture `out` of the scene file `source`, through its camera."""
     (width, height), samples = parse_size(wanted.size), at_least("--spp", SAMPLES if spp is None else spp, 1)

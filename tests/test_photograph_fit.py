@@ -1,4 +1,4 @@
-"""A surface from photographs, from a folder to a file: teacher, cells, tuning; stopping and going on."""
+"""A surface from photographs, from a folder to a file: teacher, cells, colours; stopping and going on."""
 
 from __future__ import annotations
 

@@ -11,13 +11,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from scenes.cameras import Camera
+from scenes.detect import is_scene_name
 from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Gaussians
 from scenes.load import SceneFile
 from scenes.open_scene import SurfaceFile, open_scene
 from scenes.surface_extent import surface_extent
 from ui.framing import framing
-from ui.stage_file import StageFile, is_stage_file, open_stage_file, stage_extent
+from ui.stage_file import StageFile, open_stage_file, stage_extent
 
 if TYPE_CHECKING:
     from renderer.frame_paths import Prepared
@@ -141,7 +142,7 @@ def _nobody() -> None:
 
 
 def _load(job: _Job) -> LoadedScene:
-    if is_stage_file(job.path):
+    if is_scene_name(job.path):
         file = open_stage_file(job.path, job.progress)
         extent, first = stage_extent(file.stage), file.stage.scene.view()
         return LoadedScene(file, None, extent, perf_counter() - job.started, first=first)

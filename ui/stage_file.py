@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.detect import is_scene_name
 from scenes.extent import Extent, scene_extent
 from scenes.progress import Progress, silent
 from scenes.scene_file import (
@@ -40,11 +39,6 @@ class StageFile:
     path: Path
     stage: Stage
     bytes: int  # of the file and of all that it names
-
-
-def is_stage_file(path: Path) -> bool:
-    """By its name: scenes of one thing are no JSON, but for the descriptions of a .sog in parts."""
-    return is_scene_name(path)
 
 
 def open_stage_file(path: Path, progress: Progress = silent) -> StageFile:

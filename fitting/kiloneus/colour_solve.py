@@ -13,7 +13,6 @@ The shape stays as it was learnt: it has come closer to the teacher than the pho
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -37,17 +36,9 @@ LEAST_PULL = 4.0  # pixels, of cells hardly seen
 GREY = 0.5  # behind everything, here and there: colours do not make up for what shape gets wrong at outlines
 
 
-@dataclass(frozen=True)
-class Solved:
-    """What a solve came to: mean squared errors of the pixels it looked at, before every step and after the last."""
-
-    errors: list[float]
-    pixels: int
-
-
 def solve_colours(
     caster: Caster, teacher: NeusTeacher, views: Sequence[View], seed: int, say: Callable[[float, str], None]
-) -> Solved:
+) -> None:
     """Changes the output layers of the appearance networks `caster` shows for the photographs `views`."""
     field = caster.field
     sight, wanted = look(caster, teacher, views, seed, lambda share: say(0.5 * share, ""))
@@ -55,16 +46,11 @@ def solve_colours(
     start = field.appearance.own.numpy().reshape(len(field.appearance.own), shape.width + 1, shape.outputs)
     weights = start.copy()
     metric = _metric(sight)
-    errors = []
     for step in range(STEPS):
         change, error = _step(sight, wanted, weights, start, metric)
         weights += change
-        errors.append(error)
         say(0.5 + 0.5 * (step + 1) / STEPS, f"step {step + 1} of {STEPS} · {-10 * np.log10(error):.2f} dB before")
-    found = sight.summed(sight.share[:, None] * np.tanh(sight.outputs(weights)))
-    errors.append(float(np.square(wanted - found).mean()))
     field.appearance.own.copy_(torch.from_numpy(weights.reshape(len(weights), -1)))
-    return Solved(errors, sight.count)
 
 
 def _step(sight: Sightings, wanted: Floats, weights: Floats, start: Floats, metric: Floats) -> tuple[Floats, float]:

@@ -1,6 +1,6 @@
 """Cells distilled from a teacher: found, learnt, rounded, judged.
 
-teacher -> cells, places -> geometry networks -> appearance networks -> (tuned) -> rounded
+teacher -> cells, places -> geometry networks -> appearance networks -> (coloured again) -> rounded
 """
 
 from __future__ import annotations

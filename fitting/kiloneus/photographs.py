@@ -60,7 +60,7 @@ class PhotographFit:
         self._quality: list[float] = []
 
     def fit(self) -> Distilled:
-        """The cells, tuned."""
+        """The cells, coloured by the photographs."""
         self.say("photographs", 0.0)
         side = self.effort.side
         self._train = load_views(self.photographs.train, side)

@@ -1,7 +1,7 @@
 """The run behind `kilofield surface`: from a mesh, or from photographs, to a .kilo of kind `surface`.
 
 mesh        -> distances of the mesh ----------.
-                                               +-> cells distilled -> (tuned on the photographs) -> rounded -> .kilo
+                                               +-> cells distilled -> (coloured by the photographs) -> rounded -> .kilo
 photographs -> NeuS trained: the teacher ------'
 """
 
