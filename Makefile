@@ -5,6 +5,8 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 READY := .venv/.ready
+# Processes the tests run in; a file's tests stay together, for they share what is costly to make.
+WORKERS ?= 2
 
 .PHONY: help setup demo test lint bench tables clean
 .DEFAULT_GOAL := help
@@ -29,7 +31,7 @@ demo: $(READY)
 
 test: $(READY)
 	@bash scripts/setup.sh display
-	$(PYTHON) -m pytest --durations=15
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --durations=15
 
 lint: $(READY)
 	$(PYTHON) -m ruff check .
