@@ -30,6 +30,28 @@ class Stage:
     environment: Floats | None = None  # [H, W, 3] of an `EnvironmentImage`
 
 
+@dataclass(frozen=True)
+class StageFile:
+    """A scene to be lit, and the file that describes it."""
+
+    path: Path
+    stage: Stage
+    bytes: int  # of the file and of all that it names
+
+
+def open_stage_file(path: Path, progress: Progress = silent) -> StageFile:
+    """Reads it; `SceneFileError` for the first thing that is wrong."""
+    stage = read_stage(path, progress)
+    light = stage.scene.environment
+    files = {
+        *stage.surfaces,
+        *stage.meshes,
+        *stage.gaussians,
+        *([light.file] if isinstance(light, EnvironmentImage) else []),
+    }
+    return StageFile(path, stage, sum(file.stat().st_size for file in (path, *files)))
+
+
 def read_stage(path: str | os.PathLike[str], progress: Progress = silent) -> Stage:
     """The scene of a file and all that it names; `SceneFileError` for the first thing that is wrong."""
     return open_stage(read_scene_file(path), progress)

@@ -23,6 +23,7 @@ from scenes.scene_file import (
     placed,
 )
 from scenes.sky import world_frame
+from scenes.stage_extent import stage_extent
 from ui.screen import Rect
 from ui.stage_edit import (
     NEW,
@@ -39,7 +40,6 @@ from ui.stage_edit import (
     with_thing,
     world_of,
 )
-from ui.stage_file import stage_extent
 from ui.stage_gizmo import projection_matrix, view_matrix
 
 THINGS = (

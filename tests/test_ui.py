@@ -17,6 +17,7 @@ from renderer.reference import project_reference
 from scenes.cameras import Camera, look_at
 from scenes.errors import KilofieldError
 from scenes.extent import scene_extent
+from scenes.framing import framing
 from scenes.gaussians import Gaussians
 from scenes.kilo import write_kilo
 from scenes.kilo_surface import write_surface
@@ -29,7 +30,6 @@ from scenes.surface_extent import surface_extent
 from tests.surface_samples import random_surface
 from ui import loading
 from ui.facts import scene_facts
-from ui.framing import framing
 from ui.loading import LoadedScene, SceneLoader
 from ui.messages import NOTE_SECONDS, Messages
 from ui.picking import pick, ray_through

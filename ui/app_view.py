@@ -17,6 +17,7 @@ from renderer.surface_settings import SURFACE_VIEWS, SurfaceSettings
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.open_scene import SurfaceFile
+from scenes.stage import StageFile
 from ui.app_scenes import AppScenes
 from ui.depth_range import depth_range
 from ui.loading import LoadedScene
@@ -26,7 +27,6 @@ from ui.scene_slot import SceneSlot
 from ui.screen import Points, Rect, halves, project_points
 from ui.screenshots import save_screenshot
 from ui.settings import REST_SAMPLES, STAGE_VIEWS
-from ui.stage_file import StageFile
 
 
 class AppView(AppScenes):

@@ -8,9 +8,8 @@ from scenes.neural_gaussians import NeuralGaussians
 from scenes.open_scene import SurfaceFile
 from scenes.scene_file_write import KINDS
 from scenes.sizes import plain_bytes, readable_bytes
-from scenes.stage import Stage
+from scenes.stage import Stage, StageFile
 from scenes.surface import NeuralSurface
-from ui.stage_file import StageFile
 
 
 def scene_facts(file: SceneFile | SurfaceFile | StageFile, video_memory: int) -> list[tuple[str, str]]:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from scenes.cameras import Camera
 from scenes.detect import is_scene_name
 from scenes.extent import Extent, scene_extent
+from scenes.framing import framing
 from scenes.gaussians import Gaussians
 from scenes.load import SceneFile
 from scenes.open_scene import SurfaceFile, open_scene
+from scenes.stage import StageFile, open_stage_file
+from scenes.stage_extent import stage_extent
 from scenes.surface_extent import surface_extent
-from ui.framing import framing
-from ui.stage_file import StageFile, open_stage_file, stage_extent
 
 if TYPE_CHECKING:
     from renderer.frame_paths import Prepared

@@ -22,9 +22,9 @@ from scenes.neural_gaussians import NeuralGaussians
 from scenes.open_scene import SurfaceFile
 from scenes.scene_file import SceneDescription
 from scenes.sizes import readable_bytes
+from scenes.stage import StageFile
 from ui.kinds import SceneKind
 from ui.loading import LoadedScene, SceneLoader
-from ui.stage_file import StageFile
 
 if TYPE_CHECKING:
     import moderngl

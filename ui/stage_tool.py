@@ -14,11 +14,11 @@ from renderer.stage_renderer import StageRenderer, numbered
 from scenes.errors import KilofieldError
 from scenes.scene_file import Plane, SceneCamera, SceneDescription, matrix_of, placed
 from scenes.scene_file_write import write_scene_file
+from scenes.stage_extent import own_ball
 from ui.inputs import DOUBLE_CLICK
 from ui.measure import TREMBLE
 from ui.picking import pick_stage
 from ui.stage_edit import Doubles, History, Thing, added, new_thing, put, things_of, with_thing, world_of
-from ui.stage_file import SUFFIX, own_ball
 from ui.stage_gizmo import OPERATIONS, is_held, is_over, manipulated
 from ui.tool import Tool
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ui.loading import LoadedScene
 
 PANEL_TITLE = "Scene editor"
+SUFFIX = ".json"
 NEW_SIZE = 0.3  # of the scene's radius
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scenes.stage_extent import around
 from ui.loading import LoadedScene
 from ui.scene_slot import SceneSlot
 from ui.settings import SCENE_PATTERNS
-from ui.stage_file import around
 from ui.tool import Tool
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 from imgui_bundle import imgui
 
 from scenes.scene_file import Colour, ConstantSky, Environment, EnvironmentImage, Sky
+from scenes.stage import StageFile
 from scenes.triangle_mesh import linear_of_srgb, srgb_of_linear
 from ui.panels.widgets import choice, name, tip
 from ui.stage_edit import angles_of, direction_of
-from ui.stage_file import StageFile
 
 if TYPE_CHECKING:
     from ui.app import App

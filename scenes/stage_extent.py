@@ -1,15 +1,14 @@
-"""A scene file with all that it names, as the window has it open, and where its things are."""
+"""Where a scene to be lit is, and its things: balls around them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenes.extent import Extent, scene_extent
-from scenes.progress import Progress, silent
+from scenes.framing import framing
 from scenes.scene_file import (
     Box,
     GaussianScene,
@@ -22,30 +21,10 @@ from scenes.scene_file import (
     Surface,
     matrix_of,
 )
-from scenes.stage import Stage, read_stage
+from scenes.stage import Stage
 from scenes.surface_extent import surface_extent
-from ui.framing import framing
-from ui.heading import Vector
-
-SUFFIX = ".json"
 
 Ball = tuple[NDArray[np.float64], float]  # centre [3] and radius
-
-
-@dataclass(frozen=True)
-class StageFile:
-    """A scene to be lit, and the file that describes it."""
-
-    path: Path
-    stage: Stage
-    bytes: int  # of the file and of all that it names
-
-
-def open_stage_file(path: Path, progress: Progress = silent) -> StageFile:
-    """Reads it; `SceneFileError` for the first thing that is wrong."""
-    stage = read_stage(path, progress)
-    files = {*stage.surfaces, *stage.meshes, *stage.gaussians}
-    return StageFile(path, stage, sum(file.stat().st_size for file in (path, *files)))
 
 
 def stage_extent(stage: Stage) -> Extent:
@@ -95,7 +74,7 @@ def own_ball(
         return np.zeros(3), 0.5 * float(np.linalg.norm(thing.size))
     if isinstance(thing, MeshObject):
         corners = stage.meshes[thing.file].corners.reshape(-1, 3)
-        centre: Vector = 0.5 * (corners.min(axis=0) + corners.max(axis=0))
+        centre = 0.5 * (corners.min(axis=0) + corners.max(axis=0))
         return centre, float(np.linalg.norm(corners - centre, axis=1).max())
     if isinstance(thing, Surface):
         extent = surface_extent(stage.surfaces[thing.file])
