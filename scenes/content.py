@@ -33,6 +33,7 @@ class ReadOptions:
 
     max_gaussians: int = MAX_GAUSSIANS
     lod: int = 0  # of a file in levels of detail: 0 is the finest
+    salvage: bool = False  # of a .kilo that is damaged or cut short: read what is whole
 
 
 def check_count(path: str | os.PathLike[str], place: str, count: int, options: ReadOptions) -> int:
