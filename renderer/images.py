@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,14 @@ def to_8_bit(picture: Picture) -> NDArray[np.uint8]:
 def write_png(path: str | os.PathLike[str], picture: Picture) -> None:
     """Writes RGB or RGBA (straight alpha); `KilofieldError` when it cannot."""
     with replacing(path) as temporary:
-        Image.fromarray(to_8_bit(picture)).save(temporary, format="PNG")
+        save_png(temporary, picture)
+
+
+def save_png(path: str | os.PathLike[str], picture: Picture) -> None:
+    """As `write_png`, for a name that nobody else looks at yet; `OSError` when it cannot."""
+    encoded = io.BytesIO()  # Pillow's own file names no reason when the disk is full
+    Image.fromarray(to_8_bit(picture)).save(encoded, format="PNG")
+    Path(path).write_bytes(encoded.getbuffer())
 
 
 def straight_alpha(rgba: NDArray[np.floating]) -> NDArray[np.floating]:

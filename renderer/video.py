@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -15,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.images import write_png
-from scenes.atomic import replacing
+from renderer.images import save_png
+from scenes.atomic import filling, replacing
 from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
@@ -94,29 +91,14 @@ def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @contextmanager
 def _folder(out: Path) -> Iterator[FrameSink]:
-    temporary = _temporary_folder(out)
-    try:
+    if out.exists() and not out.is_dir():
+        raise KilofieldError(f"{out}: expected a folder or a name ending in .mp4, found a file")
+    with filling(out) as temporary:
         count = 0
 
         def add(picture: NDArray[np.uint8]) -> None:
             nonlocal count
-            write_png(temporary / f"frame-{count:05d}.png", picture)
+            save_png(temporary / f"frame-{count:05d}.png", picture)
             count += 1
 
         yield add
-        out.mkdir(exist_ok=True)
-        for file in sorted(temporary.iterdir()):
-            os.replace(file, out / file.name)
-    except OSError as error:
-        raise KilofieldError(f"{out}: cannot write: {error.strerror}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _temporary_folder(out: Path) -> Path:
-    if out.exists() and not out.is_dir():
-        raise KilofieldError(f"{out}: expected a folder or a name ending in .mp4, found a file")
-    try:
-        return Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out if out.is_dir() else out.parent))
-    except OSError as error:
-        raise KilofieldError(f"{out}: cannot write: {error.strerror}") from error

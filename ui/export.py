@@ -16,7 +16,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.images import write_png
+from renderer.images import save_png
 from renderer.large_pictures import LargePicture, Renderer, Settings
 from renderer.video import FrameSink, frame_sink
 from scenes.atomic import replacing
@@ -240,7 +240,7 @@ class PathJob(Job):
 @contextmanager
 def _png(out: Path) -> Iterator[FrameSink]:
     with replacing(out) as temporary:
-        yield lambda picture: write_png(temporary, picture)
+        yield lambda picture: save_png(temporary, picture)
 
 
 def check_free(out: Path) -> None:
