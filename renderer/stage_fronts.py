@@ -12,6 +12,7 @@ from renderer.accumulation import picture_texture
 from renderer.gaussian_renderer import GaussianRenderer
 from renderer.lit_picture import PLAIN, moved
 from renderer.shader_library import compile_program, set_uniforms
+from renderer.stage_times import StageTimes
 from scenes.cameras import Camera
 from scenes.gaussians import Floats
 from scenes.load import SceneFile
@@ -24,8 +25,9 @@ SAME_UNIT = 1e-9  # relative, of scales that are 1
 class StageFronts:
     """Those of one stage at a time."""
 
-    def __init__(self, context: moderngl.Context) -> None:
-        self._context = context
+    def __init__(self, context: moderngl.Context, times: StageTimes) -> None:
+        """`times` takes those of their stages."""
+        self._context, self._times = context, times
         self._program = compile_program(context, "screen_triangle.vert", "stage_front.frag")
         self._triangle = context.vertex_array(self._program, [])
         self._loaded: list[tuple[SceneFile, GaussianRenderer]] = []
@@ -48,6 +50,7 @@ class StageFronts:
 
     def _load(self, file: SceneFile) -> GaussianRenderer:
         renderer = GaussianRenderer(self._context)
+        renderer.times = self._times
         renderer.load(file.scene)
         return renderer
 

@@ -61,7 +61,7 @@ class StageRenderer:
         self.patience: float | None = None
         self.behind = False
         self._denoiser: StageDenoiser | None = None  # made when it is wanted
-        self._display, self._fronts = PathDisplay(context), StageFronts(context)
+        self._display, self._fronts = PathDisplay(context), StageFronts(context, self.times)
         self._fronts.show(stage)
         self._stage = stage
         self._shown: tuple[object, ...] = ()
@@ -110,16 +110,21 @@ class StageRenderer:
 
         Nothing is drawn while there was no time for the first sample.
         """
-        self._trace(camera, framebuffer.viewport[2:], settings)
-        if self.samples:
-            scene = self._stage.scene
-            self._display.draw(self._light(settings), framebuffer, scene.tone_mapping, scene.exposure)
-            self._fronts.draw(framebuffer)
+        with self.times.frame():
+            self._trace(camera, framebuffer.viewport[2:], settings)
+            if self.samples:
+                scene = self._stage.scene
+                self._display.draw(self._light(settings), framebuffer, scene.tone_mapping, scene.exposure)
+                self._fronts.draw(framebuffer)
+        self._note_facts()
 
     def render(self, camera: Camera, width: int, height: int, settings: StageSettings = DEFAULT) -> Floats:
         """[H, W, 3] in [0, 1], as the scene's tone mapping has it."""
-        self._trace(camera, (width, height), settings, patient=False)
-        light = np.frombuffer(self._light(settings).read(), np.float32).reshape(height, width, 4)[..., :3]
+        with self.times.frame():
+            self._trace(camera, (width, height), settings, patient=False)
+            picture = self._light(settings)
+        self._note_facts()
+        light = np.frombuffer(picture.read(), np.float32).reshape(height, width, 4)[..., :3]
         return displayed(light, self._fronts.read(), self._stage.scene)
 
     def render_rgba(self, camera: Camera, width: int, height: int, settings: StageSettings = DEFAULT) -> Floats:
@@ -141,7 +146,8 @@ class StageRenderer:
         if not settings.denoise:
             return self.tracer.texture
         self._denoiser = self._denoiser or StageDenoiser(self.context)
-        return self._denoiser.filtered(self.tracer)
+        with self.times.stage("filter"):
+            return self._denoiser.filtered(self.tracer)
 
     def _trace(self, camera: Camera, size: tuple[int, int], settings: StageSettings, patient: bool = True) -> None:
         shown = (*camera_key(camera), size)
@@ -156,6 +162,8 @@ class StageRenderer:
         if self.samples and not self._blended:
             self._fronts.blend(self.tracer.texture, camera)
             self._blended = True
+
+    def _note_facts(self) -> None:
         self.facts = StageFacts(self.samples, self.facts.paths_a_second, wall_ms=self.times.ms())
 
     def _advance(self, camera: Camera, size: tuple[int, int], wanted: int, patience: float | None) -> None:

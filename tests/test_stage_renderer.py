@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import moderngl
 import numpy as np
@@ -21,6 +22,7 @@ from renderer.stage_denoise import MOST_PASSES, passes_for
 from renderer.stage_denoise_reference import denoised
 from renderer.stage_renderer import StageRenderer, instant_bounces, numbered
 from renderer.stage_settings import MOST_PATHS, StageSettings
+from renderer.stage_times import StageTimes
 from scenes.errors import KilofieldError
 from scenes.load import SceneFile
 from scenes.scene_file import ConstantSky, Diffuse, GaussianScene, Plane, Sky, placed
@@ -217,3 +219,31 @@ def test_instant_light_is_direct_but_for_glass(context: moderngl.Context) -> Non
     hurried = replace(SceneSettings().sampled(5), stage=StageSettings(5, hurried=True))
     assert (hurried.moving().stage.instant, hurried.moving().stage.denoise) == (True, True)
     assert SceneSettings().moving() == SceneSettings()
+
+
+def test_the_times_have_the_filter_and_the_gaussians(context: moderngl.Context) -> None:
+    renderer = StageRenderer(context, with_gaussians())
+    renderer.times.synchronised = True
+    drawn(renderer, INSTANT)
+    stages = dict(renderer.facts.wall_ms)
+    total = stages.pop("total")
+    assert set(stages) == {"paths", "project", "sort", "blend", "filter"}
+    assert all(ms > 0 for ms in stages.values())
+    assert sum(stages.values()) <= total
+    renderer.restart()
+    drawn(renderer, StageSettings(samples=1))
+    assert "filter" not in renderer.facts.wall_ms
+
+
+def test_times_of_a_frame_add_up_and_frames_within_it_are_parts_of_it(context: moderngl.Context) -> None:
+    times = StageTimes(context, synchronised=True)
+    for _ in range(2):  # the second begins anew
+        with times.frame():
+            for name in ("a", "b", "a"):
+                with times.frame(), times.stage(name, on_gpu=False):
+                    sleep(0.004)
+    found = times.ms()
+    assert set(found) == {"a", "b", "total"}
+    assert 8 <= found["a"] < 0.8 * found["total"]
+    assert 4 <= found["b"] < found["a"]
+    assert found["a"] + found["b"] <= found["total"]

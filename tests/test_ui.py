@@ -108,11 +108,11 @@ def test_a_ray_through_a_pixel_projects_to_it() -> None:
     assert (fx * x / z + cx, fy * y / z + cy) == pytest.approx((31.0, 97.5))
 
 
-def settle(scale: MovingScale, fixed: float, blend: float) -> float:
+def settle(scale: MovingScale, fixed: float, blend: float, stage: str = "blend") -> float:
     """The scale after a while on a device with these times, ms: `blend` of a whole picture."""
     for _ in range(10):
         now = blend * scale.value**2
-        scale.measured(scale.value, {"blend": now, "total": fixed + now})
+        scale.measured(scale.value, {stage: now, "total": fixed + now})
     return scale.value
 
 
@@ -128,6 +128,7 @@ def test_a_fast_device_draws_whole_pictures_and_a_slow_one_keeps_the_budget() ->
 
 def test_the_scale_does_not_shrink_for_what_size_cannot_help() -> None:
     assert settle(MovingScale(), 200.0, 100.0) == 1.0
+    assert settle(MovingScale(), 5.0, 1e6, "filter") == LADDER[-1]  # which has fewer pixels, too
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 
 BUDGET_MS = 50.0  # a frame while moving: 20 a second
 LADDER = (1.0, 0.75, 0.5, 0.35, 0.25)  # of the width and of the height
-BY_PIXELS = ("blend", "trace", "normal", "shade", "slice", "paths")  # stages that take as long as there are pixels
+BY_PIXELS = (
+    "blend",
+    "trace",
+    "normal",
+    "shade",
+    "slice",
+    "paths",
+    "filter",
+)  # stages that take as long as there are pixels
 HYSTERESIS = 0.8  # of the budget must hold the next larger picture before it is tried
 
 
