@@ -75,12 +75,19 @@ class Manifest:
         return [(name, stream) for name, stream in found if stream is not None]
 
 
-def parse_manifest(source: Source, json: Any, end: int, max_gaussians: int = MAX_GAUSSIANS) -> Manifest:
-    """The checked manifest of a file; `end` is the offset behind it. Raises `SceneFileError`."""
+def parse_manifest(
+    source: Source, json: Any, end: int, max_gaussians: int = MAX_GAUSSIANS, whole: bool = True
+) -> Manifest:
+    """The checked manifest of a file; `end` is the offset behind it. Raises `SceneFileError`.
+
+    A file that need not be `whole` may be shorter or longer than its streams.
+    """
     root = Node(source, "", json)
     root["kind"].choice((KIND,))
     check_features(root)
-    count = root["count"].integer(0, max_gaussians)
+    count = root["count"].integer(0, MAX_GAUSSIANS)
+    if count > max_gaussians:
+        root["count"].fail(f"at most {max_gaussians} Gaussians (--max-gaussians)")
     degree = root["sh_degree"].integer(0, 3)
     grid = _grid(root["grid"]) if root.has("grid") else None
     shape = bank_shape(root["bank"], AttributeLayout(degree).outputs)
@@ -89,7 +96,7 @@ def parse_manifest(source: Source, json: Any, end: int, max_gaussians: int = MAX
     chunks = _chunks(root["chunks"], networks, count, shape, grid is not None)
     antialiased = root["antialiased"].flag() if root.has("antialiased") else False
     manifest = Manifest(aligned(end), count, degree, antialiased, grid, shape, networks, outputs, chunks)
-    check_layout(source, manifest.start, manifest.streams())
+    check_layout(source, manifest.start, manifest.streams(), whole=whole)
     return manifest
 
 

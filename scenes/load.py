@@ -65,7 +65,7 @@ def load_scene(
     path, options = file_of(path), options or ReadOptions()
     found = format_of(path)
     if found == "kilo":
-        return _load_kilo(path, progress)
+        return _load_kilo(path, progress, options)
     if found == "ply":
         return _load_ply(path, progress, options)
     content = READERS[found](path, options)
@@ -84,10 +84,11 @@ def _load_ply(path: Path, progress: Progress, options: ReadOptions) -> SceneFile
     return SceneFile(path, name, content.gaussians, content.dropped, path.stat().st_size)
 
 
-def _load_kilo(path: Path, progress: Progress) -> SceneFile:
+def _load_kilo(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:
     from scenes.kilo import read_kilo  # its codecs take a while to import, and a .ply needs none
 
-    return SceneFile(path, "kilo", read_kilo(path, progress=progress), 0, path.stat().st_size)
+    scene = read_kilo(path, max_gaussians=options.max_gaussians, progress=progress)
+    return SceneFile(path, "kilo", scene, 0, path.stat().st_size)
 
 
 def _bytes(path: Path, found: str) -> int:

@@ -28,6 +28,7 @@ class SurfaceFile:
     path: Path
     surface: NeuralSurface
     bytes: int  # size of the file
+    notes: tuple[str, ...] = ()  # what was left out, one sentence each
 
 
 def kind_of(path: str | os.PathLike[str]) -> Kind:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scenes.content import ReadOptions
 from scenes.errors import SceneFileError
 from scenes.gaussians import Floats
 from scenes.light_images import read_light
@@ -52,12 +53,17 @@ def open_stage_file(path: Path, progress: Progress = silent) -> StageFile:
     return StageFile(path, stage, sum(file.stat().st_size for file in (path, *files)))
 
 
-def read_stage(path: str | os.PathLike[str], progress: Progress = silent) -> Stage:
-    """The scene of a file and all that it names; `SceneFileError` for the first thing that is wrong."""
-    return open_stage(read_scene_file(path), progress)
+def read_stage(
+    path: str | os.PathLike[str], progress: Progress = silent, options: ReadOptions | None = None
+) -> Stage:
+    """The scene of a file and all that it names; `SceneFileError` for the first thing that is wrong.
+
+    `options` are for each of its files of Gaussians and surfaces.
+    """
+    return open_stage(read_scene_file(path), progress, options)
 
 
-def open_stage(scene: SceneDescription, progress: Progress = silent) -> Stage:
+def open_stage(scene: SceneDescription, progress: Progress = silent, options: ReadOptions | None = None) -> Stage:
     """What the files of `scene` hold. Raises `SceneFileError`."""
     from scenes.kilo_surface import read_surface  # zstandard is slow to import,
     from scenes.meshes import read_mesh  # and trimesh with its scipy
@@ -72,7 +78,7 @@ def open_stage(scene: SceneDescription, progress: Progress = silent) -> Stage:
             surfaces[file] = read_surface(file)
         elif kind is GaussianScene:
             _expect(file, "gaussians")
-            gaussians[file] = load_scene(file)
+            gaussians[file] = load_scene(file, options=options)
         elif kind is MeshObject:
             meshes[file] = read_mesh(file)
     _check_colours(scene, surfaces)
