@@ -13,6 +13,22 @@ from typing import Annotated
 import typer
 
 from commands.errors import OneLineErrors
+from commands.options import (
+    Background,
+    Force,
+    Json,
+    Lod,
+    MaxGaussians,
+    Near,
+    Quiet,
+    Reading,
+    Resume,
+    Salvage,
+    Samples,
+    Scene,
+    Size,
+    View,
+)
 
 app = typer.Typer(
     name="kilofield",
@@ -26,39 +42,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
 )
-
-Scene = Annotated[Path, typer.Argument(metavar="FILE", help="A scene of any readable format (see convert).")]
-Size = Annotated[str, typer.Option(metavar="WxH", help="Size of a picture in pixels, such as 1280x720.")]
-Background = Annotated[
-    str, typer.Option(metavar="COLOUR", help="black, white, grey, #rrggbb, or three numbers from 0 to 1.")
-]
-Near = Annotated[
-    float | None,
-    typer.Option(
-        metavar="DISTANCE",
-        help="Leave out Gaussians nearer than this, in world units. Cameras of a file have 0.2, as in the original "
-        "3DGS; presets and paths less in small scenes.",
-    ),
-]
-View = Annotated[
-    str,
-    typer.Option(
-        metavar="VIEW",
-        help="Of Gaussians: colour, depth, normal, alpha, clusters, overdraw, points or rings; of a surface: colour, "
-        "normal, depth, cost, cells or slice.",
-    ),
-]
-Samples = Annotated[int, typer.Option(help="Rays a pixel of a surface, averaged: 4 or more for smooth edges.")]
-Json = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE.json", help="Write the figures here too; - is stdout.")
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors, and what was left out.")
-]
-Resume = Annotated[
-    bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted run from OUT.kilo.checkpoint.")
-]
-Force = Annotated[bool, typer.Option("--force", metavar=" ", help="Replace outputs that exist already.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -125,6 +108,9 @@ def compress(
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the CPU.")] = 0,
+    max_gaussians: MaxGaussians = None,
+    lod: Lod = 0,
+    salvage: Salvage = False,
     resume: Resume = False,
     force: Force = False,
     json: Json = None,
@@ -146,7 +132,8 @@ def compress(
     from commands.compress import options, run
     from commands.console import Screen
 
-    chosen = options(preset, quality, max_mb, target_psnr, images, device, seed, resume)
+    reading = Reading(max_gaussians, lod, salvage)
+    chosen = options(preset, quality, max_mb, target_psnr, images, device, seed, resume, reading)
     run(source, target, chosen, preview, force, Screen(quiet, json, force))
 
 
@@ -327,11 +314,6 @@ def convert(
     morton: Annotated[
         bool, typer.Option("--morton", metavar=" ", help="Order by place (.sog and .compressed.ply always are).")
     ] = False,
-    lod: Annotated[int, typer.Option(metavar="N", help="Of a lod-meta.json: the level of detail, 0 the finest.")] = 0,
-    max_gaussians: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Refuse files that claim to hold more.", show_default="50 million"),
-    ] = None,
     spz_version: Annotated[int, typer.Option(metavar="N", help="Of an .spz: 3 (gzip) or 4 (zstd).")] = 4,
     sh_bits: Annotated[
         str,
@@ -339,6 +321,9 @@ def convert(
             metavar="A,B", help="Of an .spz: bits of SH band 1 and of those above; 5,4, as others have it, is smaller."
         ),
     ] = "8,8",
+    max_gaussians: MaxGaussians = None,
+    lod: Lod = 0,
+    salvage: Salvage = False,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -357,14 +342,20 @@ def convert(
     from commands.console import Screen
     from commands.convert import ConvertOptions, run
 
-    options = ConvertOptions(
-        box, sphere, drop_floaters, up, rotate, scale, translate, sh, morton, lod, max_gaussians, spz_version, sh_bits
-    )
-    run(files, options, force, Screen(quiet, json, force))
+    options = ConvertOptions(box, sphere, drop_floaters, up, rotate, scale, translate, sh, morton, spz_version, sh_bits)
+    run(files, options, Reading(max_gaussians, lod, salvage), force, Screen(quiet, json, force))
 
 
 @app.command()
-def info(file: Scene, json: Json = None, force: Force = False, quiet: Quiet = False) -> None:
+def info(
+    file: Scene,
+    max_gaussians: MaxGaussians = None,
+    lod: Lod = 0,
+    salvage: Salvage = False,
+    json: Json = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
     """Say what a scene file holds.
 
     Format, number of Gaussians, SH degree, bounds in world units and bytes; of a .kilo also clusters, networks, the
@@ -376,7 +367,7 @@ def info(file: Scene, json: Json = None, force: Force = False, quiet: Quiet = Fa
     from commands.console import Screen
     from commands.info import run
 
-    run(file, Screen(quiet, json, force))
+    run(file, Reading(max_gaussians, lod, salvage), Screen(quiet, json, force))
 
 
 @app.command()
@@ -396,6 +387,9 @@ def compare(
     report: Annotated[
         Path | None, typer.Option(metavar="OUT.html", help="One page with pictures, differences and plots.")
     ] = None,
+    max_gaussians: MaxGaussians = None,
+    lod: Lod = 0,
+    salvage: Salvage = False,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -410,15 +404,16 @@ def compare(
     from commands.compare import run
     from commands.console import Screen
 
-    run(a, b, cameras, size, background, near, report, Screen(quiet, json, force))
+    run(a, b, Reading(max_gaussians, lod, salvage), cameras, size, background, near, report, Screen(quiet, json, force))
 
 
 @app.command()
 def render(
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="FILE", help="A scene of any readable format (see convert), or .json to be path-traced."
+            metavar="FILE...",
+            help="A scene of any readable format (see convert), or .json to be path-traced; two with --together.",
         ),
     ],
     out: Annotated[
@@ -442,10 +437,15 @@ def render(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of a .json: other paths, other noise.", show_default="0")] = None,
+    denoise: Denoise = False,
+    together: Together = False,
     view: View = "colour",
     samples: Samples = 1,
     background: Background = "black",
     near: Near = None,
+    max_gaussians: MaxGaussians = None,
+    lod: Lod = 0,
+    salvage: Salvage = False,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -462,14 +462,11 @@ def render(
     from commands.console import Screen
     from commands.render import Pictures, run
     from commands.render_scene import trace
-    from scenes.detect import is_scene_name
 
-    screen = Screen(quiet, json, force)
+    screen, reading = Screen(quiet, json, force), Reading(max_gaussians, lod, salvage)
     pictures = Pictures(cameras, size, background, near, view, samples)
-    if is_scene_name(file):
-        trace(file, pictures, spp, seed, out, screen)
-    else:
-        run(file, pictures, out, screen, spp=spp, seed=seed)
+    draw = trace if is_scene_to_trace(files, together) else run
+    draw(files, reading, pictures, out, screen, spp=spp, seed=seed, denoise=denoise)
 
 
 @app.command()
@@ -517,6 +514,9 @@ def fly(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the time of every frame, by stage, as a picture.")
     ] = None,
+    max_gaussians: MaxGaussians = None,
+    lod: Lod = 0,
+    salvage: Salvage = False,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -534,7 +534,7 @@ def fly(
     from commands.fly import Flight, run
 
     flight = Flight(path, size, frames, warmup, fps, background, near, view, pipeline, residency, plot, samples)
-    run(files, flight, out, Screen(quiet, json, force))
+    run(files, Reading(max_gaussians, lod, salvage), flight, out, Screen(quiet, json, force))
 
 
 @app.command()
@@ -547,6 +547,9 @@ def view(
         bool,
         typer.Option("--together", metavar=" ", help="Show Gaussians and a surface in one picture, not side by side."),
     ] = False,
+    max_gaussians: MaxGaussians = None,
+    lod: Lod = 0,
+    salvage: Salvage = False,
 ) -> None:
     """Open scenes in a window: orbit or fly through them. Two are compared. ? lists every key.
 
@@ -554,7 +557,7 @@ def view(
     """
     from commands.view import run
 
-    run(files or [], together)
+    run(files or [], together, Reading(max_gaussians, lod, salvage))
 
 
 @app.command()

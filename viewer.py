@@ -14,6 +14,7 @@ from scenes.errors import KilofieldError
 from ui.stored import WINDOW as SIZE  # noqa: F401 - what a first window has
 
 if TYPE_CHECKING:
+    from scenes.content import ReadOptions
     from ui.app import App
 
 
@@ -24,18 +25,21 @@ def run(
     size: tuple[int, int] | None = None,
     compare: Path | None = None,
     together: Path | None = None,
+    options: ReadOptions | None = None,
 ) -> None:
     """Opens a window on `files` and returns when it is closed, or after `max_frames` frames.
 
     `size` is in screen coordinates at 96 dots an inch; without, the window is as large as the last one was.
 
     `compare` is shown beside the scene, as the B of `ui/compare.py`; `together` in one picture with it. A file that
-    cannot be read is told in the window. `on_frame(app, frame)` is called when a frame is drawn and not yet shown.
-    Raises `KilofieldError` where there is no display or no OpenGL 4.1.
+    cannot be read is told in the window. `options` are for reading all of them, also those opened later.
+
+    `on_frame(app, frame)` is called when a frame is drawn and not yet shown. Raises `KilofieldError` where there is no
+    display or no OpenGL 4.1.
     """
     from ui.loading import SceneLoader
 
-    loader = SceneLoader()
+    loader = SceneLoader(options)
     if files:
         loader.start(files[0])  # is read while the window is still being made
     import imgui_bundle  # noqa: F401  # before glfw, which then takes the library that is in it, without a search
@@ -61,17 +65,17 @@ def run(
         app.close()
 
 
-def view(files: Sequence[Path], together: bool = False) -> None:
+def view(files: Sequence[Path], together: bool = False, options: ReadOptions | None = None) -> None:
     """What `kilofield view FILE...` does: two files are compared, of more the first is open and the others listed.
 
     With `together` the two are in one picture.
     """
     if together:
-        run(files[:1], together=files[1])
+        run(files[:1], together=files[1], options=options)
     elif len(files) == 2:
-        run(files[:1], compare=files[1])
+        run(files[:1], compare=files[1], options=options)
     else:
-        run(files)
+        run(files, options=options)
 
 
 def main() -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from commands.arguments import output_file, parse_background, parse_size
-from commands.console import Screen, note_dropped, progress
+from commands.console import Screen, progress
+from commands.options import Reading
+from commands.reading import load_told
 from commands.views import default_cameras, picture_names, seen_from
 from renderer.metrics import (
     MeanScore,
@@ -25,6 +27,7 @@ from renderer.metrics import (
 )
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
+from scenes.extent import scene_extent
 from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ Metric = Callable[["Floats", "Floats"], float]
 def run(
     a: Path,
     b: Path,
+    reading: Reading,
     cameras: Path | None,
     size: str,
     background: str,
@@ -52,13 +56,11 @@ def run(
     import skimage  # noqa: F401 - missing, it is said now and not after the first picture
 
     from scenes.camera_files import read_cameras
-    from scenes.load import load_scene
 
-    files = load_scene(a), load_scene(b)
-    for file in files:
-        note_dropped(file.path, file.dropped, len(file.gaussians))
+    how = reading.options
+    files = load_told(a, how), load_told(b, how)
     views = read_cameras(cameras) if cameras is not None else default_cameras(files[0].gaussians, pixels)
-    views = seen_from(views, near, files[0].gaussians)
+    views = seen_from(views, near, scene_extent(files[0].gaussians))
     lpips = _lpips(screen)
 
     scores: list[ViewScore] = []

@@ -11,7 +11,9 @@ from commands.checkpoints import check_checkpoint, interruption
 from commands.compress_board import watching
 from commands.console import Screen, note_dropped, readable_time
 from commands.errors import Interrupted, TargetMissedError
+from commands.options import Reading
 from commands.preview import Preview
+from commands.reading import tell
 from renderer.metrics import json_number
 from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
@@ -37,6 +39,7 @@ def options(
     device: str,
     seed: int,
     resume: bool,
+    reading: Reading,
 ) -> CompressOptions:
     """The options of the command line, checked."""
     from fitting.neuralgs.options import CompressOptions
@@ -50,7 +53,17 @@ def options(
     if target_psnr is not None and quality is not None:
         raise KilofieldError("--target-psnr: expected no --quality beside it, found both")
     quality = "medium" if quality is None else quality
-    return CompressOptions(preset, quality, limit, images, device, seed, resume, target_psnr)  # pyright: ignore[reportArgumentType]
+    return CompressOptions(
+        preset,  # pyright: ignore[reportArgumentType]
+        quality,  # pyright: ignore[reportArgumentType]
+        limit,
+        images,
+        device,  # pyright: ignore[reportArgumentType]
+        seed,
+        resume,
+        target_psnr,
+        reading=reading.options,
+    )
 
 
 def run(
@@ -68,6 +81,7 @@ def run(
     except KeyboardInterrupt as interrupt:
         raise Interrupted(_interruption(target, options, str(interrupt))) from None
     note_dropped(source, result.dropped, result.source_gaussians)
+    tell(source, result.left_out)
     _print(result, "the photographs" if options.images else "the source", screen)
     screen.figures(figures(source, result))
     if result.target_psnr is not None and result.psnr < result.target_psnr:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.arguments import at_least, output_file
-from commands.console import Screen, note, note_dropped
+from commands.arguments import output_file
+from commands.console import Screen
+from commands.options import Reading
+from commands.reading import load_told, tell
 from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
 
@@ -31,17 +33,13 @@ class ConvertOptions:
     translate: str | None = None
     sh: int | None = None
     morton: bool = False
-    lod: int = 0
-    max_gaussians: int | None = None
     spz_version: int = 4
     sh_bits: str = "8,8"
 
 
-def run(files: Sequence[Path], options: ConvertOptions, force: bool, screen: Screen) -> None:
+def run(files: Sequence[Path], options: ConvertOptions, reading: Reading, force: bool, screen: Screen) -> None:
     """Write the Gaussians of all `files` but the last, decoded, merged and edited, to the last."""
-    from scenes.content import MAX_GAUSSIANS, ReadOptions
     from scenes.edits import edited
-    from scenes.load import load_scene
     from scenes.merging import merged
     from scenes.save import save_scene, suffix_of
 
@@ -50,18 +48,11 @@ def run(files: Sequence[Path], options: ConvertOptions, force: bool, screen: Scr
     *sources, target = files
     suffix_of(target)
     output_file(target, force, target.suffix.lower(), sources)
-    edits, saving = edits_of(options), saving_of(options)
-    most = MAX_GAUSSIANS if options.max_gaussians is None else at_least("--max-gaussians", options.max_gaussians, 1)
-    reading = ReadOptions(max_gaussians=most, lod=at_least("--lod", options.lod, 0))
-    read = [load_scene(source, options=reading) for source in sources]
-    for file in read:
-        note_dropped(file.path, file.dropped, len(file.gaussians))
-        for text in file.notes:
-            note(f"{file.path}: {text}")
+    edits, saving, how = edits_of(options), saving_of(options), reading.options
+    read = [load_told(source, how) for source in sources]
     whole = merged([file.gaussians for file in read])
     scene = edited(whole, edits)
-    for text in save_scene(target, scene, saving):
-        note(f"{target}: {text}")
+    tell(target, save_scene(target, scene, saving))
     size, source_bytes = target.stat().st_size, sum(file.bytes for file in read)
     left = f" of {len(whole):,}" if len(scene) < len(whole) else ""
     screen.line(

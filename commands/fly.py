@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commands.arguments import at_least, output_file, output_folder, parse_background, parse_size
-from commands.console import Screen, note_dropped, progress
+from commands.console import Screen, progress
 from commands.fly_table import print_flight
+from commands.opened import Opened, check_together, extent_of, facts_of, name_of, open_for_pictures, scene_of
+from commands.options import Reading
 from commands.process import began, peak_memory
-from commands.scene_settings import Content, check_view, content_of, extent_of, settings_of
+from commands.scene_settings import Look, check_stage_options, check_view, settings_of
 from commands.views import seen_from
+from scenes.detect import is_scene_name
 from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
     from renderer.fly_report import FlyReport
     from renderer.flythrough import Flythrough
     from scenes.cameras import Camera
-    from scenes.load import SceneFile
-    from scenes.open_scene import SurfaceFile
+    from scenes.content import ReadOptions
+    from scenes.extent import Extent
 
 FPS = (0.1, 1000.0)  # what a video can say
 OTHER_VIDEOS = (".avi", ".gif", ".mkv", ".mov", ".webm")
@@ -44,24 +46,33 @@ class Flight:
     residency: str = "decoded"
     plot: Path | None = None  # PNG of the frame times
     samples: int = 1  # rays a pixel, of surfaces
+    spp: int | None = None  # paths a pixel, of scene files
+    denoise: bool = False
+    together: bool = False  # two files in one picture
+
+    @property
+    def look(self) -> Look:
+        """How things look."""
+        return Look(self.view, self.samples, parse_background(self.background), self.spp, self.denoise)
 
 
-def run(sources: Sequence[Path], flight: Flight, out: Path | None, screen: Screen) -> None:
-    """Fly through all `sources` in turn, into `out` if there is one, and print how long the frames took."""
-    size = _check(flight, screen.force)
-    file, read_ms = _read(sources[0])
-    cameras = path_cameras(flight, content_of(file), size)
-    look = settings_of(file, flight.view, flight.samples, parse_background(flight.background), cameras)
+def run(sources: Sequence[Path], reading: Reading, flight: Flight, out: Path | None, screen: Screen) -> None:
+    """Fly through all `sources` in turn, or together, into `out` if there is one; print how long the frames took."""
+    size, how = _check(sources, flight, screen.force), reading.options
+    scenes = [list(sources)] if flight.together else [[source] for source in sources]
+    file, read_ms = _read(scenes[0], how)
+    cameras = path_cameras(flight, extent_of(file), size)
+    look = settings_of(file, flight.look, cameras)
     from renderer.flythrough import flythrough
 
     with flythrough(size, look, flight.pipeline, flight.residency, began()) as device:
         _load(device, file, cameras, read_ms, flight)
         files = [file]
-        for source in sources[1:]:
-            file, read_ms = _read(source)
+        for scene in scenes[1:]:
+            file, read_ms = _read(scene, how)
             _load(device, file, cameras, read_ms, flight)
             files.append(file)
-        outs = output_paths(out, sources)
+        outs = output_paths(out, [scene[0] for scene in scenes])
         _check_outputs(out, outs, screen.force)
         with progress(f"fly {', '.join(source.name for source in sources)}", screen.quiet) as step:
             reports = device.fly(
@@ -74,21 +85,16 @@ def run(sources: Sequence[Path], flight: Flight, out: Path | None, screen: Scree
     print_flight(reports, size, device.device, screen)
     if flight.plot:
         _plot(flight.plot, reports, size, str(device.device["renderer"]))
-    scenes = [_facts(file) | report.as_dict() for file, report in zip(files, reports, strict=True)]
-    screen.figures(_common(flight, size, device.device) | {"scenes": scenes})
+    facts = [facts_of(file) | report.as_dict() for file, report in zip(files, reports, strict=True)]
+    screen.figures(_common(flight, size, device.device) | {"scenes": facts})
 
 
-def _load(
-    device: Flythrough, file: SceneFile | SurfaceFile, cameras: Sequence[Camera], read_ms: float, flight: Flight
-) -> None:
-    from scenes.open_scene import SurfaceFile
-
-    look = settings_of(file, flight.view, flight.samples, parse_background(flight.background), cameras)
-    scene = file.surface if isinstance(file, SurfaceFile) else file.scene
-    device.load(file.path.name, scene, cameras[0], read_ms, look)
+def _load(device: Flythrough, file: Opened, cameras: Sequence[Camera], read_ms: float, flight: Flight) -> None:
+    look = settings_of(file, flight.look, cameras)
+    device.load(name_of(file), scene_of(file), cameras[0], read_ms, look)
 
 
-def _check(flight: Flight, force: bool) -> tuple[int, int]:
+def _check(sources: Sequence[Path], flight: Flight, force: bool) -> tuple[int, int]:
     """(width, height) of the frames, once every option is known to be one; nothing is written."""
     from renderer.gaussian_renderer import PIPELINES, RESIDENCIES
 
@@ -99,6 +105,7 @@ def _check(flight: Flight, force: bool) -> tuple[int, int]:
     if not FPS[0] <= flight.fps <= FPS[1]:
         raise KilofieldError(f"--fps: expected {FPS[0]:g} to {FPS[1]:g}, found {flight.fps:g}")
     check_view(flight.view, flight.samples)
+    _check_kinds(sources, flight)
     for option, choices in (("pipeline", PIPELINES), ("residency", RESIDENCIES)):
         if getattr(flight, option) not in choices:
             raise KilofieldError(f"--{option}: expected one of {', '.join(choices)}, found {getattr(flight, option)}")
@@ -110,31 +117,41 @@ def _check(flight: Flight, force: bool) -> tuple[int, int]:
     return size
 
 
-def _read(source: Path) -> tuple[SceneFile | SurfaceFile, float]:
-    """The scene of a file, and the milliseconds reading it took."""
-    from scenes.open_scene import SurfaceFile, open_scene
+def _check_kinds(sources: Sequence[Path], flight: Flight) -> None:
+    """Raises `KilofieldError` for files that do not go together, and for options that mean nothing to them."""
+    if flight.together:
+        check_together(sources)
+    scenes = [source for source in sources if is_scene_name(source)]
+    others = [source for source in sources if not is_scene_name(source)]
+    if scenes and others:
+        raise KilofieldError(
+            f"fly: expected scene files alone, or none, to compare; found the scene file {scenes[0]} beside {others[0]}"
+        )
+    if scenes:
+        check_stage_options(scenes[0], flight.look)
+    elif flight.spp is not None or flight.denoise:
+        option = "--denoise" if flight.spp is None else "--spp"
+        raise KilofieldError(f"{option}: expected a scene file (.json), found {sources[0]}")
 
+
+def _read(sources: Sequence[Path], options: ReadOptions) -> tuple[Opened, float]:
+    """The scene of a file, or of two, and the milliseconds reading it took."""
     start = time.perf_counter()
-    file = open_scene(source)
-    read_ms = 1e3 * (time.perf_counter() - start)
-    if not isinstance(file, SurfaceFile):
-        note_dropped(source, file.dropped, len(file.scene))
-    return file, read_ms
+    return open_for_pictures(sources, options), 1e3 * (time.perf_counter() - start)
 
 
-def path_cameras(flight: Flight, content: Content, size: tuple[int, int]) -> list[Camera]:
+def path_cameras(flight: Flight, extent: Extent, size: tuple[int, int]) -> list[Camera]:
     """The cameras of a preset around the scene, or along a path file."""
     from renderer.camera_paths import PRESETS, preset_path, read_path
 
-    extent = extent_of(content)
     if flight.path in PRESETS:
         cameras = preset_path(flight.path, extent, flight.frames, size[0] / size[1])
-        return seen_from(cameras, flight.near, content)
+        return seen_from(cameras, flight.near, extent)
     if not Path(flight.path).exists():
         presets = ", ".join(PRESETS)
         raise KilofieldError(f"--path: expected {presets} or a path file, found nothing at {flight.path!r}")
     near = extent.near if flight.near is None else flight.near
-    return seen_from(read_path(flight.path, flight.frames), near, content)
+    return seen_from(read_path(flight.path, flight.frames), near, extent)
 
 
 def output_paths(out: Path | None, sources: Sequence[Path]) -> list[Path | None]:
@@ -192,18 +209,3 @@ def _common(flight: Flight, size: tuple[int, int], device: dict[str, Any]) -> di
         "device": device,
         "peak_memory": peak_memory(),
     }
-
-
-def _facts(file: SceneFile | SurfaceFile) -> dict[str, Any]:
-    """What was flown through, so that two flights can be told to be of the same scene."""
-    from scenes.open_scene import SurfaceFile
-
-    with file.path.open("rb") as content:
-        digest = hashlib.sha256()
-        while block := content.read(2**20):
-            digest.update(block)
-    facts = {"source": str(file.path), "sha256": digest.hexdigest(), "bytes": file.bytes}
-    if isinstance(file, SurfaceFile):
-        return facts | {"format": "kilo", "kind": "surface"}
-    of_gaussians = {"format": file.format, "dropped": file.dropped, "sh_degree": file.scene.sh_degree}
-    return facts | {"kind": "gaussians"} | of_gaussians

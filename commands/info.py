@@ -7,7 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.console import Screen, note, note_dropped
+from commands.console import Screen
+from commands.options import Reading
+from commands.reading import open_told
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.sizes import plain_bytes, readable_bytes
 
@@ -16,11 +18,11 @@ if TYPE_CHECKING:
     from scenes.open_scene import SurfaceFile
 
 
-def run(path: Path, screen: Screen) -> None:
+def run(path: Path, reading: Reading, screen: Screen) -> None:
     """Print the facts of `path`."""
-    from scenes.open_scene import SurfaceFile, open_scene
+    from scenes.open_scene import SurfaceFile
 
-    file = open_scene(path)
+    file = open_told(path, reading.options)
     found, facts = _of_surface(file) if isinstance(file, SurfaceFile) else _of_gaussians(file)
     screen.facts(str(path), facts)
     screen.figures(found)
@@ -35,9 +37,6 @@ def _of_surface(file: SurfaceFile) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _of_gaussians(file: SceneFile) -> tuple[dict[str, Any], dict[str, str]]:
-    note_dropped(file.path, file.dropped, len(file.scene))
-    for text in file.notes:
-        note(f"{file.path}: {text}")
     found = figures(file)
     if isinstance(file.scene, NeuralGaussians):
         from scenes.kilo import read_manifest

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import output_folder, parse_background, parse_size
-from commands.console import Screen, note_dropped, progress, readable_time
-from commands.scene_settings import check_view, content_of, settings_of
+from commands.console import Screen, progress, readable_time
+from commands.options import Reading
+from commands.opened import Opened, PairFile, check_together, extent_of, name_of, open_for_pictures
+from commands.scene_settings import Look, check_view, settings_of
 from commands.views import picture_names, seen_from
 from scenes.errors import KilofieldError
+from scenes.load import SceneFile
+from scenes.open_scene import SurfaceFile
 
 if TYPE_CHECKING:
-    from renderer.settings import RenderSettings
-    from renderer.surface_settings import SurfaceSettings
+    import moderngl
+
+    from renderer.fly_scenes import AnySettings
+    from renderer.gaussian_renderer import GaussianRenderer
     from scenes.cameras import Camera
     from scenes.gaussians import Floats
-    from scenes.load import SceneFile
-    from scenes.open_scene import SurfaceFile
 
 
 @dataclass(frozen=True)
@@ -36,30 +40,40 @@ class Pictures:
 
 
 def run(
-    source: Path, wanted: Pictures, out: Path, screen: Screen, *, spp: int | None = None, seed: int | None = None
+    sources: Sequence[Path],
+    reading: Reading,
+    wanted: Pictures,
+    out: Path,
+    screen: Screen,
+    *,
+    spp: int | None = None,
+    seed: int | None = None,
+    denoise: bool = False,
 ) -> None:
-    """Write a PNG into `out` for each of the `cameras`, named after it; `spp` and `seed` are for scene files alone."""
-    for option, value in (("--spp", spp), ("--seed", seed)):
+    """Write a PNG into `out` for each of the `cameras`, named after it; two `sources` are in one picture.
+
+    `spp`, `seed` and `denoise` are for scene files alone.
+    """
+    for option, value in (("--spp", spp), ("--seed", seed), ("--denoise", denoise or None)):
         if value is not None:
-            raise KilofieldError(f"{option}: expected a scene file (.json), found {source}")
+            raise KilofieldError(f"{option}: expected a scene file (.json), found {sources[0]}")
     if wanted.cameras is None:
-        raise KilofieldError(f"--cameras: expected a file of cameras for {source}, found none")
+        raise KilofieldError(f"--cameras: expected a file of cameras for {sources[0]}, found none")
     (width, height), colour = parse_size(wanted.size), parse_background(wanted.background)
     check_view(wanted.view, wanted.samples)
+    if len(sources) > 1:
+        check_together(sources)
     from renderer.images import write_png
     from scenes.camera_files import read_cameras
-    from scenes.open_scene import SurfaceFile, open_scene
 
-    file, views = open_scene(source), read_cameras(wanted.cameras)
-    views = seen_from(views, wanted.near, content_of(file))
-    if not isinstance(file, SurfaceFile):
-        note_dropped(source, file.dropped, len(file.scene))
-    settings = settings_of(file, wanted.view, wanted.samples, colour, views)
+    file, views = open_for_pictures(sources, reading.options), read_cameras(wanted.cameras)
+    views = seen_from(views, wanted.near, extent_of(file))
+    settings = settings_of(file, Look(wanted.view, wanted.samples, colour), views)
     names = [f"{name}.png" for name in picture_names(views)]
     output_folder(out, screen.force, names)
     draw = _drawer(file, settings)
     seconds = []
-    with progress(f"render {source.name}", screen.quiet) as step:
+    with progress(f"render {name_of(file)}", screen.quiet) as step:
         for name, camera in zip(names, views, strict=True):
             start = time.perf_counter()
             picture = draw(camera, width, height)
@@ -68,26 +82,32 @@ def run(
             step(len(seconds) / len(views), name)
     screen.line(f"{out}: {len(names)} pictures of {width}x{height}, {readable_time(sum(seconds))} of rendering")
     pictures = [{"path": str(out / name), "seconds": s} for name, s in zip(names, seconds, strict=True)]
-    figures = {"source": str(source), "size": [width, height], "background": colour, "view": wanted.view}
+    figures = {"source": " + ".join(map(str, sources)), "size": [width, height], "background": colour, "view": wanted.view}
     screen.figures(figures | {"pictures": pictures})
 
 
-def _drawer(
-    file: SceneFile | SurfaceFile, settings: RenderSettings | SurfaceSettings
-) -> Callable[[Camera, int, int], Floats]:
-    """What draws the scene of `file` through a camera at a width and a height."""
+def _drawer(file: Opened, settings: AnySettings) -> Callable[[Camera, int, int], Floats]:
+    """What draws the scene of `file`, which is no scene file, through a camera at a width and a height."""
     from renderer.context import create_context
-    from renderer.gaussian_renderer import GaussianRenderer
+    from renderer.fly_scenes import all_settings
     from renderer.surface_renderer import SurfaceRenderer
-    from renderer.surface_settings import SurfaceSettings
-    from scenes.open_scene import SurfaceFile
+    from renderer.together import TogetherRenderer
 
-    context = create_context()
-    if isinstance(file, SurfaceFile) and isinstance(settings, SurfaceSettings):
-        surface, how = SurfaceRenderer(context, file.surface), settings
-        return lambda camera, width, height: surface.render(camera, width, height, how)
-    assert not isinstance(file, SurfaceFile)  # their settings are of the same kind
-    assert not isinstance(settings, SurfaceSettings)
-    gaussians, look = GaussianRenderer(context), settings
-    gaussians.load(file.scene)
-    return lambda camera, width, height: gaussians.render(camera, width, height, look)
+    context, how = create_context(), all_settings(settings)
+    if isinstance(file, PairFile):
+        both = TogetherRenderer(_gaussians(context, file.gaussians), SurfaceRenderer(context, file.surface.surface))
+        return lambda camera, width, height: both.render(camera, width, height, how)
+    if isinstance(file, SurfaceFile):
+        surface = SurfaceRenderer(context, file.surface)
+        return lambda camera, width, height: surface.render(camera, width, height, how.surface)
+    assert isinstance(file, SceneFile)  # it is no scene file
+    gaussians = _gaussians(context, file)
+    return lambda camera, width, height: gaussians.render(camera, width, height, how.gaussians)
+
+
+def _gaussians(context: moderngl.Context, file: SceneFile) -> GaussianRenderer:
+    from renderer.gaussian_renderer import GaussianRenderer
+
+    renderer = GaussianRenderer(context)
+    renderer.load(file.scene)
+    return renderer

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file, parse_size
-from commands.console import Screen, note, note_dropped, progress, readable_time
+from commands.console import Screen, note, progress, readable_time
+from commands.options import Reading
+from commands.reading import stage_told
 from scenes.errors import KilofieldError
 
 if TYPE_CHECKING:
@@ -19,28 +21,31 @@ PICTURES = (".png", ".exr")
 SAMPLES = 64
 
 
-def trace(source: Path, wanted: Pictures, spp: int | None, seed: int | None, out: Path, screen: Screen) -> None:
-    """Write the picture `out` of the scene file `source`, through its camera."""
+def trace(
+    source: Path,
+    reading: Reading,
+    wanted: Pictures,
+    out: Path,
+    screen: Screen,
+    *,
+    spp: int | None = None,
+    seed: int | None = None,
+    denoise: bool = False,
+) -> None:
+    """Write the picture `out` of the scene file `source`, through its camera; with `denoise` its noise is filtered."""
     (width, height), samples = parse_size(wanted.size), at_least("--spp", SAMPLES if spp is None else spp, 1)
     number = at_least("--seed", 0 if seed is None else seed, 0)
     _check_options(source, wanted, out, screen)
-    from scenes.stage import read_stage
-
-    stage = read_stage(source)
+    stage = stage_told(source, reading.options)
     camera = stage.scene.view()
     if camera is None:
         raise KilofieldError(f"{source}: camera: expected one to render through, found none")
-    for file, opened in stage.gaussians.items():
-        note_dropped(file, opened.dropped, len(opened.scene))
-    for file, mesh in stage.meshes.items():
-        for left_out in mesh.notes:
-            note(f"{file}: {left_out}")
     start = time.perf_counter()
-    device = _draw(stage, camera, (width, height), samples, number, out, screen, source.name)
+    device = _draw(stage, camera, (width, height), samples, number, denoise, out, screen, source.name)
     seconds = time.perf_counter() - start
     screen.line(f"{out}: {width}x{height}, {samples} paths a pixel, {readable_time(seconds)} on {device}")
     figures = {"source": str(source), "picture": str(out), "size": [width, height], "spp": samples, "seed": number}
-    screen.figures(figures | {"seconds": seconds, "device": device})
+    screen.figures(figures | {"denoise": denoise, "seconds": seconds, "device": device})
 
 
 def _check_options(source: Path, wanted: Pictures, out: Path, screen: Screen) -> None:
@@ -57,21 +62,32 @@ def _check_options(source: Path, wanted: Pictures, out: Path, screen: Screen) ->
 
 
 def _draw(
-    stage: Stage, camera: Camera, size: tuple[int, int], samples: int, seed: int, out: Path, screen: Screen, name: str
+    stage: Stage,
+    camera: Camera,
+    size: tuple[int, int],
+    samples: int,
+    seed: int,
+    denoise: bool,
+    out: Path,
+    screen: Screen,
+    name: str,
 ) -> str:
     """Writes the picture; what drew it."""
     from renderer.context import create_context, device_facts
     from renderer.images import write_png
     from renderer.lit_picture import displayed, gaussians_before, linear
     from renderer.path_tracer import PathTracer
+    from renderer.stage_denoise import filtered_light
     from scenes.light_images import write_exr
 
     context = create_context()
     tracer = PathTracer(context, stage)
+    tracer.guide(denoise)
     with progress(f"render {name}", screen.quiet) as step:
         light = tracer.render(
             camera, *size, samples, seed, step=lambda done: step(done / samples, f"{done} of {samples} paths a pixel")
         )
+    light = filtered_light(tracer) if denoise else light
     fronts = gaussians_before(tracer, camera)
     if out.suffix.lower() == ".exr":
         write_exr(out, linear(light, fronts))

@@ -40,22 +40,15 @@ class StageFile:
     bytes: int  # of the file and of all that it names
 
 
-def open_stage_file(path: Path, progress: Progress = silent) -> StageFile:
-    """Reads it; `SceneFileError` for the first thing that is wrong."""
-    stage = read_stage(path, progress)
+def stage_file(path: Path, stage: Stage) -> StageFile:
+    """The file at `path`, of which `stage` was read."""
     light = stage.scene.environment
-    files = {
-        *stage.surfaces,
-        *stage.meshes,
-        *stage.gaussians,
-        *([light.file] if isinstance(light, EnvironmentImage) else []),
-    }
-    return StageFile(path, stage, sum(file.stat().st_size for file in (path, *files)))
+    files = {path, *stage.surfaces, *stage.meshes, *stage.gaussians}
+    files |= {light.file} if isinstance(light, EnvironmentImage) else set()
+    return StageFile(path, stage, sum(file.stat().st_size for file in files))
 
 
-def read_stage(
-    path: str | os.PathLike[str], progress: Progress = silent, options: ReadOptions | None = None
-) -> Stage:
+def read_stage(path: str | os.PathLike[str], progress: Progress = silent, options: ReadOptions | None = None) -> Stage:
     """The scene of a file and all that it names; `SceneFileError` for the first thing that is wrong.
 
     `options` are for each of its files of Gaussians and surfaces.

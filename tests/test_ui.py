@@ -15,6 +15,7 @@ from ui_scenes import shell
 
 from renderer.reference import project_reference
 from scenes.cameras import Camera, look_at
+from scenes.content import ReadOptions
 from scenes.errors import KilofieldError
 from scenes.extent import scene_extent
 from scenes.framing import framing
@@ -231,7 +232,7 @@ def test_an_error_of_the_file_is_raised_once(tmp_path: Path) -> None:
 
 
 def test_a_mistake_of_ours_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(path: Path, progress: Progress) -> None:
+    def broken(path: Path, progress: Progress, options: ReadOptions) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(loading, "open_scene", broken)
@@ -246,7 +247,7 @@ def test_the_newest_request_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write_ply(tmp_path / "quick.ply", shell().select(slice(0, 100)))
     release = threading.Event()
 
-    def load(path: Path, progress: Progress) -> object:
+    def load(path: Path, progress: Progress, options: ReadOptions) -> object:
         if path.name == "slow.ply":
             release.wait(20)
         return load_scene(path)

@@ -22,6 +22,7 @@ from PIL import Image
 import viewer
 from renderer.images import to_8_bit
 from renderer.window import read_window
+from scenes.content import ReadOptions
 from scenes.errors import KilofieldError
 from scenes.load import READABLE, load_scene
 from scenes.progress import Progress
@@ -286,7 +287,7 @@ def stays_alive_while_loading(app: App, folder: Path) -> Iterator[None]:
     before = scene_part(app)
     release = threading.Event()
 
-    def load(path: Path, progress: Progress) -> object:
+    def load(path: Path, progress: Progress, options: ReadOptions) -> object:
         assert release.wait(30)
         return load_scene(path)
 
@@ -314,7 +315,7 @@ def cancels_loading(app: App, folder: Path) -> Iterator[None]:
     before = scene_part(app)
     release = threading.Event()
 
-    def load(path: Path, progress: Progress) -> object:
+    def load(path: Path, progress: Progress, options: ReadOptions) -> object:
         progress(0.5)
         assert release.wait(30)
         progress(0.75)

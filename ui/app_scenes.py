@@ -11,7 +11,7 @@ from scenes.errors import KilofieldError
 from scenes.extent import Extent
 from scenes.load import SceneFile
 from ui.app_state import TITLE, AppState
-from ui.loading import LoadedScene
+from ui.loading import LoadedScene, SceneLoader
 from ui.scene_slot import SceneSlot
 from ui.settings import SCENE_PATTERNS
 
@@ -23,7 +23,7 @@ class AppScenes(AppState):
 
     def add_scene(self) -> SceneSlot:
         """One more scene beside the first, empty; `SceneSlot.open` fills it."""
-        self.scenes.append(SceneSlot(self.context))
+        self.scenes.append(SceneSlot(self.context, SceneLoader(self.loader.options)))
         return self.scenes[-1]
 
     def remove_scene(self, slot: SceneSlot) -> None:

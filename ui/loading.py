@@ -11,13 +11,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from scenes.cameras import Camera
+from scenes.content import ReadOptions
 from scenes.detect import is_scene_name
 from scenes.extent import Extent, scene_extent
 from scenes.framing import framing
 from scenes.gaussians import Gaussians
 from scenes.load import SceneFile
 from scenes.open_scene import SurfaceFile, open_scene
-from scenes.stage import StageFile, open_stage_file
+from scenes.stage import StageFile, read_stage, stage_file
 from scenes.stage_extent import stage_extent
 from scenes.surface_extent import surface_extent
 
@@ -57,8 +58,8 @@ class _CancelledError(Exception):
 
 
 class _Job:
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        self.path, self.options = path, options
         self.started = perf_counter()
         self.stage = "reading"
         self.share: float | None = None
@@ -75,7 +76,8 @@ class _Job:
 class SceneLoader:
     """Loads on a thread of its own. A request while another is under way replaces it; the older result is dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: ReadOptions | None = None) -> None:
+        self.options = options or ReadOptions()
         self.wake: Callable[[], None] = _nobody  # called on the thread that loads, when it is done
         self.prepare: Prepare | None = None  # called on that thread too: what takes long and needs no OpenGL
         self._job: _Job | None = None
@@ -83,7 +85,7 @@ class SceneLoader:
     def start(self, path: Path) -> None:
         """Begins to load `path`."""
         self.cancel()
-        self._job = _Job(path)
+        self._job = _Job(path, self.options)
         # A daemon, so that closing the window does not wait for a large file.
         Thread(target=self._work, args=(self._job,), name=f"load {path.name}", daemon=True).start()
 
@@ -144,10 +146,10 @@ def _nobody() -> None:
 
 def _load(job: _Job) -> LoadedScene:
     if is_scene_name(job.path):
-        file = open_stage_file(job.path, job.progress)
+        file = stage_file(job.path, read_stage(job.path, job.progress, job.options))
         extent, first = stage_extent(file.stage), file.stage.scene.view()
         return LoadedScene(file, None, extent, perf_counter() - job.started, first=first)
-    file = open_scene(job.path, job.progress)
+    file = open_scene(job.path, job.progress, job.options)
     if isinstance(file, SurfaceFile):
         return LoadedScene(file, None, surface_extent(file.surface), perf_counter() - job.started)
     job.stage, job.share = "decoding", None

@@ -13,6 +13,8 @@ def fingerprint(source: Path, options: CompressOptions, device: str) -> str:
     """The source, every option that matters, device and program."""
     sizes = f"{options.quality} {options.max_bytes} {options.images}"
     sizes += f" {options.recipe}" if options.recipe != DEFAULT_RECIPE else ""
+    sizes += f" level {options.reading.lod}" if options.reading.lod else ""
+    sizes += " salvaged" if options.reading.salvage else ""
     made = f"{options.preset} {sizes} {device} {metadata.version('kilofield')}"
     return f"{checksum(source)} {made} seed {options.seed}"
 

@@ -55,7 +55,7 @@ def compress(
     torch.set_num_threads(1)  # small tensors: more threads only wait for each other, and one gives the same sums always
     say = Reporter(progress, preview)
     say("reading", 0.0)
-    file = load_scene(source)
+    file = load_scene(source, options=options.reading)
     device = chosen_device(options.device)
     lossless = options.quality == "lossless"
     effort = EFFORTS["lossless" if lossless else options.preset].changed(options.recipe)
@@ -82,6 +82,7 @@ def compress(
         gaussians=len(neural),
         source_gaussians=len(file.gaussians),
         dropped=file.dropped,
+        left_out=file.notes,
         psnr=psnr,
         ssim=ssim,
         seconds=say.seconds,

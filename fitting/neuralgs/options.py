@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fitting.devices import Device
+from scenes.content import ReadOptions
 from scenes.errors import KilofieldError
 
 Preset = Literal["draft", "balanced", "best", "paper"]
@@ -37,6 +38,7 @@ class Recipe:
 
 
 DEFAULT_RECIPE = Recipe()
+DEFAULT_READING = ReadOptions()
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class CompressOptions:
     resume: bool = False
     target_psnr: float | None = None  # dB in held-out views: as few bytes as reach it
     recipe: Recipe = DEFAULT_RECIPE
+    reading: ReadOptions = DEFAULT_READING  # of the source
 
     def __post_init__(self) -> None:
         for name, kind in (("preset", Preset), ("quality", Quality), ("device", Device)):
@@ -179,6 +182,7 @@ class CompressResult:
     code: int  # numbers a Gaussian has of its own beside its position
     stages: dict[str, float]  # seconds by what was done in them
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # of the source beside `dropped`, one sentence each
     target_psnr: float | None = None  # what was asked for; `psnr` is under it where it could not be reached
     trials: tuple[Trial, ...] = ()  # of the search for it, in the order they were made
     looks: tuple[Look, ...] = ()  # in the order they were taken, the finished file last
