@@ -1,7 +1,7 @@
 """Reading and writing .kilo files of kind `gaussians`; `docs/kilo-format.md` says the format byte by byte.
 
 The parts: `kilo_container` (header, manifest as JSON), `kilo_manifest` (its meaning, checked), `kilo_streams` (arrays
-as bytes), `rans` and `octree` (the coders).
+as bytes), `rans` and `octree` (the coders), `kilo_reader` and `kilo_writer`, `kilo_salvage` (of damaged files).
 """
 
 from __future__ import annotations
@@ -9,25 +9,33 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenes.atomic import replacing
-from scenes.bank import MlpBank
-from scenes.gaussians import Floats
-from scenes.kilo_container import MEMORY, Source, open_source, opened, read_json_manifest
-from scenes.kilo_manifest import MAX_GAUSSIANS, Chunk, Manifest, Tier, parse_manifest
-from scenes.kilo_node import check_padding
-from scenes.kilo_pack import columns_of_weights
-from scenes.kilo_streams import StreamReader
+from scenes.content import ReadOptions
+from scenes.errors import SceneFileError
+from scenes.kilo_container import MEMORY, open_source, opened, read_json_manifest
+from scenes.kilo_manifest import MAX_GAUSSIANS, parse_manifest
+from scenes.kilo_reader import read_gaussians, salvage_gaussians
+from scenes.kilo_salvage import Damage, hinted
 from scenes.kilo_writer import KiloReport, canonical_order, encode_kilo
 from scenes.neural_gaussians import NeuralGaussians
 from scenes.progress import Progress, silent
 
-__all__ = ["KiloReport", "canonical_order", "pack_kilo", "read_kilo", "read_manifest", "unpack_kilo", "write_kilo"]
+__all__ = [
+    "KiloReport",
+    "canonical_order",
+    "open_kilo",
+    "pack_kilo",
+    "read_kilo",
+    "read_manifest",
+    "salvage_kilo",
+    "unpack_kilo",
+    "write_kilo",
+]
 
 
 def write_kilo(
@@ -76,147 +84,54 @@ def read_kilo(
     of size 1 and networks of zeros. A tier a chunk does not have is left out. Raises `SceneFileError`.
     """
     with opened(path) as file:
-        return _read(open_source(file, os.fspath(path)), chunks, tiers, max_gaussians, progress)
+        return read_gaussians(open_source(file, os.fspath(path)), chunks, tiers, max_gaussians, progress)
+
+
+def salvage_kilo(
+    path: str | os.PathLike[str],
+    damage: Damage,
+    *,
+    max_gaussians: int = MAX_GAUSSIANS,
+    progress: Progress = silent,
+) -> NeuralGaussians:
+    """What is whole of the scene in a damaged or truncated .kilo; `damage` has what is not, whatever comes of it.
+
+    Chunks whose boxes or networks are damaged are left out, with their clusters, and tiers of which any stream is. A
+    whole file is read as by `read_kilo`. Raises `SceneFileError` when nothing can be read.
+    """
+    with opened(path) as file:
+        return salvage_gaussians(open_source(file, os.fspath(path)), damage, max_gaussians, progress)
+
+
+def open_kilo(
+    path: str | os.PathLike[str], options: ReadOptions, progress: Progress = silent
+) -> tuple[NeuralGaussians, tuple[str, ...]]:
+    """The scene as commands open it, and what is missing of it, one sentence each: something only with `salvage`.
+
+    Without, `SceneFileError` says whether something could be salvaged.
+    """
+    most = options.max_gaussians
+    if options.salvage:
+        damage = Damage()
+        return salvage_kilo(path, damage, max_gaussians=most, progress=progress), damage.notes()
+    try:
+        return read_kilo(path, max_gaussians=most, progress=progress), ()
+    except SceneFileError as error:
+        raise hinted(error, lambda damage: salvage_kilo(path, damage, max_gaussians=most)) from error
 
 
 def unpack_kilo(data: bytes, *, max_gaussians: int = MAX_GAUSSIANS) -> NeuralGaussians:
     """The scene in the bytes of a .kilo file. Raises `SceneFileError`."""
-    return _read(open_source(io.BytesIO(data), MEMORY), None, None, max_gaussians)
+    return read_gaussians(open_source(io.BytesIO(data), MEMORY), max_gaussians=max_gaussians)
 
 
-def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The manifest of a .kilo file, checked against the file but for the streams' contents. Raises `SceneFileError`."""
+def read_manifest(path: str | os.PathLike[str], *, whole: bool = True) -> dict[str, Any]:
+    """The manifest of a .kilo file, checked against the file but for the streams' contents. Raises `SceneFileError`.
+
+    A file that need not be `whole` may be shorter or longer than its streams.
+    """
     with opened(path) as file:
         source = open_source(file, os.fspath(path))
         json, end = read_json_manifest(source)
-        parse_manifest(source, json, end)
+        parse_manifest(source, json, end, whole=whole)
         return json
-
-
-_Tier: TypeAlias = tuple[Floats, NDArray[np.int16], NDArray[np.int64]]  # positions [n, 3], codes [n, C], clusters [n]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What one chunk holds, its tiers merged."""
-
-    positions: Floats  # [n, 3]
-    codes: NDArray[np.int16]  # [n, C]
-    clusters: NDArray[np.int64]  # [n] of the whole scene
-    boxes: Floats
-    weights: Floats
-    steps: Floats | None
-
-
-class _Reader(StreamReader):
-    """Reads the chunks of one file."""
-
-    def __init__(self, source: Source, manifest: Manifest, progress: Progress) -> None:
-        super().__init__(source, manifest.start, progress)
-        self.manifest = manifest
-        self.blocks = columns_of_weights(manifest.shape)
-
-    def chunk(self, index: int, chunk: Chunk, tiers: Collection[int] | None) -> _Part:
-        place = f"chunk {index}"
-        weights, steps = self._weights(chunk, place)
-        found = [
-            self._tier(chunk, tier, f"{place} tier {t}")
-            for t, tier in enumerate(chunk.tiers)
-            if tiers is None or t in tiers
-        ]
-        boxes = self.floats(chunk.boxes, f"{place} boxes")
-        positions, codes, clusters = _joined(found, self.manifest.shape.code)
-        if len(found) > 1:
-            order = np.argsort(clusters, kind="stable")
-            positions, codes, clusters = positions[order], codes[order], clusters[order]
-        return _Part(positions, codes, clusters, boxes, weights, steps)
-
-    def _weights(self, chunk: Chunk, place: str) -> tuple[Floats, Floats | None]:
-        if chunk.steps is None:
-            return self.floats(chunk.weights, f"{place} weights"), None
-        steps = self.floats(chunk.steps, f"{place} steps")
-        quantised = self.array(chunk.weights, f"{place} weights", self.blocks)
-        with np.errstate(over="ignore"):  # `_check_values` rejects what is too large for float32
-            return quantised.astype(np.float32) * steps[:, self.blocks], steps
-
-    def _tier(self, chunk: Chunk, tier: Tier, place: str) -> _Tier:
-        shape, grid = self.manifest.shape, self.manifest.grid
-        clusters = np.repeat(chunk.first + np.arange(chunk.clusters), tier.counts)
-        if grid is None:
-            positions = self.floats(tier.positions, f"{place} positions")
-        else:
-            cells = self.array(tier.positions, f"{place} positions", bits=grid.bits)
-            if cells.max(initial=0) >> grid.bits:
-                raise self.source.error(f"{place} positions", f"cells under 2^{grid.bits}", f"{cells.max()}")
-            with np.errstate(over="ignore"):  # `_check_values` rejects what is too large for float32
-                positions = grid.positions(cells)
-        codes = np.empty((len(positions), 0), np.int16)
-        if tier.codes is not None:
-            codes = self.array(tier.codes, f"{place} codes", np.arange(shape.code)).astype(np.int16, copy=False)
-        return positions, codes, clusters
-
-
-def _joined(tiers: list[_Tier], code: int) -> _Tier:
-    """Positions, codes and clusters of all `tiers`, one behind another."""
-    if len(tiers) == 1:
-        return tiers[0]
-    none = np.empty((0, 3), np.float32), np.empty((0, code), np.int16), np.empty(0, np.int64)
-    positions, codes, clusters = zip(none, *tiers, strict=True)
-    return np.concatenate(positions), np.concatenate(codes), np.concatenate(clusters)
-
-
-def _read(
-    source: Source,
-    chunks: Collection[int] | None,
-    tiers: Collection[int] | None,
-    max_gaussians: int,
-    progress: Progress = silent,
-) -> NeuralGaussians:
-    json, end = read_json_manifest(source)
-    manifest = parse_manifest(source, json, end, max_gaussians)
-    if chunks is None and tiers is None:
-        check_padding(source, manifest.start, manifest.streams(), end)
-    reader = _Reader(source, manifest, progress)
-    parts = [reader.chunk(c, k, tiers) for c, k in enumerate(manifest.chunks) if chunks is None or c in chunks]
-    return _assemble(reader, parts, [c for c in range(len(manifest.chunks)) if chunks is None or c in chunks])
-
-
-def _assemble(reader: _Reader, parts: list[_Part], indices: list[int]) -> NeuralGaussians:
-    """One scene of the chunks `parts`, which are those at `indices` of the file."""
-    manifest = reader.manifest
-    shape, networks = manifest.shape, manifest.networks
-    stepped = manifest.chunks[0].steps is not None
-    boxes = np.tile(np.array([[0.0] * 3, [1.0] * 3], np.float32), (networks, 1, 1))
-    weights = np.zeros((networks, shape.parameters), np.float32)
-    steps = np.zeros((networks, len(shape.blocks())), np.float32) if stepped else None
-    for index, part in zip(indices, parts, strict=True):
-        chunk = manifest.chunks[index]
-        mine = slice(chunk.first, chunk.first + chunk.clusters)
-        boxes[mine], weights[mine] = part.boxes, part.weights
-        if steps is not None and part.steps is not None:
-            steps[mine] = part.steps
-    positions, codes, clusters = _joined([(p.positions, p.codes, p.clusters) for p in parts], shape.code)
-    offset, scale = reader.floats(manifest.outputs, "outputs")
-    scene = NeuralGaussians(
-        positions=positions,
-        codes=codes,
-        counts=np.bincount(clusters, minlength=networks),
-        boxes=boxes,
-        bank=MlpBank(shape, weights),
-        output_offset=offset,
-        output_scale=scale,
-        sh_degree=manifest.sh_degree,
-        grid=manifest.grid,
-        weight_steps=steps,
-        antialiased=manifest.antialiased,
-    )
-    _check_values(reader.source, scene)
-    return scene
-
-
-def _check_values(source: Source, scene: NeuralGaussians) -> None:
-    """Nothing in the scene can divide by zero or overflow where it did not when it was written."""
-    if not np.isfinite(scene.positions).all() or not np.isfinite(scene.bank.weights).all():
-        raise source.error("file", "finite positions and weights", "others")
-    if not (scene.boxes[scene.counts > 0, 1] > 0).all():
-        raise source.error("boxes", "half extents above 0 where there are Gaussians", "others")

@@ -6,12 +6,15 @@ memory for them. The kinds are `kilo_manifest` (Gaussians) and `kilo_surface_man
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from scenes.bank import ACTIVATIONS, MAX_MODULATION, OUTPUT_ACTIVATIONS, BankShape
+from scenes.errors import SceneFileError
 from scenes.kilo_container import ALIGNMENT, Source, aligned
+from scenes.kilo_salvage import Damage
 from scenes.kilo_streams import DTYPES, Stream, allowed_raw
 
 MODULATION = "modulation"
@@ -138,20 +141,22 @@ def checked_stream(node: Node, shape: tuple[int, ...], dtypes: tuple[str, ...], 
     return Stream(dtype, shape, codec, offset, stored, raw, node["crc"].integer(0, 0xFFFFFFFF))
 
 
-def check_layout(source: Source, start: int, streams: Streams, max_decoded: int = MAX_DECODED) -> None:
-    """Streams lie one behind another, aligned, nothing between them but padding, and the file ends with the last.
+def check_layout(
+    source: Source, start: int, streams: Streams, max_decoded: int = MAX_DECODED, whole: bool = True
+) -> None:
+    """Streams lie one behind another, aligned, nothing between them but padding.
 
-    The data, from which their offsets count, starts at `start`.
+    The data, from which their offsets count, starts at `start`. A file that is `whole` ends with the last of them.
     """
     end, decoded = 0, 0
     for place, stream in _in_file_order(streams):
         if stream.offset != aligned(end):
             raise source.error(f"manifest {place}", f"offset {aligned(end)}", f"{stream.offset}")
-        if start + stream.stop > source.size:
+        if whole and start + stream.stop > source.size:
             raise source.error(place, f"a file of {start + stream.stop} bytes or more", f"{source.size}, cut short")
         end = stream.stop
         decoded += stream.raw
-    if start + end != source.size:
+    if whole and start + end != source.size:
         raise source.error("file", f"{start + end} bytes", f"{source.size}")
     if decoded > max_decoded:
         raise source.error("manifest", f"streams of at most {max_decoded} bytes", f"{decoded}")
@@ -161,10 +166,27 @@ def _in_file_order(streams: Streams) -> Streams:
     return sorted(streams, key=lambda item: (item[1].offset, item[1].stop))
 
 
-def check_padding(source: Source, start: int, streams: Streams, end: int) -> None:
-    """All bytes between the manifest, which ends at `end`, and the streams are 0: no byte is without a check."""
+def check_between(source: Source, start: int, streams: Streams, end: int, damage: Damage | None) -> None:
+    """No byte is without a check: all between the manifest, which ends at `end`, and the streams are 0.
+
+    Raises `SceneFileError`, or notes what is wrong in `damage`, also how long the file is and should be.
+    """
+    errors = _padding_errors(source, start, streams, end)
+    if damage is None:
+        for error in errors:
+            raise error
+        return
+    damage.size = source.size
+    damage.whole_size = start + max((stream.stop for _, stream in streams), default=0)
+    damage.between += errors
+    if damage.size > damage.whole_size:
+        damage.between.append(source.error("file", f"{damage.whole_size} bytes", f"{source.size}"))
+    damage.errors += damage.between
+
+
+def _padding_errors(source: Source, start: int, streams: Streams, end: int) -> Iterator[SceneFileError]:
     for _, stream in _in_file_order(streams):
         padding = source.read(end, start + stream.offset - end)
         if any(padding):
-            raise source.error(f"byte {end}", f"zeros up to a multiple of {ALIGNMENT}", padding.hex())
+            yield source.error(f"byte {end}", f"zeros up to a multiple of {ALIGNMENT}", padding.hex())
         end = start + stream.stop

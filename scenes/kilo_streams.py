@@ -7,15 +7,18 @@ never ask for much memory; the writer takes a plainer codec where a better one w
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
 from scenes import octree, rans
+from scenes.errors import SceneFileError
 from scenes.kilo_container import Source
+from scenes.kilo_salvage import Damage
 from scenes.progress import Progress, silent
 from scenes.rans_tables import CodecError
 
@@ -118,6 +121,19 @@ def _smaller(array: Array, codec: str, data: bytes) -> Packed:
     return pack_plain(array)
 
 
+def stored_bytes(source: Source, start: int, stream: Stream, place: str) -> bytes:
+    """The bytes of `stream`, which are all there and have its checksum. Raises `SceneFileError` naming `place`."""
+    begin = start + stream.offset
+    there = min(max(source.size - begin, 0), stream.stored)
+    data = source.read(begin, stream.stored) if there == stream.stored else b""
+    if len(data) != stream.stored:
+        raise source.error(place, f"{stream.stored} bytes", f"{len(data) or there}, cut short")
+    crc = zlib.crc32(data)
+    if crc != stream.crc:
+        raise source.error(place, f"checksum {stream.crc:08x}", f"{crc:08x}, damaged")
+    return data
+
+
 def read_stream(
     source: Source,
     start: int,
@@ -131,12 +147,7 @@ def read_stream(
 
     `progress` is told the share of the stream; only of rANS more than that it is done.
     """
-    data = source.read(start + stream.offset, stream.stored)
-    crc = zlib.crc32(data)
-    if len(data) != stream.stored:
-        raise source.error(place, f"{stream.stored} bytes", f"{len(data)}, cut short")
-    if crc != stream.crc:
-        raise source.error(place, f"checksum {stream.crc:08x}", f"{crc:08x}, damaged")
+    data = stored_bytes(source, start, stream, place)
     try:
         array = _decode(data, stream, columns, bits, progress)
     except CodecError as error:
@@ -185,12 +196,30 @@ def _unzstd(data: bytes, raw: int) -> bytes:
     return out
 
 
-class StreamReader:
-    """Reads the streams of one file; `progress` is told the share of its bytes that are decoded."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
-    def __init__(self, source: Source, start: int, progress: Progress) -> None:
-        self.source, self._start = source, start
+
+class StreamReader:
+    """Reads the streams of one file; `progress` is told the share of its bytes that are decoded.
+
+    With `damage` it notes there what is wrong, and goes on.
+    """
+
+    def __init__(self, source: Source, start: int, progress: Progress, damage: Damage | None = None) -> None:
+        self.source, self.damage = source, damage
+        self._start = start
         self._progress, self._read = progress, 0  # bytes
+
+    def attempt(self, read: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:
+        """What `read` returns; None once what it raises is noted."""
+        try:
+            return read(*args, **named)
+        except SceneFileError as error:
+            if self.damage is None:
+                raise
+            self.damage.errors.append(error)
+            return None
 
     def array(self, stream: Stream, place: str, columns: Array | None = None, bits: int = 0) -> Array:
         """The array of `stream`; see `read_stream`."""
@@ -208,3 +237,11 @@ class StreamReader:
         if not np.isfinite(values).all():
             raise self.source.error(place, "finite numbers", "others")
         return values
+
+    def stored(self, stream: Stream, place: str) -> bytes:
+        """The bytes of `stream`, not decoded."""
+        return stored_bytes(self.source, self._start, stream, place)
+
+    def is_cut(self, *streams: Stream | None) -> bool:
+        """Whether the file ends before one of `streams` does."""
+        return any(stream is not None and self._start + stream.stop > self.source.size for stream in streams)

@@ -95,8 +95,13 @@ def octree_bits(size: tuple[int, int, int]) -> int:
     return max((max(size) - 1).bit_length(), 1)
 
 
-def parse_surface(source: Source, json: Any, end: int, limits: SurfaceLimits = LIMITS) -> SurfaceManifest:
-    """The checked manifest of a file; `end` is the offset behind it. Raises `SceneFileError`."""
+def parse_surface(
+    source: Source, json: Any, end: int, limits: SurfaceLimits = LIMITS, whole: bool = True
+) -> SurfaceManifest:
+    """The checked manifest of a file; `end` is the offset behind it. Raises `SceneFileError`.
+
+    A file that need not be `whole` may be shorter or longer than its streams.
+    """
     root = Node(source, "", json)
     root["kind"].choice((KIND,))
     check_features(root)
@@ -113,7 +118,7 @@ def parse_surface(source: Source, json: Any, end: int, limits: SurfaceLimits = L
         appearance=appearance,
         chunks=_chunks(root["chunks"], count, geometry, appearance),
     )
-    check_layout(source, manifest.start, manifest.streams(), limits.decoded)
+    check_layout(source, manifest.start, manifest.streams(), limits.decoded, whole)
     return manifest
 
 

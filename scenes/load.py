@@ -85,10 +85,10 @@ def _load_ply(path: Path, progress: Progress, options: ReadOptions) -> SceneFile
 
 
 def _load_kilo(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:
-    from scenes.kilo import read_kilo  # its codecs take a while to import, and a .ply needs none
+    from scenes.kilo import open_kilo  # its codecs take a while to import, and a .ply needs none
 
-    scene = read_kilo(path, max_gaussians=options.max_gaussians, progress=progress)
-    return SceneFile(path, "kilo", scene, 0, path.stat().st_size)
+    scene, notes = open_kilo(path, options, progress)
+    return SceneFile(path, "kilo", scene, 0, path.stat().st_size, notes)
 
 
 def _bytes(path: Path, found: str) -> int:

@@ -57,7 +57,8 @@ def open_scene(
     """
     if kind_of(path) == "gaussians":
         return load_scene(path, progress, options)
-    from scenes.kilo_surface import read_surface
+    from scenes.kilo_surface import open_surface
 
     path = Path(path)
-    return SurfaceFile(path, read_surface(path, progress=progress), path.stat().st_size)
+    surface, notes = open_surface(path, options or ReadOptions(), progress)
+    return SurfaceFile(path, surface, path.stat().st_size, notes)

@@ -72,7 +72,8 @@ def test_a_reader_of_the_other_kind_says_so(tmp_path: Path) -> None:
         (build({"kind": ["surface"]}, []), "manifest kind: expected one of gaussians, surface, found ['surface']"),
         (
             WHOLE[:-1],
-            f"chunk 0 appearance: expected a file of {len(WHOLE)} bytes or more, found {len(WHOLE) - 1}, cut short",
+            f"chunk 0 appearance: expected a file of {len(WHOLE)} bytes or more, found {len(WHOLE) - 1}, cut short "
+            "(--salvage reads 24 of 24 cells, 24 of them without colour)",
         ),
     ],
 )
