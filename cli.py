@@ -6,6 +6,7 @@ loads torch.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ import typer
 from commands.errors import OneLineErrors
 from commands.options import (
     Background,
+    Denoise,
     Force,
     Json,
     Lod,
@@ -27,6 +29,7 @@ from commands.options import (
     Samples,
     Scene,
     Size,
+    Together,
     View,
 )
 
@@ -453,7 +456,8 @@ def render(
     """Render one PNG for each camera of a file, named after the camera or numbered; or path-trace a scene file.
 
     A .json (see docs/scene-format.md) holds surfaces, plain shapes, Gaussians, materials, lights and a camera. A .png
-    is tone-mapped as the file says; an .exr has the light itself.
+    is tone-mapped as the file says; an .exr has the light itself. --together draws Gaussians and a surface in one
+    picture, each hiding what is behind it.
 
     Example: `kilofield render garden.kilo --cameras cameras.json --size 1280x720 --out pictures`
 
@@ -461,19 +465,21 @@ def render(
     """
     from commands.console import Screen
     from commands.render import Pictures, run
-    from commands.render_scene import trace
+    from commands.render_scene import PathOptions
 
-    screen, reading = Screen(quiet, json, force), Reading(max_gaussians, lod, salvage)
     pictures = Pictures(cameras, size, background, near, view, samples)
-    draw = trace if is_scene_to_trace(files, together) else run
-    draw(files, reading, pictures, out, screen, spp=spp, seed=seed, denoise=denoise)
+    paths, reading = PathOptions(spp, seed, denoise), Reading(max_gaussians, lod, salvage)
+    run(files, together, reading, pictures, paths, out, Screen(quiet, json, force))
 
 
 @app.command()
 def fly(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Scenes of any readable format (see convert); several to compare."),
+        typer.Argument(
+            metavar="FILE...",
+            help="Scenes of any readable format (see convert), or .json to be lit; several to compare.",
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -494,6 +500,12 @@ def fly(
     size: Size = "640x360",
     frames: Annotated[int, typer.Option(help="Frames to make of each file.")] = 120,
     warmup: Annotated[int, typer.Option(help="Frames rendered first and not counted in the times.")] = 10,
+    together: Together = False,
+    spp: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of a .json: paths a pixel.", show_default="instant light, with --denoise"),
+    ] = None,
+    denoise: Denoise = False,
     view: View = "colour",
     samples: Samples = 1,
     pipeline: Annotated[
@@ -523,6 +535,9 @@ def fly(
 ) -> None:
     """Fly a camera through scenes; make frames or videos, and time every frame.
 
+    A .json (see docs/scene-format.md) has instant light: one path a pixel, scattered once, filtered; --spp traces
+    paths, scattered as often as the file says. --together draws Gaussians and a surface in one picture.
+
     Several files are drawn in turn, frame 1 of each, then frame 2 of each, so that their times compare. A frame's time
     is from the camera to the finished picture, without saving it. The JSON has every frame, and what it ran on.
 
@@ -534,6 +549,7 @@ def fly(
     from commands.fly import Flight, run
 
     flight = Flight(path, size, frames, warmup, fps, background, near, view, pipeline, residency, plot, samples)
+    flight = replace(flight, spp=spp, denoise=denoise, together=together)
     run(files, Reading(max_gaussians, lod, salvage), flight, out, Screen(quiet, json, force))
 
 
@@ -543,10 +559,7 @@ def view(
         list[Path] | None,
         typer.Argument(metavar="FILE...", help="Scenes of any readable format (see convert); none to open one there."),
     ] = None,
-    together: Annotated[
-        bool,
-        typer.Option("--together", metavar=" ", help="Show Gaussians and a surface in one picture, not side by side."),
-    ] = False,
+    together: Together = False,
     max_gaussians: MaxGaussians = None,
     lod: Lod = 0,
     salvage: Salvage = False,

@@ -14,6 +14,7 @@ from commands.fly_table import print_flight
 from commands.opened import Opened, check_together, extent_of, facts_of, name_of, open_for_pictures, scene_of
 from commands.options import Reading
 from commands.process import began, peak_memory
+from commands.render_scene import PathOptions, check_no_paths
 from commands.scene_settings import Look, check_stage_options, check_view, settings_of
 from commands.views import seen_from
 from scenes.detect import is_scene_name
@@ -129,9 +130,8 @@ def _check_kinds(sources: Sequence[Path], flight: Flight) -> None:
         )
     if scenes:
         check_stage_options(scenes[0], flight.look)
-    elif flight.spp is not None or flight.denoise:
-        option = "--denoise" if flight.spp is None else "--spp"
-        raise KilofieldError(f"{option}: expected a scene file (.json), found {sources[0]}")
+    else:
+        check_no_paths(sources[0], PathOptions(flight.spp, denoise=flight.denoise))
 
 
 def _read(sources: Sequence[Path], options: ReadOptions) -> tuple[Opened, float]:

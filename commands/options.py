@@ -48,6 +48,13 @@ View = Annotated[
     ),
 ]
 Samples = Annotated[int, typer.Option(help="Rays a pixel of a surface, averaged: 4 or more for smooth edges.")]
+Together = Annotated[
+    bool,
+    typer.Option("--together", metavar=" ", help="Show Gaussians and a surface in one picture, not side by side."),
+]
+Denoise = Annotated[
+    bool, typer.Option("--denoise", metavar=" ", help="Of a .json: less noise of few paths, by blur that spares edges.")
+]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE.json", help="Write the figures here too; - is stdout.")
 ]

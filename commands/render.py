@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from commands.arguments import output_folder, parse_background, parse_size
 from commands.console import Screen, progress, readable_time
-from commands.options import Reading
 from commands.opened import Opened, PairFile, check_together, extent_of, name_of, open_for_pictures
+from commands.options import Reading
+from commands.render_scene import PathOptions, check_no_paths, trace
 from commands.scene_settings import Look, check_view, settings_of
 from commands.views import picture_names, seen_from
+from scenes.detect import is_scene_name
 from scenes.errors import KilofieldError
 from scenes.load import SceneFile
 from scenes.open_scene import SurfaceFile
@@ -41,28 +43,30 @@ class Pictures:
 
 def run(
     sources: Sequence[Path],
+    together: bool,
     reading: Reading,
     wanted: Pictures,
+    paths: PathOptions,
     out: Path,
     screen: Screen,
-    *,
-    spp: int | None = None,
-    seed: int | None = None,
-    denoise: bool = False,
 ) -> None:
-    """Write a PNG into `out` for each of the `cameras`, named after it; two `sources` are in one picture.
+    """Write a PNG into `out` for each of the `cameras`, named after it; of a scene file its one picture."""
+    if together:
+        check_together(sources)
+    elif len(sources) != 1:
+        raise KilofieldError(f"render: expected one file, or two with --together, found {len(sources)}")
+    if is_scene_name(sources[0]):
+        trace(sources[0], reading, wanted, paths, out, screen)
+    else:
+        check_no_paths(sources[0], paths)
+        _render(sources, reading, wanted, out, screen)
 
-    `spp`, `seed` and `denoise` are for scene files alone.
-    """
-    for option, value in (("--spp", spp), ("--seed", seed), ("--denoise", denoise or None)):
-        if value is not None:
-            raise KilofieldError(f"{option}: expected a scene file (.json), found {sources[0]}")
+
+def _render(sources: Sequence[Path], reading: Reading, wanted: Pictures, out: Path, screen: Screen) -> None:
     if wanted.cameras is None:
         raise KilofieldError(f"--cameras: expected a file of cameras for {sources[0]}, found none")
     (width, height), colour = parse_size(wanted.size), parse_background(wanted.background)
     check_view(wanted.view, wanted.samples)
-    if len(sources) > 1:
-        check_together(sources)
     from renderer.images import write_png
     from scenes.camera_files import read_cameras
 
@@ -82,7 +86,12 @@ def run(
             step(len(seconds) / len(views), name)
     screen.line(f"{out}: {len(names)} pictures of {width}x{height}, {readable_time(sum(seconds))} of rendering")
     pictures = [{"path": str(out / name), "seconds": s} for name, s in zip(names, seconds, strict=True)]
-    figures = {"source": " + ".join(map(str, sources)), "size": [width, height], "background": colour, "view": wanted.view}
+    figures = {
+        "source": " + ".join(map(str, sources)),
+        "size": [width, height],
+        "background": colour,
+        "view": wanted.view,
+    }
     screen.figures(figures | {"pictures": pictures})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,31 +22,38 @@ PICTURES = (".png", ".exr")
 SAMPLES = 64
 
 
-def trace(
-    source: Path,
-    reading: Reading,
-    wanted: Pictures,
-    out: Path,
-    screen: Screen,
-    *,
-    spp: int | None = None,
-    seed: int | None = None,
-    denoise: bool = False,
-) -> None:
-    """Write the picture `out` of the scene file `source`, through its camera; with `denoise` its noise is filtered."""
-    (width, height), samples = parse_size(wanted.size), at_least("--spp", SAMPLES if spp is None else spp, 1)
-    number = at_least("--seed", 0 if seed is None else seed, 0)
+@dataclass(frozen=True)
+class PathOptions:
+    """The options of the command line that only scene files have, as typed."""
+
+    spp: int | None = None  # paths a pixel
+    seed: int | None = None
+    denoise: bool = False
+
+
+def check_no_paths(source: Path, paths: PathOptions) -> None:
+    """Raises `KilofieldError` for options that mean nothing to `source`, which is no scene file."""
+    for name, default in asdict(PathOptions()).items():
+        if getattr(paths, name) != default:
+            raise KilofieldError(f"--{name}: expected a scene file (.json), found {source}")
+
+
+def trace(source: Path, reading: Reading, wanted: Pictures, paths: PathOptions, out: Path, screen: Screen) -> None:
+    """Write the picture `out` of the scene file `source`, through its camera."""
+    (width, height), samples = parse_size(wanted.size), SAMPLES if paths.spp is None else paths.spp
+    at_least("--spp", samples, 1)
+    number = at_least("--seed", paths.seed or 0, 0)
     _check_options(source, wanted, out, screen)
     stage = stage_told(source, reading.options)
     camera = stage.scene.view()
     if camera is None:
         raise KilofieldError(f"{source}: camera: expected one to render through, found none")
     start = time.perf_counter()
-    device = _draw(stage, camera, (width, height), samples, number, denoise, out, screen, source.name)
+    device = _draw(stage, camera, (width, height), samples, number, paths.denoise, out, screen, source.name)
     seconds = time.perf_counter() - start
     screen.line(f"{out}: {width}x{height}, {samples} paths a pixel, {readable_time(seconds)} on {device}")
     figures = {"source": str(source), "picture": str(out), "size": [width, height], "spp": samples, "seed": number}
-    screen.figures(figures | {"denoise": denoise, "seconds": seconds, "device": device})
+    screen.figures(figures | {"denoise": paths.denoise, "seconds": seconds, "device": device})
 
 
 def _check_options(source: Path, wanted: Pictures, out: Path, screen: Screen) -> None:

@@ -1,36 +1,36 @@
-"""What a command draws a scene of either kind with: its extent, and the settings of a view."""
+"""What a command draws a scene of any kind with: the settings of a view."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from commands.arguments import at_least
+from commands.opened import Opened, PairFile, extent_of
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
-from scenes.extent import Extent, scene_extent
-from scenes.gaussians import Gaussians
+from scenes.extent import Extent
 from scenes.open_scene import SurfaceFile
-from scenes.surface import NeuralSurface
-from scenes.surface_extent import surface_extent
+from scenes.stage import StageFile
 
 if TYPE_CHECKING:
-    from renderer.settings import RenderSettings
-    from renderer.surface_settings import SurfaceSettings
-    from scenes.load import SceneFile
-
-Content: TypeAlias = "Gaussians | NeuralSurface"  # a scene as extents need it: neural Gaussians decoded
+    from renderer.fly_scenes import AnySettings
+    from renderer.stage_settings import StageSettings
 
 
-def content_of(file: SceneFile | SurfaceFile) -> Content:
-    """The surface of a file, or its Gaussians."""
-    return file.surface if isinstance(file, SurfaceFile) else file.gaussians
+@dataclass(frozen=True)
+class Look:
+    """The options of the command line about how things look."""
 
-
-def extent_of(content: Content) -> Extent:
-    """Where the scene is."""
-    return surface_extent(content) if isinstance(content, NeuralSurface) else scene_extent(content)
+    view: str = "colour"
+    samples: int = 1  # rays a pixel, of surfaces
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    spp: int | None = None  # paths a pixel, of scene files; None: instant light
+    denoise: bool = False
 
 
 def check_view(view: str, samples: int) -> None:
@@ -45,26 +45,55 @@ def check_view(view: str, samples: int) -> None:
         raise KilofieldError(f"--samples: expected 1 to {MOST_SAMPLES}, found {samples}")
 
 
-def settings_of(
-    file: SceneFile | SurfaceFile,
-    view: str,
-    samples: int,
-    background: tuple[float, float, float],
-    cameras: Sequence[Camera],
-) -> RenderSettings | SurfaceSettings:
-    """The settings of `view` for the kind of scene a file holds; depths are those `cameras` see."""
+def check_stage_options(source: Path, look: Look) -> None:
+    """Raises `KilofieldError` for options that mean nothing to the scene file `source`."""
+    plain = Look()
+    hints = {
+        "background": "the scene file says it",
+        "view": "it has no other",
+        "samples": "--spp sets the paths a pixel",
+    }
+    for name, hint in hints.items():
+        if getattr(look, name) != getattr(plain, name):
+            raise KilofieldError(f"--{name}: expected none for the scene file {source}: {hint}")
+    if look.spp is not None:
+        at_least("--spp", look.spp, 1)
+
+
+def settings_of(file: Opened, look: Look, cameras: Sequence[Camera]) -> AnySettings:
+    """The settings for the kind of scene a file holds; depths are those `cameras` see.
+
+    Of two in one picture, the one that has no such view shows its colours. Raises `KilofieldError` for a view that
+    this kind has not.
+    """
+    from renderer.scene_settings import SceneSettings
     from renderer.settings import VIEWS, RenderSettings
     from renderer.surface_settings import SURFACE_VIEWS, SurfaceSettings
 
-    surface = isinstance(file, SurfaceFile)
+    if isinstance(file, StageFile):
+        return stage_settings(look)
+    depths = depth_range(cameras, extent_of(file)) if look.view == "depth" else (0.0, 1.0)
+    pair, surface = isinstance(file, PairFile), isinstance(file, SurfaceFile)
     known = SURFACE_VIEWS if surface else VIEWS
-    if view not in known:
+    if not isinstance(file, PairFile) and look.view not in known:
         kind = "a surface" if surface else "Gaussians"
-        raise KilofieldError(f"--view: {file.path}: expected one of {', '.join(known)} for {kind}, found {view}")
-    depths = depth_range(cameras, extent_of(content_of(file))) if view == "depth" else (0.0, 1.0)
-    if surface:
-        return SurfaceSettings(view=view, background=background, samples=samples, depth_range=depths)
-    return RenderSettings(view=view, background=background, depth_range=depths)
+        raise KilofieldError(f"--view: {file.path}: expected one of {', '.join(known)} for {kind}, found {look.view}")
+    view = look.view if look.view in VIEWS else "colour"
+    gaussians = RenderSettings(view=view, background=look.background, depth_range=depths)
+    if not (pair or surface):
+        return gaussians
+    view = look.view if look.view in SURFACE_VIEWS else "colour"
+    rays = SurfaceSettings(view=view, background=look.background, samples=look.samples, depth_range=depths)
+    return SceneSettings(gaussians, rays) if pair else rays
+
+
+def stage_settings(look: Look) -> StageSettings:
+    """Paths as many as were asked for, or else instant light."""
+    from renderer.stage_settings import StageSettings
+
+    if look.spp is None:
+        return StageSettings(instant=True, denoise=True)
+    return StageSettings(samples=look.spp, denoise=look.denoise)
 
 
 def depth_range(cameras: Sequence[Camera], extent: Extent) -> tuple[float, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from commands.opened import check_together
 from commands.options import Reading
 from scenes.detect import file_of
 from scenes.files import read_start
@@ -16,6 +15,8 @@ def run(files: list[Path], together: bool, reading: Reading) -> None:
     for file in files:
         read_start(file_of(file), 1)  # a wrong name is told here, not in a window
     if together:
+        from commands.opened import check_together
+
         check_together(files)
     import viewer
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from commands.console import note
-from commands.scene_settings import Content, extent_of
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
-from scenes.extent import scene_extent
+from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Gaussians
 
 DEFAULT_CAMERAS = 8
@@ -34,13 +33,13 @@ def picture_names(cameras: Sequence[Camera]) -> list[str]:
     return names if len(set(names)) == len(names) else numbers
 
 
-def seen_from(cameras: Sequence[Camera], near: float | None, content: Content) -> list[Camera]:
-    """The cameras with the near plane the user asked for; without one, a word when theirs cuts the scene open."""
+def seen_from(cameras: Sequence[Camera], near: float | None, extent: Extent) -> list[Camera]:
+    """The cameras with the near plane the user asked for; without one, a word when theirs cuts open the scene in
+    `extent`."""
     if near is not None:
         if not near > 0:
             raise KilofieldError(f"--near: expected a distance above 0, found {near:g}")
         return [replace(camera, near=near) for camera in cameras]
-    extent = extent_of(content)
     gaps = [float(np.linalg.norm(camera.position - extent.centre)) - extent.radius for camera in cameras]
     cut = sum(extent.near < camera.near and gap < camera.near for camera, gap in zip(cameras, gaps, strict=True))
     if cut:

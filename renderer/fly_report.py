@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ class FlyReport:
     name: str
     out: str | None  # the video or the folder of frames
     sheet: str | None  # PNG of some of the frames
-    gaussians: int  # or cells of a surface, by `kind`
+    gaussians: int  # or cells of a surface, or objects of a scene file, by `kind`
     video_memory: int  # bytes of the scene's buffers
     working_memory: int  # bytes that frames take beside them
     pipeline: str  # the one in use at the end of the flight
@@ -30,12 +30,14 @@ class FlyReport:
     first_frame_since_load_ms: float  # read, load and first frame
     first_frame_since_command_ms: float  # with the start of the program, and the scenes loaded before this one
     frames: Sequence[Frame]
-    kind: str = "gaussians"  # or "surface"
+    kind: str = "gaussians"  # or "surface", "together", "stage"
+    counts: Mapping[str, int] = field(default_factory=dict)  # all there is of it, by name; empty: the Gaussians alone
 
     @property
     def content(self) -> str:
         """Such as `300 Gaussians`."""
-        return f"{self.gaussians:,} {'cells' if self.kind == 'surface' else 'Gaussians'}"
+        counts = self.counts or {"Gaussians": self.gaussians}
+        return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
     @property
     def stages(self) -> list[str]:

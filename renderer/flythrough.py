@@ -12,30 +12,24 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TypeAlias
 
-import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
 from renderer.accumulation import check_size
 from renderer.context import create_context, device_facts
 from renderer.fly_report import FlyReport, Frame
-from renderer.gaussian_renderer import DEFAULT, FrameFacts, GaussianRenderer
+from renderer.fly_scenes import AnyScene, AnySettings, FlownScene, all_settings, flown_scene
 from renderer.images import frame_sheet, write_png
 from renderer.settings import RenderSettings
-from renderer.surface_renderer import SurfaceRenderer
-from renderer.surface_settings import SurfaceSettings
 from renderer.video import FrameSink, frame_sink
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
-from scenes.gaussians import Gaussians
-from scenes.neural_gaussians import NeuralGaussians
-from scenes.surface import NeuralSurface
 
 SHEET_FRAMES = 12  # on the contact sheet
 
-AnyScene: TypeAlias = "Gaussians | NeuralGaussians | NeuralSurface"
+DEFAULT = RenderSettings()
+
 Progress = Callable[[int, int], None]  # (frames done, frames)
 
 
@@ -44,9 +38,7 @@ class _Flyer:
     """One scene, and what is known of its flight so far."""
 
     name: str
-    renderer: GaussianRenderer | SurfaceRenderer
-    draw: Callable[[Camera, moderngl.Framebuffer], None]
-    warm_up: Callable[[Camera], object]  # a frame read back: makes all the room it needs
+    scene: FlownScene
     read_ms: float
     load_ms: float = 0.0
     first_frame_ms: float = 0.0
@@ -65,7 +57,7 @@ class Flythrough:
     def __init__(
         self,
         size: tuple[int, int],
-        settings: RenderSettings | SurfaceSettings = DEFAULT,
+        settings: AnySettings = DEFAULT,
         pipeline: str = "auto",
         residency: str = "decoded",
         began: float | None = None,
@@ -92,48 +84,24 @@ class Flythrough:
         scene: AnyScene,
         camera: Camera,
         read_ms: float = 0.0,
-        settings: RenderSettings | SurfaceSettings | None = None,
+        settings: AnySettings | None = None,
     ) -> None:
         """Puts a scene into video memory and draws a first frame of it, through `camera`.
 
-        `read_ms` is what reading its file took; `settings` are the flight's if not given, or, where those are for the
-        other kind of scene, the defaults over their background. Raises `KilofieldError` when it does not fit the
+        `read_ms` is what reading its file took; `settings` are the flight's if not given; where they are for another
+        kind of scene, the defaults over their background. Raises `KilofieldError` when it does not fit the
         device.
         """
         start = perf_counter()
-        flyer = self._flyer(name, scene, settings or self._settings, read_ms)
-        flyer.renderer.times.synchronised = self._waits
+        flown = flown_scene(self._context, scene, all_settings(settings or self._settings), *self._kind)
+        flown.times.synchronised = self._waits
+        flyer = _Flyer(name, flown, read_ms)
         self._context.finish()
         loaded = perf_counter()
         self._draw(flyer, camera)
         flyer.first_frame_at = perf_counter()
         flyer.load_ms, flyer.first_frame_ms = 1e3 * (loaded - start), 1e3 * (flyer.first_frame_at - loaded)
         self._flyers.append(flyer)
-
-    def _flyer(self, name: str, scene: AnyScene, settings: RenderSettings | SurfaceSettings, read_ms: float) -> _Flyer:
-        size = self.size
-        if isinstance(scene, NeuralSurface):
-            rays = SurfaceRenderer(self._context, scene)
-            look = (
-                settings if isinstance(settings, SurfaceSettings) else SurfaceSettings(background=settings.background)
-            )
-
-            def draw(camera: Camera, target: moderngl.Framebuffer) -> None:
-                rays.restart()
-                rays.draw(camera, target, look)
-
-            return _Flyer(name, rays, draw, lambda camera: rays.render_rgba(camera, *size, look), read_ms)
-        pipeline, residency = self._kind
-        renderer = GaussianRenderer(self._context, pipeline=pipeline, residency=residency)
-        renderer.load(scene)
-        how = settings if isinstance(settings, RenderSettings) else RenderSettings(background=settings.background)
-        return _Flyer(
-            name,
-            renderer,
-            lambda camera, target: renderer.draw(camera, target, how),
-            lambda camera: renderer.render_rgba(camera, *size, how),
-            read_ms,
-        )
 
     def fly(
         self,
@@ -159,7 +127,7 @@ class Flythrough:
             sinks = [stack.enter_context(frame_sink(out, self.size, fps)) if out else None for out in outs]
             for i in np.linspace(0, len(cameras) - 1, warmup).round().astype(int):
                 for flyer in self._flyers:
-                    flyer.warm_up(cameras[i])
+                    flyer.scene.warm_up(cameras[i], *self.size)
             self._fly(cameras, sinks, progress)
         return [self._report(flyer, out) for flyer, out in zip(self._flyers, outs, strict=True)]
 
@@ -178,14 +146,14 @@ class Flythrough:
                 progress(i + 1, len(cameras))
 
     def _timed(self, flyer: _Flyer, camera: Camera, began: float) -> Frame:
-        renderer = flyer.renderer
+        times = flyer.scene.times
         start = perf_counter()
         self._draw(flyer, camera)
         stop = perf_counter()
-        renderer.times.synchronised = True  # the device is idle: ask for this frame, not for one long done
-        stages = renderer.times.ms()
-        renderer.times.synchronised = self._waits
-        gaussians = renderer.facts if isinstance(renderer, GaussianRenderer) else FrameFacts()
+        times.synchronised = True  # the device is idle: ask for this frame, not for one long done
+        stages = times.ms()
+        times.synchronised = self._waits
+        gaussians = flyer.scene.gaussian_facts
         return {
             "at": 1e3 * (start - began),
             **{name: ms for name, ms in stages.items() if name != "total"},
@@ -195,7 +163,7 @@ class Flythrough:
         }
 
     def _draw(self, flyer: _Flyer, camera: Camera) -> None:
-        flyer.draw(camera, self._target)
+        flyer.scene.draw(camera, self._target)
         self._context.finish()
 
     def _read(self) -> NDArray[np.uint8]:
@@ -212,31 +180,32 @@ class Flythrough:
             name=flyer.name,
             out=None if out is None else str(out),
             sheet=None if sheet is None else str(sheet),
-            gaussians=len(flyer.renderer.scene),
-            video_memory=flyer.renderer.scene.bytes,
-            working_memory=flyer.renderer.working_bytes,
-            pipeline=flyer.renderer.facts.pipeline,
-            residency=flyer.renderer.facts.residency,
+            gaussians=next(iter(flyer.scene.counts.values())),
+            video_memory=flyer.scene.video_memory,
+            working_memory=flyer.scene.working_memory,
+            pipeline=flyer.scene.pipeline,
+            residency=flyer.scene.residency,
             read_ms=flyer.read_ms,
             load_ms=flyer.load_ms,
             first_frame_ms=flyer.first_frame_ms,
             first_frame_since_load_ms=flyer.read_ms + flyer.load_ms + flyer.first_frame_ms,
             first_frame_since_command_ms=1e3 * (flyer.first_frame_at - self._began),
             frames=flyer.frames,
-            kind="surface" if isinstance(flyer.renderer, SurfaceRenderer) else "gaussians",
+            kind=flyer.scene.kind,
+            counts=flyer.scene.counts,
         )
 
     def release(self) -> None:
         """Frees everything."""
         for flyer in self._flyers:
-            flyer.renderer.release()
+            flyer.scene.release()
         self._context.release()
 
 
 @contextmanager
 def flythrough(
     size: tuple[int, int],
-    settings: RenderSettings | SurfaceSettings = DEFAULT,
+    settings: AnySettings = DEFAULT,
     pipeline: str = "auto",
     residency: str = "decoded",
     began: float | None = None,

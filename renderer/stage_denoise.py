@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 
 import moderngl
+import numpy as np
 
 from renderer.accumulation import picture_texture
 from renderer.path_tracer import PathTracer
 from renderer.shader_library import compile_compute, set_uniforms
+from scenes.gaussians import Floats
 
 TILE = 8  # pixels each way of a workgroup
 MOST_PASSES = 5  # taps up to 2 * 2^4 pixels away
@@ -79,3 +81,13 @@ class StageDenoiser:
         """Frees everything."""
         self._release_targets()
         self._shader.release()
+
+
+def filtered_light(tracer: PathTracer) -> Floats:
+    """[H, W, 3] linear light of what `tracer`, which has made guides, has so far, with less noise."""
+    denoiser = StageDenoiser(tracer.context)
+    picture = denoiser.filtered(tracer)
+    width, height = picture.size
+    light = np.frombuffer(picture.read(), np.float32).reshape(height, width, 4)[..., :3].copy()
+    denoiser.release()
+    return light
