@@ -35,11 +35,12 @@ def run(
     cannot be read is told in the window. `options` are for reading all of them, also those opened later.
 
     `on_frame(app, frame)` is called when a frame is drawn and not yet shown. Raises `KilofieldError` where there is no
-    display or no OpenGL 4.1.
+    display or no OpenGL 4.1, and for a folder without a scene.
     """
+    from scenes.detect import file_of
     from ui.loading import SceneLoader
 
-    loader = SceneLoader(options)
+    files, loader = [file_of(path) for path in files], SceneLoader(options)
     if files:
         loader.start(files[0])  # is read while the window is still being made
     import imgui_bundle  # noqa: F401  # before glfw, which then takes the library that is in it, without a search

@@ -21,6 +21,7 @@ from scenes.files import brief, read_start
 from scenes.gltf_container import MAGIC as GLB_MAGIC
 from scenes.json_entry import read_json
 from scenes.ksplat import is_ksplat
+from scenes.naming import IN_FOLDERS, SUFFIXES
 from scenes.splat import PROBED, RECORD, is_splat
 from scenes.spz import GZIP, gzip_start
 from scenes.spz import MAGIC as SPZ_MAGIC
@@ -28,8 +29,7 @@ from scenes.spz import MAGIC as SPZ_MAGIC
 KILO_MAGIC = b"KILO"
 PLY_MAGIC = b"ply"
 ZIP_MAGIC = b"PK\x03\x04"
-READABLE = "a scene in .ply, .compressed.ply, .splat, .spz, .ksplat, .sog, .glb, .gltf or .kilo"
-IN_FOLDERS = ("lod-meta.json", "meta.json")  # the first there is
+READABLE = f"a scene in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 
 
 def file_of(path: str | os.PathLike[str]) -> Path:

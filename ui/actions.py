@@ -14,6 +14,7 @@ from ui.compare_actions import COMPARE_ACTIONS
 from ui.export_actions import EXPORT_ACTIONS
 from ui.measure_actions import MEASURE_ACTIONS
 from ui.path_actions import PATH_ACTIONS
+from ui.save_tool import SaveTool
 from ui.settings import ANTIALIASED, BACKGROUNDS, SPLAT_SCALES, TEXT_STEPS
 from ui.stage_actions import STAGE_ACTIONS
 from ui.surface_actions import SURFACE_ACTIONS
@@ -105,6 +106,13 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
             "remove the added scene",
             lambda app: app.tool(TogetherTool).remove(app),
             glfw.MOD_CONTROL,
+        ),
+        Action(
+            glfw.KEY_E,
+            "save the Gaussians, in any format",
+            lambda app: app.tool(SaveTool).ask(app),
+            glfw.MOD_CONTROL | glfw.MOD_SHIFT,
+            needs="gaussians",
         ),
         Action(glfw.KEY_P, "save a picture (PNG)", lambda app: app.take_screenshot()),
         Action(glfw.KEY_PAGE_DOWN, "next file", lambda app: app.open_next(1)),

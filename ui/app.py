@@ -124,9 +124,9 @@ class App(AppView):
 
     def dropped(self, paths: list[Path]) -> None:
         """Opens the first, and lists all."""
-        self.files += [path for path in paths if path not in self.files]
-        if paths:
-            self.open(paths[0])
+        found = self.listed(paths)
+        if found:
+            self.loader.start(found[0])
 
     # One frame
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from scenes.detect import file_of
 from scenes.errors import KilofieldError
 from scenes.extent import Extent
-from scenes.load import SceneFile
+from scenes.naming import named_path, scene_name
 from ui.app_state import TITLE, AppState
+from ui.facts import left_out_words
 from ui.loading import LoadedScene, SceneLoader
 from ui.scene_slot import SceneSlot
 from ui.settings import SCENE_PATTERNS
@@ -33,10 +35,21 @@ class AppScenes(AppState):
         self.picture.invalidate()
 
     def open(self, path: Path) -> None:
-        """Begins to load a file, as one more of the list unless it is in it."""
-        if path not in self.files:
-            self.files.append(path)
-        self.loader.start(path)
+        """Begins to load a file, or the scene in a folder, as one more of the list unless it is in it."""
+        found = self.listed([path])
+        if found:
+            self.loader.start(found[0])
+
+    def listed(self, paths: list[Path]) -> list[Path]:
+        """The files of `paths`, with those of folders, which are in the list now; says which folders have none."""
+        found = []
+        for path in paths:
+            try:
+                found.append(file_of(path))
+            except KilofieldError as error:
+                self.messages.error(str(error), f"{path.name} cannot be opened")
+        self.files += [file for file in dict.fromkeys(found) if file not in self.files]
+        return found
 
     def open_index(self, index: int) -> None:
         """Begins to load file number `index` of the list."""
@@ -45,7 +58,7 @@ class AppScenes(AppState):
     def ask_for_file(self) -> None:
         """A dialog for a scene to open."""
         if self.loaded is not None:
-            self.dialogs.folder = self.loaded.file.path.absolute().parent
+            self.dialogs.folder = named_path(self.loaded.file.path.absolute()).parent
         self.dialogs.open_file("Open a scene", SCENE_PATTERNS, self.open)
 
     def cancel_loading(self) -> bool:
@@ -70,14 +83,15 @@ class AppScenes(AppState):
                     continue
             except KilofieldError as error:
                 self._forget_missing(path)
-                self.messages.error(str(error), f"{path.name if path else 'This file'} cannot be opened")
+                self.messages.error(str(error), f"{scene_name(path) if path else 'This file'} cannot be opened")
                 if slot is self.scenes[0]:
                     self._forget_failed(path)
                 continue
             self.picture.forget()
             if slot is self.scenes[0]:
                 self._show(before)
-            self._tell_dropped(slot)
+            if slot.loaded and (left_out := left_out_words(slot.loaded.file)):
+                self.note("; ".join(left_out))
 
     def _forget_missing(self, path: Path | None) -> None:
         """Files that are gone are no longer among the recent ones."""
@@ -97,7 +111,7 @@ class AppScenes(AppState):
         assert loaded is not None
         self.file_index = self.files.index(loaded.file.path)
         self.stored.opened(loaded.file.path)
-        self.window.set_title(f"{loaded.file.path.name} - {TITLE}")
+        self.window.set_title(f"{scene_name(loaded.file.path)} - {TITLE}")
         self.navigator.aspect = self.aspect
         if before is not None and _same_place(before.extent, loaded.extent):
             self.navigator.set_extent(loaded.extent)
@@ -105,11 +119,6 @@ class AppScenes(AppState):
             self.navigator.go_home(loaded.extent)
             middle = replace(self.surface_look.slice, offset=None)
             self.surface_look = replace(self.surface_look, slice=middle)
-
-    def _tell_dropped(self, slot: SceneSlot) -> None:
-        file = slot.loaded.file if slot.loaded else None
-        if isinstance(file, SceneFile) and file.dropped:
-            self.note(f"{file.dropped:,} Gaussians left out: they cannot be drawn")
 
 
 def _same_place(a: Extent, b: Extent) -> bool:

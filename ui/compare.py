@@ -13,6 +13,7 @@ from renderer.compare_screen import MODES, CompareScreen, Paint, split_column
 from renderer.picture_difference import PictureDifference, PictureScore
 from renderer.scene_settings import SceneSettings
 from scenes.cameras import Camera
+from scenes.naming import scene_name
 from scenes.sizes import readable_bytes
 from ui.gui import colour_u32
 from ui.scene_picture import Painter
@@ -262,7 +263,7 @@ def _painter_of(slot: SceneSlot, camera: Camera, settings: SceneSettings) -> Pai
 
 def _label(letter: str, slot: SceneSlot) -> str:
     assert slot.loaded is not None
-    return f"{letter}   {slot.loaded.file.path.name}   {readable_bytes(slot.loaded.file.bytes)}"
+    return f"{letter}   {scene_name(slot.loaded.file.path)}   {readable_bytes(slot.loaded.file.bytes)}"
 
 
 def _draw_bar(pen: imgui.ImDrawList, x: float, top: float, bottom: float, scale: float, held: bool) -> None:

@@ -14,7 +14,7 @@ from scenes.errors import KilofieldError
 from ui.export import Job, PathJob, PictureJob, check_free
 from ui.loading import LoadedScene
 from ui.path_tool import PathTool
-from ui.screenshots import free_name, scene_stem
+from ui.screenshots import free_name, picture_stem
 from ui.tool import Tool
 
 if TYPE_CHECKING:
@@ -186,6 +186,6 @@ def _out(text: str, app: App, what: str, suffix: str) -> Path:
     """What the user wrote, with the suffix it lacks, or a free name in the working folder."""
     assert app.loaded is not None
     if not text.strip():
-        return free_name(Path.cwd(), scene_stem(app.loaded.file.path) + what, suffix)
+        return free_name(Path.cwd(), picture_stem(app.loaded.file.path) + what, suffix)
     path = Path(text.strip()).expanduser()
     return path if path.suffix or not suffix else path.with_suffix(suffix)

@@ -18,16 +18,16 @@ def scene_facts(file: SceneFile | SurfaceFile | StageFile, video_memory: int) ->
         rows = [
             ("Format", ".json, a scene to be lit"),
             *_stage_facts(file.stage),
+            *_left_out(file),
             ("Files", readable_bytes(file.bytes)),
         ]
         return [*rows, ("Video memory", readable_bytes(video_memory))]
     if isinstance(file, SurfaceFile):
-        rows = [("Format", ".kilo, a surface"), *_surface_facts(file.surface), ("File", readable_bytes(file.bytes))]
-        return [*rows, ("Video memory", readable_bytes(video_memory))]
+        rows = [("Format", ".kilo, a surface"), *_surface_facts(file.surface), *_left_out(file)]
+        return [*rows, ("File", readable_bytes(file.bytes)), ("Video memory", readable_bytes(video_memory))]
     scene = file.scene
     rows = [("Format", f".{file.format}"), ("Gaussians", f"{len(scene):,}, SH degree {scene.sh_degree}")]
-    if file.dropped:
-        rows.append(("Left out", f"{file.dropped:,} that cannot be drawn"))
+    rows += _left_out(file)
     if isinstance(scene, NeuralGaussians):
         rows += _bank_facts(scene)
     rows.append(("File", readable_bytes(file.bytes)))
@@ -35,6 +35,20 @@ def scene_facts(file: SceneFile | SurfaceFile | StageFile, video_memory: int) ->
         plain = plain_bytes(len(scene), scene.sh_degree)
         rows.append(("As .ply", f"{readable_bytes(plain)}, {plain / max(file.bytes, 1):.1f} times the file"))
     return [*rows, ("Video memory", readable_bytes(video_memory))]
+
+
+def left_out_words(file: SceneFile | SurfaceFile | StageFile) -> list[str]:
+    """What is not shown of a file, or of those a scene file names, one sentence each."""
+    if isinstance(file, StageFile):
+        named = [(path, left_out_words(other)) for path, other in file.stage.gaussians.items()]
+        named += [(path, list(mesh.notes)) for path, mesh in file.stage.meshes.items()]
+        return [f"{path.name}: {words}" for path, found in named for words in found]
+    dropped = file.dropped if isinstance(file, SceneFile) else 0
+    return [*([f"{dropped:,} Gaussians left out: they cannot be drawn"] if dropped else []), *file.notes]
+
+
+def _left_out(file: SceneFile | SurfaceFile | StageFile) -> list[tuple[str, str]]:
+    return [("Left out" if i == 0 else "", words) for i, words in enumerate(left_out_words(file))]
 
 
 def _stage_facts(stage: Stage) -> list[tuple[str, str]]:

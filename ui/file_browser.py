@@ -53,6 +53,7 @@ class FileBrowser:
         self._asked = asked
         self._name = asked.name
         self._error = ""
+        self._replaced: Path | None = None  # what is there already, and is replaced when the button is pressed again
         self._opened = self._accepted = False
         self._go(folder.absolute())
 
@@ -149,6 +150,10 @@ class FileBrowser:
         if path.is_dir():
             self._go(path)
             self._name = ""
+            return False, None
+        if self._asked.kind == "save" and path.exists() and path != self._replaced:
+            self._replaced = path
+            self._error = f"{path.name} is there already. {WORDS['save']} again replaces it."
             return False, None
         return True, path
 

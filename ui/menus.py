@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import imgui
 
+from scenes.naming import scene_name
 from ui.action import Action
 from ui.actions import ACTIONS, key_name
 from ui.panels import PANELS
@@ -44,7 +45,7 @@ def _entry(app: App, action: Action, text: str) -> None:
 def _recent(app: App) -> None:
     if imgui.begin_menu("Recent files", bool(app.stored.recent)):
         for index, path in enumerate(app.stored.recent):
-            if imgui.menu_item(f"{shortened(path.name, 48)}##{index}", "", False)[0]:
+            if imgui.menu_item(f"{shortened(scene_name(path), 48)}##{index}", "", False)[0]:
                 app.open(path)
             tip(str(path))
         imgui.separator()

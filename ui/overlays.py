@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from scenes.naming import scene_name
 from scenes.sizes import readable_bytes
 from ui.gui import colour_u32
 from ui.help import draw_help
 from ui.messages import Message
 from ui.panels.widgets import plain, quiet
+from ui.settings import SCENE_WORDS
 from ui.theme import ACCENT, ERROR
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def _error(app: App, message: Message) -> None:
     imgui.text_wrapped(message.text)
     imgui.pop_style_color()
     if app.loaded is not None:
-        quiet(f"Still open: {app.loaded.file.path.name}")
+        quiet(f"Still open: {scene_name(app.loaded.file.path)}")
     imgui.dummy(ImVec2(0, 0.3 * imgui.get_text_line_height()))
     if imgui.button("Close", ImVec2(6 * imgui.get_font_size(), 0)) or not stays:
         app.messages.dismiss()
@@ -108,7 +110,7 @@ def _loading(app: App) -> None:
     imgui.set_next_window_pos(ImVec2(rect.middle[0], rect.y + 0.3 * rect.height), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.set_next_window_size(ImVec2(_box_width(app), 0))
     imgui.begin("loading", None, BOX)
-    imgui.text_wrapped(f"Opening {path.name}")
+    imgui.text_wrapped(f"Opening {scene_name(path)}")
     if status.share is None:
         _sweep(status.seconds)
     else:
@@ -152,7 +154,7 @@ def _bar(start: float, stop: float) -> None:
 def _empty(app: App) -> None:
     imgui.set_next_window_pos(ImVec2(*app.view_rect.middle), imgui.Cond_.always, ImVec2(0.5, 0.5))
     imgui.begin("empty", None, BOX)
-    imgui.text("Drop a scene here: .ply, .compressed.ply, .kilo or a scene file (.json)")
+    imgui.text_wrapped(f"Drop a scene here: {SCENE_WORDS}")
     if imgui.button("Open a file"):
         app.ask_for_file()
     imgui.end()

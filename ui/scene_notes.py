@@ -2,7 +2,8 @@
 
 Notes are JSON, in `STEM.view.json` beside the scene; where that folder cannot be written to, in `scenes/` of the
 configuration folder, under the stem and a hash of the scene's own folder. STEM is the scene's name without .ply,
-.compressed.ply or .kilo, so that the versions of one scene share their notes:
+.compressed.ply, .kilo and the like, so that the versions of one scene share their notes; of a .sog in parts it is the
+name of the folder, and the notes are beside that:
 
     up                [x, y, z]          world
     metres_per_unit   number             above 0
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from scenes.camera_files import camera_of, our_entry
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError, SceneFileError
 from scenes.json_entry import JsonEntry, read_json, shown
+from scenes.naming import named_path, scene_stem
 from ui.stored import config_folder
 
 FOLDER = "scenes"  # in the configuration folder
@@ -52,13 +53,13 @@ class SceneNotes:
 
 def notes_path(scene: Path) -> Path:
     """Where the notes of a scene are when its folder can be written to."""
-    return scene.with_name(f"{_stem(scene)}.view.json")
+    return named_path(scene).with_name(f"{scene_stem(scene)}.view.json")
 
 
 def kept_path(scene: Path) -> Path:
     """Where the notes of a scene are otherwise."""
-    folder = hashlib.sha256(str(scene.resolve().parent).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return config_folder() / FOLDER / f"{_stem(scene)}-{folder}.view.json"
+    folder = hashlib.sha256(str(named_path(scene.resolve()).parent).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return config_folder() / FOLDER / f"{scene_stem(scene)}-{folder}.view.json"
 
 
 def read_notes(scene: Path) -> SceneNotes:
@@ -124,7 +125,3 @@ def _up(entry: JsonEntry) -> NDArray[np.float64] | None:
     if not length > 0:
         raise SceneFileError(entry.path, "file, up", "a direction", shown(entry.values["up"]))
     return up / length
-
-
-def _stem(scene: Path) -> str:
-    return re.sub(r"\.(compressed\.ply|ply|kilo)$", "", scene.name, flags=re.IGNORECASE) or "scene"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from renderer.images import write_png
 from scenes.errors import KilofieldError
+from scenes.naming import SUFFIXES, scene_stem
 
 
 def save_screenshot(picture: NDArray[np.uint8], scene: Path, folder: Path) -> Path:
@@ -19,7 +19,7 @@ def save_screenshot(picture: NDArray[np.uint8], scene: Path, folder: Path) -> Pa
 
     Raises `KilofieldError` for a folder that cannot be written to.
     """
-    path = _claim(folder, scene_stem(scene))
+    path = _claim(folder, picture_stem(scene))
     try:
         write_png(path, picture)
     except KilofieldError:
@@ -33,9 +33,9 @@ def free_name(folder: Path, stem: str, suffix: str = "") -> Path:
     return next(path for path in _numbered(folder, stem, suffix) if not path.exists())
 
 
-def scene_stem(scene: Path) -> str:
-    """The name of a scene's file without what says its format."""
-    return re.sub(r"\.(compressed\.ply|ply|kilo|json)$", "", scene.name, flags=re.IGNORECASE) or "scene"
+def picture_stem(scene: Path) -> str:
+    """The name of a scene, or a scene file, without what says its format."""
+    return scene_stem(scene, (*SUFFIXES, ".json"))
 
 
 def _numbered(folder: Path, stem: str, suffix: str) -> Iterator[Path]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scenes.naming import scene_name
 from scenes.stage_extent import around
 from ui.loading import LoadedScene
 from ui.scene_slot import SceneSlot
@@ -79,4 +80,6 @@ class TogetherTool(Tool):
         kinds = list(dict.fromkeys(KIND_NAMES[str(slot.kind)] for slot in (app.scenes[0], self.slot)))
         found = " and ".join(kinds) if len(kinds) > 1 else f"both {kinds[0]}"
         self.remove(app)
-        app.note(f"{added.file.path.name} is not shown: only Gaussians and a surface go together, these are {found}")
+        app.note(
+            f"{scene_name(added.file.path)} is not shown: only Gaussians and a surface go together, these are {found}"
+        )

@@ -8,6 +8,7 @@ from ui.export_tool import ExportTool
 from ui.measure import MeasureTool
 from ui.pad_tool import PadTool
 from ui.path_tool import PathTool
+from ui.save_tool import SaveTool
 from ui.scene_memory import SceneMemory
 from ui.stage_tool import StageTool
 from ui.together import TogetherTool
@@ -20,6 +21,7 @@ TOOLS: tuple[type[Tool], ...] = (
     PathTool,
     CropTool,
     ExportTool,
+    SaveTool,
     StageTool,
     MeasureTool,
     CompareTool,

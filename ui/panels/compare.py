@@ -9,6 +9,7 @@ from imgui_bundle import ImVec2, imgui
 
 from renderer.compare_screen import HEAT
 from renderer.metrics import decibels
+from scenes.naming import scene_name
 from scenes.sizes import readable_bytes
 from ui.actions import key_of
 from ui.compare import MODE_NAMES, PANEL_TITLE, CompareTool
@@ -43,7 +44,7 @@ def _choose(app: App, tool: CompareTool) -> None:
     if app.loaded is None:
         quiet("Open a scene first: it will be A.")
         return
-    quiet(f"A is {app.loaded.file.path.name}. Which file is B?")
+    quiet(f"A is {scene_name(app.loaded.file.path)}. Which file is B?")
     others = [file for file in app.files if file != app.loaded.file.path]
     for file in others:
         if imgui.button(f"{shortened(file.name)}##{file}", ImVec2(-1, 0)):
@@ -58,7 +59,7 @@ def _choose(app: App, tool: CompareTool) -> None:
 def _loading(app: App, tool: CompareTool) -> None:
     assert tool.slot is not None
     path, status = tool.slot.loader.path, tool.slot.loader.status()
-    quiet(f"B: {path.name}, {status.stage}, {status.seconds:.1f} s" if path else "Waiting for A.")
+    quiet(f"B: {scene_name(path)}, {status.stage}, {status.seconds:.1f} s" if path else "Waiting for A.")
     if imgui.button("Stop comparing", ImVec2(-1, 0)):
         tool.stop(app)
 
@@ -68,7 +69,7 @@ def _facts(app: App, tool: CompareTool) -> None:
     for letter, file in zip("AB", files, strict=True):
         rows(
             [
-                (letter, shortened(file.path.name, 26)),
+                (letter, shortened(scene_name(file.path), 26)),
                 ("", f"{readable_bytes(file.bytes)}, {content_words(file)}"),
             ]
         )

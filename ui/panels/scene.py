@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
 
+from scenes.naming import scene_name
 from ui.actions import key_of
 from ui.facts import scene_facts
 from ui.panels.panel import Panel
 from ui.panels.widgets import gap, quiet, rows, separated, shortened, tip
+from ui.settings import SCENE_WORDS
 from ui.together import TogetherTool
 
 if TYPE_CHECKING:
@@ -19,14 +21,14 @@ if TYPE_CHECKING:
 def draw(app: App) -> None:
     """One frame of it."""
     if app.loaded is None:
-        imgui.text("No scene" if app.loader.path is None else f"Opening {shortened(app.loader.path.name)}")
+        imgui.text("No scene" if app.loader.path is None else f"Opening {shortened(scene_name(app.loader.path))}")
         if app.loader.path is None:
-            quiet("Drop a .ply, .compressed.ply, .kilo or a scene file (.json) on the window.")
+            quiet(f"Drop a scene on the window: {SCENE_WORDS}.")
         return
     if len(app.files) > 1:
         _file_choice(app)
     else:
-        imgui.text(shortened(app.loaded.file.path.name))
+        imgui.text(shortened(scene_name(app.loaded.file.path)))
         tip(str(app.loaded.file.path))
     gap()
     rows(scene_facts(app.loaded.file, app.scenes[0].video_memory))
@@ -43,9 +45,9 @@ def _added(app: App) -> None:
     loaded = tool.slot.loaded
     if loaded is None:
         path = tool.slot.loader.path
-        imgui.text(f"Adding {shortened(path.name)}" if path else "")
+        imgui.text(f"Adding {shortened(scene_name(path))}" if path else "")
         return
-    imgui.text(f"With {shortened(loaded.file.path.name)}")
+    imgui.text(f"With {shortened(scene_name(loaded.file.path))}")
     tip(str(loaded.file.path))
     gap()
     rows(scene_facts(loaded.file, tool.slot.video_memory))
@@ -55,7 +57,7 @@ def _added(app: App) -> None:
 
 def _file_choice(app: App) -> None:
     imgui.set_next_item_width(-1)
-    changed, index = imgui.combo("##file", app.file_index, [file.name for file in app.files])
+    changed, index = imgui.combo("##file", app.file_index, [scene_name(file) for file in app.files])
     tip(f"{key_of('previous file')} and {key_of('next file')}")
     if changed:
         app.open_index(index)
