@@ -87,9 +87,9 @@ def salvage_gaussians(
         if part is not None:
             parts[networks] = part
             networks += len(part.boxes)
-    if not parts:
-        raise source.error("chunks", "one that is whole", f"none of {len(found)}; nothing is salvaged")
     damage.kept = sum(len(part.gaussians.positions) for part in parts.values())
+    if not parts or damage.kept == 0 < damage.count:
+        raise source.error("chunks", "one that is whole", f"none of {len(found)}; nothing is salvaged")
     return _assembled(manifest, outputs, parts, networks)
 
 

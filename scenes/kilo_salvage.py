@@ -64,7 +64,10 @@ def _chunks(chunks: list[int]) -> str:
     """`chunk 3`, or `chunks 2, 4 to 9 and 12`."""
     there = set(chunks)
     starts, stops = [c for c in chunks if c - 1 not in there], [c for c in chunks if c + 1 not in there]
-    *first, last = (f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, stops, strict=True))
+    runs = [
+        [f"{a} to {b}"] if b > a + 1 else [f"{c}" for c in range(a, b + 1)] for a, b in zip(starts, stops, strict=True)
+    ]
+    *first, last = (name for run in runs for name in run)
     return f"chunk{'s' * (len(chunks) > 1)} {', '.join(first)}{' and ' * bool(first)}{last}"
 
 

@@ -65,6 +65,14 @@ def coded(bank: MlpBank, centred: bool, spread: float, seed: int, uneven: bool =
     return MlpBank(shape, coded_weights(integers, coding, shape)), coding
 
 
+def part_of(surface: NeuralSurface, rows: np.ndarray) -> NeuralSurface:
+    """The surface of some of the cells."""
+    assert surface.appearance is not None
+    geometry = replace(surface.geometry, weights=surface.geometry.weights[rows])
+    appearance = replace(surface.appearance, weights=surface.appearance.weights[rows])
+    return replace(surface, cells=surface.cells[rows], geometry=geometry, appearance=appearance)
+
+
 def assert_same(found: NeuralSurface, expected: NeuralSurface) -> None:
     """Equal bit for bit."""
     assert (found.grid, found.overlap) == (expected.grid, expected.overlap)

@@ -21,7 +21,7 @@ from scenes.kilo_surface import (
 )
 from scenes.surface import NeuralSurface, WeightCoding
 from tests import kilo_surface_slow
-from tests.kilo_surface_samples import VARIANTS, assert_same, sample
+from tests.kilo_surface_samples import VARIANTS, assert_same, part_of, sample
 from tests.surface_samples import plane_surface, random_surface
 
 
@@ -61,14 +61,6 @@ def test_chunks_come_back_whole_and_alone(chunks: list[int], tmp_path: Path) -> 
     assert len(read_surface(tmp_path / "a.kilo", chunks=[])) == 0
     with pytest.raises(ValueError, match=f"chunks: expected some of 0 to {len(chunks) - 1}, found"):
         read_surface(tmp_path / "a.kilo", chunks=[len(chunks)])
-
-
-def part_of(surface: NeuralSurface, rows: np.ndarray) -> NeuralSurface:
-    """The surface of some of the cells."""
-    assert surface.appearance is not None
-    geometry = replace(surface.geometry, weights=surface.geometry.weights[rows])
-    appearance = replace(surface.appearance, weights=surface.appearance.weights[rows])
-    return replace(surface, cells=surface.cells[rows], geometry=geometry, appearance=appearance)
 
 
 def test_a_chunk_reads_only_its_own_bytes(tmp_path: Path) -> None:
