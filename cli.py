@@ -255,6 +255,7 @@ def mesh(
     largest: Annotated[
         bool, typer.Option("--largest", metavar=" ", help="Only the largest connected part; no crumbs floating about.")
     ] = False,
+    salvage: Salvage = False,
     force: Force = False,
     json: Json = None,
     quiet: Quiet = False,
@@ -271,7 +272,7 @@ def mesh(
     from commands.console import Screen
     from commands.mesh import options, run
 
-    run(source, target, options(resolution, faces, texture, largest), force, Screen(quiet, json, force))
+    run(source, target, options(resolution, faces, texture, largest), salvage, force, Screen(quiet, json, force))
 
 
 @app.command()

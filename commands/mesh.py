@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commands.arguments import output_file
-from commands.console import Screen, note, progress, readable_time
+from commands.console import Screen, progress, readable_time
+from commands.reading import tell
 from scenes.errors import KilofieldError, SceneFileError
 from scenes.files import read_start
 from scenes.load import KILO_MAGIC
@@ -25,15 +26,18 @@ def options(resolution: int, faces: int | None, texture: int | None, largest: bo
     return MeshOptions(resolution, faces, texture, largest)
 
 
-def run(source: Path, target: Path, options: MeshOptions, force: bool, screen: Screen) -> None:
+def run(source: Path, target: Path, options: MeshOptions, salvage: bool, force: bool, screen: Screen) -> None:
     """Write the surface in `source` as the mesh `target`, and say what it is."""
     check_source(source)
     check_target(source, target, options, force)
-    from scenes.kilo_surface import read_surface
+    from scenes.content import ReadOptions
+    from scenes.kilo_surface import open_surface
     from scenes.surface_mesh import surface_mesh
     from scenes.surface_mesh_files import write_mesh
 
-    start, surface = time.perf_counter(), read_surface(source)
+    start = time.perf_counter()
+    surface, missing = open_surface(source, ReadOptions(salvage=salvage))
+    tell(source, missing)
     with progress(f"mesh {source.name}", screen.quiet) as bar:
         try:
             mesh = surface_mesh(surface, options, bar)
@@ -41,8 +45,7 @@ def run(source: Path, target: Path, options: MeshOptions, force: bool, screen: S
             raise KilofieldError(f"{source}: {error}") from error
         bar(1.0, "writing")
         size = write_mesh(target, mesh)
-    for text in mesh.notes:
-        note(f"{target}: {text}")
+    tell(target, mesh.notes)
     found = figures(source, target, mesh, size, time.perf_counter() - start)
     screen.facts(", ".join(map(str, found["files"])), facts(found))
     screen.figures(found)

@@ -13,6 +13,7 @@ from scenes.detect import is_scene_name
 from scenes.errors import KilofieldError
 from scenes.extent import Extent, scene_extent
 from scenes.load import SceneFile
+from scenes.naming import scene_name
 from scenes.open_scene import SurfaceFile, kind_of
 from scenes.stage import StageFile, stage_file
 from scenes.stage_extent import around, stage_extent
@@ -66,7 +67,7 @@ def check_together(sources: Sequence[Path]) -> None:
 
 def name_of(file: Opened) -> str:
     """For tables."""
-    return " + ".join(one.path.name for one in file.files) if isinstance(file, PairFile) else file.path.name
+    return " + ".join(map(name_of, file.files)) if isinstance(file, PairFile) else scene_name(file.path)
 
 
 def extent_of(file: Opened) -> Extent:

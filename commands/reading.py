@@ -36,10 +36,10 @@ def stage_told(path: Path, options: ReadOptions) -> Stage:
     from scenes.stage import read_stage
 
     stage = read_stage(path, options=options)
-    for file in stage.gaussians.values():
-        _told(file)
-    for name, mesh in stage.meshes.items():
-        tell(name, mesh.notes)
+    for name, file in stage.gaussians.items():
+        note_dropped(name, file.dropped, len(file.scene))
+    for name, notes in stage.notes.items():
+        tell(name, notes)
     return stage
 
 

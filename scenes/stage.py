@@ -29,6 +29,7 @@ class Stage:
     meshes: Mapping[Path, Mesh] = field(default_factory=dict)
     gaussians: Mapping[Path, SceneFile] = field(default_factory=dict)
     environment: Floats | None = None  # [H, W, 3] of an `EnvironmentImage`
+    notes: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)  # what files left out, one sentence each
 
 
 @dataclass(frozen=True)
@@ -58,26 +59,29 @@ def read_stage(path: str | os.PathLike[str], progress: Progress = silent, option
 
 def open_stage(scene: SceneDescription, progress: Progress = silent, options: ReadOptions | None = None) -> Stage:
     """What the files of `scene` hold. Raises `SceneFileError`."""
-    from scenes.kilo_surface import read_surface  # zstandard is slow to import,
+    from scenes.kilo_surface import open_surface  # zstandard is slow to import,
     from scenes.meshes import read_mesh  # and trimesh with its scipy
 
     named = (thing for thing in scene.objects if isinstance(thing, Surface | GaussianScene | MeshObject))
     paths = dict.fromkeys((type(thing), thing.file) for thing in named)
-    surfaces, meshes, gaussians = {}, {}, {}
+    options = options or ReadOptions()
+    surfaces, meshes, gaussians, notes = {}, {}, {}, {}
     for done, (kind, file) in enumerate(paths):
         progress(done / len(paths))
         if kind is Surface:
             _expect(file, "surface")
-            surfaces[file] = read_surface(file)
+            surfaces[file], notes[file] = open_surface(file, options)
         elif kind is GaussianScene:
             _expect(file, "gaussians")
             gaussians[file] = load_scene(file, options=options)
+            notes[file] = gaussians[file].notes
         elif kind is MeshObject:
             meshes[file] = read_mesh(file)
+            notes[file] = meshes[file].notes
     _check_colours(scene, surfaces)
     image = read_light(scene.environment.file) if isinstance(scene.environment, EnvironmentImage) else None
     progress(1.0)
-    return Stage(scene, surfaces, meshes, gaussians, image)
+    return Stage(scene, surfaces, meshes, gaussians, image, notes)
 
 
 def _expect(file: Path, kind: str) -> None:

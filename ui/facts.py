@@ -40,11 +40,14 @@ def scene_facts(file: SceneFile | SurfaceFile | StageFile, video_memory: int) ->
 def left_out_words(file: SceneFile | SurfaceFile | StageFile) -> list[str]:
     """What is not shown of a file, or of those a scene file names, one sentence each."""
     if isinstance(file, StageFile):
-        named = [(path, left_out_words(other)) for path, other in file.stage.gaussians.items()]
-        named += [(path, list(mesh.notes)) for path, mesh in file.stage.meshes.items()]
-        return [f"{path.name}: {words}" for path, found in named for words in found]
-    dropped = file.dropped if isinstance(file, SceneFile) else 0
-    return [*([f"{dropped:,} Gaussians left out: they cannot be drawn"] if dropped else []), *file.notes]
+        stage = file.stage
+        named = [(path, _dropped_words(other)) for path, other in stage.gaussians.items()]
+        return [f"{path.name}: {words}" for path, found in (*named, *stage.notes.items()) for words in found]
+    return [*(_dropped_words(file) if isinstance(file, SceneFile) else ()), *file.notes]
+
+
+def _dropped_words(file: SceneFile) -> tuple[str, ...]:
+    return (f"{file.dropped:,} Gaussians left out: they cannot be drawn",) if file.dropped else ()
 
 
 def _left_out(file: SceneFile | SurfaceFile | StageFile) -> list[tuple[str, str]]:
