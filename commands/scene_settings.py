@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from commands.arguments import at_least
 from commands.opened import Opened, PairFile, extent_of
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
@@ -47,6 +46,8 @@ def check_view(view: str, samples: int) -> None:
 
 def check_stage_options(source: Path, look: Look) -> None:
     """Raises `KilofieldError` for options that mean nothing to the scene file `source`."""
+    from renderer.stage_settings import MOST_PATHS
+
     plain = Look()
     hints = {
         "background": "the scene file says it",
@@ -56,8 +57,8 @@ def check_stage_options(source: Path, look: Look) -> None:
     for name, hint in hints.items():
         if getattr(look, name) != getattr(plain, name):
             raise KilofieldError(f"--{name}: expected none for the scene file {source}: {hint}")
-    if look.spp is not None:
-        at_least("--spp", look.spp, 1)
+    if look.spp is not None and not 1 <= look.spp <= MOST_PATHS:
+        raise KilofieldError(f"--spp: expected 1 to {MOST_PATHS}, found {look.spp}")
 
 
 def settings_of(file: Opened, look: Look, cameras: Sequence[Camera]) -> AnySettings:

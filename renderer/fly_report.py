@@ -37,7 +37,9 @@ class FlyReport:
     def content(self) -> str:
         """Such as `300 Gaussians`."""
         counts = self.counts or {"Gaussians": self.gaussians}
-        return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        return ", ".join(
+            f"{count:,} {name.removesuffix('s') if count == 1 else name}" for name, count in counts.items()
+        )
 
     @property
     def stages(self) -> list[str]:
