@@ -28,6 +28,7 @@ from renderer.metrics import (
 from scenes.cameras import Camera
 from scenes.errors import KilofieldError
 from scenes.extent import scene_extent
+from scenes.naming import scene_name
 from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _write_report(
 ) -> None:
     from renderer.report import Comparison, Side, write_report
 
-    a, b = (Side(f.path.name, f.format, len(f.scene), f.bytes) for f in files)
+    a, b = (Side(scene_name(f.path), f.format, len(f.scene), f.bytes) for f in files)
     note = (
         "Made by kilofield compare. PSNR against a peak of 1, object PSNR over the pixels where A's alpha is at least "
         "1/255; SSIM with Gaussian weights, sigma 1.5 pixels."
@@ -177,7 +178,7 @@ def _print(files: tuple[SceneFile, SceneFile], scores: list[ViewScore], screen: 
     columns = ["camera", "PSNR dB", "object PSNR dB", "SSIM", "LPIPS"]
     rows = [[s.name, *_cells(s)] for s in scores]
     shown = len(columns) if mean.lpips is not None else len(columns) - 1
-    title = f"{files[0].path.name} against {files[1].path.name}"
+    title = f"{scene_name(files[0].path)} against {scene_name(files[1].path)}"
     screen.table(title, columns[:shown], [row[:shown] for row in rows], ["mean", *_cells(mean)][:shown])
     screen.line(f"PSNR of the mean error {decibels(mean.psnr_of_mean_error)} dB")
     if missing := objectless(mean, len(scores)):
