@@ -20,4 +20,9 @@ class SceneFileError(KilofieldError):
         self.place = place
         self.expected = expected
         self.found = found
-        super().__init__(f"{self.path}: {place}: expected {expected}, found {found}")
+        super().__init__(printable(f"{self.path}: {place}: expected {expected}, found {found}"))
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with ? for what would break it or cannot be written: names of files may hold anything."""
+    return "".join(c if c.isprintable() else "?" for c in text)

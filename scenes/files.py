@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from scenes.errors import SceneFileError
+from scenes.errors import SceneFileError, printable
 
 
 def read_start(path: str | os.PathLike[str], size: int) -> bytes:
@@ -26,9 +26,18 @@ def _read(path: str | os.PathLike[str], size: int) -> bytes:
         raise SceneFileError(path, "file", "a file", "nothing at this path") from error
     except OSError as error:
         raise SceneFileError(path, "file", "a file that can be read", str(error.strerror).lower()) from error
+    except ValueError as error:  # a zero byte, or half of a pair of surrogates
+        raise SceneFileError(path, "file", "a name that a file can have", "another") from error
+
+
+def is_below(name: str) -> bool:
+    """Whether a name in a file leads to a file beside it or in a folder below, and on no system elsewhere."""
+    parts = PurePosixPath(name).parts
+    away = name.startswith("/") or ".." in parts or any(character in name for character in "\\\0:")
+    return bool(parts) and not away
 
 
 def brief(text: str, length: int = 60) -> str:
     """`text` from a file, fit for a message: printable and at most `length` characters."""
-    printable = "".join(c if c.isprintable() else "?" for c in text[: length + 1])
-    return printable if len(text) <= length else f"{printable[: length - 3]}..."
+    shown = printable(text[: length + 1])
+    return shown if len(text) <= length else f"{shown[: length - 3]}..."

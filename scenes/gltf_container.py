@@ -10,8 +10,6 @@ part of a buffer; elements follow each other directly, or every `byteStride`. `n
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.errors import SceneFileError
-from scenes.files import brief, read_start
+from scenes.files import brief, is_below, read_start
 from scenes.gaussians import Floats
-from scenes.json_entry import JsonEntry, read_json, shown
+from scenes.json_entry import JsonEntry, parsed_json, read_json, shown
 
 MAGIC = b"glTF"
 GLB_HEADER, CHUNK = struct.Struct("<4sII"), struct.Struct("<II")
@@ -62,8 +60,8 @@ class Gltf:
             kind, self._chunk, at = self._next_chunk(content, at)
             self._chunk = self._chunk if kind == BIN_CHUNK else None
         try:
-            return json.loads(text.tobytes())
-        except (ValueError, RecursionError) as error:
+            return parsed_json(text.tobytes())
+        except ValueError as error:
             raise SceneFileError(self.path, "first chunk", "JSON", brief(str(error), 120)) from error
 
     def _next_chunk(self, content: Bytes, at: int) -> tuple[int, Bytes, int]:
@@ -141,12 +139,12 @@ class Gltf:
             return self._beside(entry, unquote(uri))
         try:
             return np.frombuffer(base64.b64decode(uri.partition(",")[2], validate=True), np.uint8)
-        except binascii.Error as error:
+        except ValueError as error:  # also of what is not ASCII
             raise entry.error("uri", "base64", "something else") from error
 
     def _beside(self, entry: JsonEntry, name: str) -> Bytes:
-        if Path(name).is_absolute() or ".." in Path(name).parts or "\\" in name or "\0" in name or ":" in name:
-            raise entry.error("uri", "the name of a file beside it", brief(name))
+        if not is_below(name):
+            raise entry.error("uri", "the name of a file beside it", brief(name) or "an empty one")
         file = self.path.parent / name
         read_start(file, 1)
         return np.memmap(file, np.uint8, "r")

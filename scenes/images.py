@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scenes.errors import SceneFileError
+from scenes.files import brief
 from scenes.gaussians import Floats
+from scenes.quiet import quiet_stderr
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")  # Pillow knows many more, some by way of other programs
+MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # beyond, Pillow refuses
+# A claim to more pixels than the file can hold is false, and no memory is taken for it. Deflate makes at most 1,032
+# bytes of one, the others less, WebP of a picture of one colour more.
+FREE, DENSEST, DENSEST_WEBP = 4 << 20, 1 << 11, 1 << 13  # bytes, and times the file
+BITS = {"1": 1, "P": 1, "L": 2, "I;16": 16, "I;16B": 16, "LA": 4, "PA": 2}  # at least, of a pixel; of others 24
+# What Pillow raises for damaged files
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+# Of what Pillow only warns of, it reads the rest: no user can do anything about a tag that is cut short.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """Width and height in pixels, from the file's header alone."""
-    with _open(path) as image:
+    with opened_image(path) as image:
         return image.size
 
 
@@ -23,14 +51,18 @@ def read_rgba(path: Path) -> Floats:
     The pixels stay as the camera took them: a rotation in the EXIF data is not applied, nor did whoever solved for the
     cameras.
     """
-    with _open(path) as image:
+    with opened_image(path) as image:
         try:
-            if image.mode.startswith("I;16"):  # 16-bit grey, which Pillow would clip to 255
-                grey = np.divide(np.asarray(image), 65535, dtype=np.float32)
-                return np.dstack([grey, grey, grey, np.ones_like(grey)])
-            return np.divide(np.asarray(image.convert("RGBA")), 255, dtype=np.float32)
-        except (OSError, SyntaxError, ValueError) as error:  # Pillow raises SyntaxError for a damaged PNG
+            return _pixels(image)
+        except DAMAGE as error:
             raise SceneFileError(path, "image", "a whole picture", "a damaged one") from error
+
+
+def _pixels(image: Image.Image) -> Floats:
+    if image.mode.startswith("I;16"):  # 16-bit grey, which Pillow would clip to 255
+        grey = np.divide(np.asarray(image), 65535, dtype=np.float32)
+        return np.dstack([grey, grey, grey, np.ones_like(grey)])
+    return np.divide(np.asarray(image.convert("RGBA")), 255, dtype=np.float32)
 
 
 def read_grey(path: Path) -> Floats:
@@ -39,12 +71,37 @@ def read_grey(path: Path) -> Floats:
     return image[..., :3].mean(axis=-1) * image[..., 3]
 
 
+@contextmanager
+def opened_image(path: Path) -> Iterator[Image.Image]:
+    """A picture whose header has been read and checked."""
+    with _open(path) as image:
+        _check_size(path, image)
+        with quiet_stderr() if image.format == "TIFF" else nullcontext():  # libtiff says there what is wrong
+            yield image
+
+
 def _open(path: Path) -> Image.Image:
     try:
-        return Image.open(path)
+        return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise SceneFileError(path, "image", "a picture", "a file of another kind") from error
     except Image.DecompressionBombError as error:
-        raise SceneFileError(path, "image", f"at most {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels", "more") from error
-    except OSError as error:
-        raise SceneFileError(path, "image", "a file that can be read", str(error.strerror).lower()) from error
+        raise SceneFileError(path, "image", f"at most {MAX_PIXELS} pixels", "more") from error
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise SceneFileError(path, "image", "a file that can be read", error.strerror.lower()) from error
+        raise SceneFileError(path, "image", "a picture", f"a damaged one ({brief(str(error))})") from error
+
+
+def _check_size(path: Path, image: Image.Image) -> None:
+    """An error if there are more pixels than there may be, or than so many bytes can hold."""
+    pixels = image.width * image.height
+    most = most_pixels(image, path.stat().st_size)
+    if not 0 < pixels <= most:
+        raise SceneFileError(path, "image", f"1 to {most} pixels in such a file", f"{image.width} x {image.height}")
+
+
+def most_pixels(image: Image.Image, size: int) -> int:
+    """The most pixels a picture of this kind can have in `size` bytes."""
+    held = FREE + size * (DENSEST_WEBP if image.format == "WEBP" else DENSEST)
+    return min(MAX_PIXELS, 8 * held // BITS.get(image.mode, 24))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from scenes.errors import SceneFileError
 from scenes.files import brief, read_start
 
 MAX_JSON = 1 << 28  # bytes; hundreds of thousands of cameras
+MAX_DEPTH = 200  # lists and objects in one another; a tree of 64 boxes of a streamed .sog has 130
+SHOWN = 100  # characters, more than fit
+TOO_DEEP = f"more than {MAX_DEPTH} lists and objects in one another"
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
@@ -25,11 +29,40 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     if size > MAX_JSON:
         raise SceneFileError(path, "file", f"at most {MAX_JSON} bytes", str(size))
     try:
-        return json.loads(Path(path).read_bytes())
+        return parsed_json(Path(path).read_bytes())
     except json.JSONDecodeError as error:
         raise SceneFileError(path, f"line {error.lineno}", "JSON", error.msg.lower()) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SceneFileError(path, "file", "JSON", brief(str(error), 120)) from error
+
+
+def parsed_json(content: bytes | str, strict: bool = False) -> Any:
+    """What JSON says; `ValueError` if it is not JSON, or has more in one another than `MAX_DEPTH`.
+
+    `strict`: without NaN and Infinity, which many programs write and JSON does not have.
+
+    How deep Python itself goes depends on its version and on who calls; and whoever walks the values has to come as
+    far again.
+    """
+    try:
+        value = json.loads(content, parse_constant=_refuse if strict else None)
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
+    level, depth = [value], 0
+    while level:  # a list and an object are as deep as what they are in and one more
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)]
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(TOO_DEEP)
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant}, which is no number in JSON")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 @dataclass(frozen=True)
@@ -80,8 +113,13 @@ class JsonEntry:
 
 
 def shown(value: Any) -> str:
-    """`value` as JSON on one line, cut to what fits in a message."""
-    return brief(json.dumps(value))
+    """`value` as JSON on one line, cut to what fits in a message; of a large one the rest is not even written."""
+    text = ""
+    for part in json.JSONEncoder().iterencode(value):
+        text += part[:SHOWN]
+        if len(text) > SHOWN:
+            break
+    return brief(text)
 
 
 def _number(value: Any) -> float | None:

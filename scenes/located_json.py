@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from scenes.errors import SceneFileError
 from scenes.files import brief, read_start
+from scenes.json_entry import parsed_json, shown
 
 MAX_BYTES = 1 << 24
 Numbers: TypeAlias = tuple[float, ...]
@@ -39,7 +40,7 @@ class Located:
 
     def shown(self) -> str:
         """The value as JSON on one line, cut to what fits in a message."""
-        return brief(json.dumps(plain(self)))
+        return shown(plain(self))
 
     def keys(self, known: Sequence[str]) -> dict[str, Located]:
         """The values of an object, none of whose keys may be any but `known`; null counts as absent."""
@@ -47,7 +48,12 @@ class Located:
             raise self.error("an object")
         for key, value in self.value.items():
             if key not in known:
-                raise SceneFileError(self.path, f"line {value.line}, {self.name}", f"one of {', '.join(known)}", key)
+                raise SceneFileError(
+                    self.path,
+                    f"line {value.line}, {self.name}",
+                    f"one of {', '.join(known)}",
+                    brief(key) or "an empty key",
+                )
         return {key: value for key, value in self.value.items() if value.value is not None}
 
     def need(self, key: str) -> Located:
@@ -111,11 +117,11 @@ def read_located(path: str | os.PathLike[str]) -> Located:
         raise SceneFileError(path, "file", f"at most {MAX_BYTES} bytes", str(path.stat().st_size))
     try:
         text = path.read_bytes().decode("utf-8")
-        json.loads(text, parse_constant=_refuse)
+        parsed_json(text, strict=True)
         return _Reader(path, text).value("file")
     except json.JSONDecodeError as error:
         raise SceneFileError(path, f"line {error.lineno}", "JSON", error.msg.lower()) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SceneFileError(path, "file", "JSON", brief(str(error), 120)) from error
 
 
@@ -124,10 +130,6 @@ def plain(located: Located) -> Any:
     if isinstance(located.value, dict):
         return {key: plain(value) for key, value in located.value.items()}
     return [plain(value) for value in located.value] if isinstance(located.value, list) else located.value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant}, which is no number in JSON")
 
 
 class _Reader:

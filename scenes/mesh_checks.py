@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 
 from scenes.errors import SceneFileError
 from scenes.files import brief, read_start
-from scenes.json_entry import read_json, shown
+from scenes.json_entry import parsed_json, read_json, shown
 from scenes.ply_elements import PlyElement, read_header
 
 STL_HEADER, STL_FACET = 84, 50  # bytes
@@ -293,6 +292,6 @@ def _glb_json(path: Path) -> Any:
     with path.open("rb") as file:
         text = file.read(GLB_HEADER + chunk)[GLB_HEADER:]
     try:
-        return json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        return parsed_json(text.decode("utf-8"))
+    except ValueError as error:
         raise SceneFileError(path, "first chunk", "JSON", brief(str(error))) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import zipfile
 import zlib
@@ -14,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.errors import SceneFileError
-from scenes.files import brief, read_start
-from scenes.json_entry import JsonEntry, read_json
+from scenes.files import brief, is_below, read_start
+from scenes.json_entry import JsonEntry, parsed_json, read_json, shown
 
 META = "meta.json"
 MAX_META = 1 << 24  # bytes
@@ -43,10 +42,9 @@ class FolderFiles:
 
     def read(self, name: str) -> bytes:
         """See `SogFiles`; `name` may lead to folders below, and nowhere else."""
-        parts = PurePosixPath(name).parts
-        if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or "\0" in name:
-            raise SceneFileError(self.path, "files", "names of files beside it", brief(name))
-        file = self.path.parent.joinpath(*parts)
+        if not is_below(name):
+            raise SceneFileError(self.path, "files", "names of files beside it", brief(name) or "an empty one")
+        file = self.path.parent / name
         read_start(file, 1)
         size = file.stat().st_size
         if size > MAX_TEXTURE:
@@ -94,8 +92,8 @@ def read_meta(files: SogFiles) -> JsonEntry:
     if isinstance(files, FolderFiles):
         return JsonEntry.of(files.path, META, read_json(files.path))
     try:
-        return JsonEntry.of(files.path, META, json.loads(files.read(META)))
-    except (ValueError, RecursionError) as error:
+        return JsonEntry.of(files.path, META, parsed_json(files.read(META)))
+    except ValueError as error:
         raise SceneFileError(files.path, META, "JSON", brief(str(error), 120)) from error
 
 
@@ -130,5 +128,5 @@ def names(entry: JsonEntry, count: int) -> list[str]:
     """The `count` names of files of an attribute."""
     value: Any = entry.value("files")
     if not isinstance(value, list) or len(value) < count or not all(isinstance(name, str) for name in value):
-        raise entry.error("files", f"{count} names", brief(json.dumps(value)))
+        raise entry.error("files", f"{count} names", shown(value))
     return value[:count]

@@ -8,7 +8,7 @@ from scenes.camera_files import camera_of, our_entry
 from scenes.cameras import Camera
 from scenes.errors import SceneFileError
 from scenes.files import brief
-from scenes.json_entry import JsonEntry
+from scenes.json_entry import JsonEntry, parsed_json
 
 CLIPBOARD = "clipboard"  # in messages, where a file's name would be
 
@@ -24,8 +24,8 @@ def camera_of_text(text: str) -> Camera:
     Raises `SceneFileError` for any other text.
     """
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parsed_json(text)
+    except ValueError as error:
         found = brief(" ".join(text.split())) or "nothing"
         raise SceneFileError(CLIPBOARD, "text", "a camera in JSON", found) from error
     if isinstance(content, list) and content:

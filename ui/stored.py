@@ -16,6 +16,7 @@ from typing import Any
 from renderer.settings import RenderSettings
 from scenes.atomic import replacing
 from scenes.errors import KilofieldError
+from scenes.json_entry import parsed_json
 from ui.settings import SPLAT_SCALES, TEXT_SIZES
 
 FOLDER_VARIABLE = "KILOFIELD_CONFIG"  # puts the folder elsewhere
@@ -65,7 +66,7 @@ def read_stored() -> tuple[Stored, str | None]:
     """What was kept, and a line about what of it could not be used, if anything."""
     path = config_folder() / SETTINGS
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parsed_json(path.read_text("utf-8"))
     except FileNotFoundError:
         return Stored(), None
     except (OSError, ValueError) as error:  # of JSON and of UTF-8 are ValueErrors
