@@ -1,11 +1,13 @@
 """What neural surfaces do on a GPU, in one run: NeuS with each backend, a capture from end to end, frames.
 
     .venv/bin/python -m benchmarks.gpu_surfaces --capture CAPTURE --kilo spot.kilo     at full size
+    .venv/bin/python -m benchmarks.gpu_surfaces --capture CAPTURE --dtu scan65 --ground-truth stl065_total.ply
     .venv/bin/python -m benchmarks.gpu_surfaces --capture CAPTURE --quick              tiny: does the script work
 
     teacher    steps a second of NeuS with the hash grid of tiny-cuda-nn (where it is built) and of its torch twin
     capture    `benchmarks.surface_captures`: minutes, bytes, PSNR on the test photographs of teacher and cells
-    drawing    `benchmarks.surface_rendering` at 1920x1080, of that file and of --kilo
+    dtu        `benchmarks.surface_dtu`, with --dtu: PSNR at half resolution, Chamfer to --ground-truth or the teacher
+    drawing    `benchmarks.surface_rendering` at 1920x1080, of those files and of --kilo
 
 Each part has its own JSON, the first gpu-surfaces.json. A part that fails is told, and the others go on.
 """
@@ -85,18 +87,27 @@ def _backend(name: str) -> Iterator[None]:
 def parts(wanted: argparse.Namespace) -> dict[str, list[str]]:
     """The other benchmarks and their arguments."""
     kilo = wanted.out / "gpu-capture.kilo"
+    scan = None if wanted.dtu is None else wanted.out / "gpu-dtu.kilo"
     quick = ["--preset", "draft", "--steps", "20", "--side", "32", "--cells", "4"]
     full = ["--preset", "balanced", "--steps", str(wanted.steps), "--side", str(wanted.side)]
     size = ["--width", "160", "--height", "90", "--frames", "1"] if wanted.quick else ["--width", "1920", "--height"]
     size = size if wanted.quick else [*size, "1080"]
     folder = ["--out", str(wanted.out)]
     capture = ["--data", str(wanted.capture.parents[1]), "--capture", wanted.capture.name, "--device", wanted.device]
-    files = [str(file) for file in (kilo, wanted.kilo) if file is not None]
+    files = [str(file) for file in (kilo, scan, wanted.kilo) if file is not None]
     sheet = ["--sheet", str(wanted.out / "gpu-capture.png")]
-    return {
-        "capture": ["surface_captures", str(kilo), *capture, *(quick if wanted.quick else full), *folder, *sheet],
-        "drawing": ["surface_rendering", *files, *size, *folder],
-    }
+    found = {"capture": ["surface_captures", str(kilo), *capture, *(quick if wanted.quick else full), *folder, *sheet]}
+    if scan is not None:
+        found["dtu"] = ["surface_dtu", str(wanted.dtu), str(scan), *_dtu(wanted, quick), *folder]
+    return found | {"drawing": ["surface_rendering", *files, *size, *folder]}
+
+
+def _dtu(wanted: argparse.Namespace, quick: list[str]) -> list[str]:
+    """Options of the part `dtu`; photographs at half their size but for --quick."""
+    truth = [] if wanted.ground_truth is None else ["--ground-truth", str(wanted.ground_truth)]
+    full = ["--preset", "balanced", "--steps", str(wanted.steps)]
+    chosen = [*quick, "--resolution", "32"] if wanted.quick else full
+    return [*chosen, *truth, "--device", wanted.device, "--sheet", str(wanted.out / "gpu-dtu.png")]
 
 
 def _ran(name: str, command: Sequence[str]) -> bool:
@@ -117,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.gpu_surfaces", description=__doc__)
     parser.add_argument("--capture", type=Path, required=True, help="a folder DATA/captures/NAME")
     parser.add_argument("--kilo", type=Path, help="another surface to draw")
+    parser.add_argument("--dtu", type=Path, help="a scan of DTU in NeuS's layout")
+    parser.add_argument("--ground-truth", type=Path, help="its points, a .ply, as DTU has them")
     parser.add_argument("--side", type=int, default=400, help="pixels of a photograph's longest side")
     parser.add_argument("--steps", type=int, default=8000, help="of the teacher")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
