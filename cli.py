@@ -375,6 +375,42 @@ def info(
 
 
 @app.command()
+def verify(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE|FOLDER...",
+            help="Scenes and meshes of any readable format; of a folder all that are named like one, also in folders "
+            "below.",
+        ),
+    ],
+    max_gaussians: MaxGaussians = None,
+    json: Json = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check that files are whole, from their first byte to their last.
+
+    A .kilo has a checksum of every stream of bytes in it, so no changed byte goes unseen. All streams are checked and
+    decoded, all values looked at, and every damaged place is named, not only the first: which chunk, which tier, which
+    stream. If part of it is whole, it is said how much the other commands would read with --salvage.
+
+    Other formats are read in full, all levels of detail of a lod-meta.json too. Most have no checksums: a changed byte
+    that leaves such a file readable is seen by nobody. Gaussians that cannot be drawn (NaN, infinite) are counted, but
+    are no damage.
+
+    The exit code is 0 when all files are whole and 1 when one is not, with a line for each thing that is wrong; --json
+    has the same.
+
+    Example: `kilofield verify garden.kilo backups/`
+    """
+    from commands.console import Screen
+    from commands.verify import run
+
+    run(files, Reading(max_gaussians), Screen(quiet, json, force))
+
+
+@app.command()
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="The reference scene, usually the original .ply.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="The scene to judge, usually a .kilo.")],

@@ -18,7 +18,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from commands.arguments import output_file
+from commands.logs import LOG, LOGGER, TOLD
 from scenes.atomic import replacing
+from scenes.errors import KilofieldError
 
 STDOUT = Path("-")
 PLAIN_WIDTH = 120  # columns, where stdout is no terminal
@@ -38,6 +40,8 @@ class Screen:
     _console: Console = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.quiet and LOG.verbosity:
+            raise KilofieldError("--verbose: expected no --quiet beside it, found both")
         console = Console(highlight=False)
         self._console = console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
         if self.json is not None and self.json != STDOUT:
@@ -58,7 +62,8 @@ class Screen:
         self._print(f"[bold]{escape(title)}[/bold]")
         table = Table(box=box.SIMPLE_HEAD, show_footer=bool(footer))
         for i, column in enumerate(columns):
-            table.add_column(column, escape(footer[i]) if footer else "", justify="right" if i else "left")
+            last, justify = escape(footer[i]) if footer else "", "right" if i else "left"
+            table.add_column(column, last, justify=justify, overflow="fold")
         for row in rows:
             table.add_row(*map(escape, row))
         self._print(table)
@@ -85,7 +90,9 @@ class Screen:
 
 def note(text: str) -> None:
     """One line on stderr that even --quiet lets through: something was left out, or done otherwise than asked."""
-    typer.echo(" ".join(text.split()), err=True)
+    text = " ".join(text.split())
+    typer.echo(text, err=True)
+    LOGGER.warning(text, extra=TOLD)
 
 
 def note_dropped(path: Path, dropped: int, kept: int) -> None:

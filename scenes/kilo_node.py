@@ -176,7 +176,7 @@ def check_between(source: Source, start: int, streams: Streams, end: int, damage
         for error in errors:
             raise error
         return
-    damage.size = source.size
+    damage.size, damage.streams = source.size, len(streams)
     damage.whole_size = start + max((stream.stop for _, stream in streams), default=0)
     damage.between += errors
     if damage.size > damage.whole_size:

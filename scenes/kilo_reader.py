@@ -73,6 +73,7 @@ def salvage_gaussians(
         json, end = read_json_manifest(source)
         manifest = parse_manifest(source, json, end, max_gaussians, whole=False)
     except SceneFileError as error:
+        damage.errors.append(error)
         raise fatal(error) from error
     damage.count = manifest.count
     check_between(source, manifest.start, manifest.streams(), end, damage)

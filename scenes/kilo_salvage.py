@@ -31,6 +31,7 @@ class Damage:
     grey: int = 0  # of those read, without their colour
     size: int = 0  # bytes of the file
     whole_size: int = 0  # and what it should have
+    streams: int = 0  # each with a checksum
     lost: list[Lost] = field(default_factory=list)
     errors: list[SceneFileError] = field(default_factory=list)  # of every stream, in the order they were met
     between: list[SceneFileError] = field(default_factory=list)  # outside of the streams: nothing is lost by it

@@ -77,6 +77,7 @@ def salvage_cells(
         json, end = read_json_manifest(source)
         manifest = parse_surface(source, json, end, limits, whole=False)
     except SceneFileError as error:
+        damage.errors.append(error)
         raise fatal(error) from error
     damage.unit, damage.count = "cells", manifest.count
     check_between(source, manifest.start, manifest.streams(), end, damage)

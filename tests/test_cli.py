@@ -23,7 +23,7 @@ from scenes.ply import read_ply, write_ply
 from scenes.sizes import plain_bytes, readable_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("compress", "convert", "info", "compare", "render", "fly", "view", "demo")
+COMMANDS = ("compress", "convert", "info", "verify", "compare", "render", "fly", "view", "demo")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
