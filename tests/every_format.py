@@ -16,10 +16,10 @@ from scenes.save import SaveOptions, save_scene
 from scenes.sog_writer import write_sog
 
 
-def _saved(suffix: str, **options: int) -> Callable[[Path, Gaussians], Path]:
+def _saved(suffix: str, spz_version: int = 4) -> Callable[[Path, Gaussians], Path]:
     def write(stem: Path, scene: Gaussians) -> Path:
         path = stem.with_name(stem.name + suffix)
-        save_scene(path, scene, SaveOptions(**options))
+        save_scene(path, scene, SaveOptions(spz_version))
         return path
 
     return write
