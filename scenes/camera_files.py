@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from scenes.atomic import replacing
+from scenes.camera_checks import checked_camera
 from scenes.cameras import PROJECTIONS, Camera
 from scenes.colmap import is_colmap, read_colmap
 from scenes.errors import SceneFileError
@@ -89,9 +90,9 @@ def our_entry(camera: Camera) -> dict[str, Any]:
 def camera_of(entry: JsonEntry) -> Camera:
     """The camera of an object in our form or INRIA's."""
     if "camera_from_world" in entry.values:
-        return _our_camera(entry)
+        return checked_camera(entry.path, entry.place, _our_camera(entry))
     if "rotation" in entry.values and "position" in entry.values:
-        return _inria_camera(entry)
+        return checked_camera(entry.path, entry.place, _inria_camera(entry))
     expected = "camera_from_world, or position and rotation"
     raise SceneFileError(entry.path, entry.place, expected, brief(", ".join(entry.values)) or "an empty object")
 

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from scenes.camera_checks import checked_camera
 from scenes.cameras import Camera
 from scenes.errors import SceneFileError
 from scenes.files import brief, read_start
@@ -162,14 +163,16 @@ def _posed(path: Path, photograph: _Photograph, lenses: dict[int, ColmapLens]) -
         name=photograph.name,
         aspect=lens.width / lens.height,
     )
-    return ColmapPhotograph(camera, lens)
+    return ColmapPhotograph(checked_camera(path, photograph.place, camera), lens)
 
 
 def _rotation(path: Path, photograph: _Photograph) -> np.ndarray:
     """[3, 3] of the quaternion, which need not be a unit one."""
     if not all(math.isfinite(x) for x in photograph.pose) or not any(photograph.pose[:4]):
         raise SceneFileError(path, photograph.place, "a finite pose", brief(str(photograph.pose)))
-    w, x, y, z = np.array(photograph.pose[:4]) / np.linalg.norm(photograph.pose[:4])
+    quaternion = np.array(photograph.pose[:4])
+    quaternion /= np.abs(quaternion).max()  # its squares could overflow, or vanish
+    w, x, y, z = quaternion / np.linalg.norm(quaternion)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + 2 * (w * cross + cross @ cross)
 
@@ -245,7 +248,7 @@ def _text_lenses(path: Path) -> Iterator[tuple[int, ColmapLens]]:
             continue
         if len(words) < 4 or words[1] not in by_name:
             expected = f"an id, one of {', '.join(by_name)}, a size and parameters"
-            raise SceneFileError(path, place, expected, brief(line))
+            raise SceneFileError(path, place, expected, brief(line) or "an empty line")
         number, width, height = (int(_number(path, place, word)) for word in (words[0], *words[2:4]))
         numbers = [_number(path, place, word) for word in words[4:]]
         yield number, _lens(path, place, by_name[words[1]], (width, height), numbers)
@@ -258,7 +261,8 @@ def _text_photographs(path: Path) -> Iterator[_Photograph]:
     for place, line in lines[::2]:  # the others are points
         words = line.split(maxsplit=9)
         if len(words) < 10:
-            raise SceneFileError(path, place, "an id, a pose of 7 numbers, a camera and a name", brief(line))
+            expected = "an id, a pose of 7 numbers, a camera and a name"
+            raise SceneFileError(path, place, expected, brief(line) or "an empty line")
         _, *pose, camera = (_number(path, place, word) for word in words[:9])
         yield _Photograph(place, tuple(pose), int(camera), words[9].strip())
 

@@ -18,6 +18,7 @@ Bit fields are named from the top bits down. `comment antialiased 1` marks a sce
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def read_compressed(header: PlyHeader) -> Content:
     gaussians = empty_gaussians(vertex.count, REST_COUNTS.index(len(rest)), ANTIALIASED in header.comments)
     for part, rows in packed_rows:
         chunk = np.arange(part.start, part.stop) // CHUNK
-        packed = {name: rows[name].astype(np.uint32) for name in PACKED}
+        packed = {name: _whole(rows[name]) for name in PACKED}
         colour = _bits(packed["packed_color"], (8, 8, 8, 8))  # [N, 4]
         gaussians.positions[part] = _lerp(ranges[AXES], chunk, _bits(packed["packed_position"], (11, 10, 11)))
         gaussians.log_scales[part] = _lerp(ranges[SCALES], chunk, _bits(packed["packed_scale"], (11, 10, 11)))
@@ -67,7 +68,7 @@ def read_compressed(header: PlyHeader) -> Content:
     others = len(rest) // 3  # channel-major in the file
     for part, rows in sh_rows:
         for i, name in enumerate(rest):
-            gaussians.sh[part, 1 + i % others, i // others] = SH_BYTES[rows[name].astype(np.uint8)]
+            gaussians.sh[part, 1 + i % others, i // others] = SH_BYTES[_whole(rows[name]) & np.uint32(255)]
     return keep_valid(header.path, gaussians)
 
 
@@ -89,6 +90,13 @@ def _check(header: PlyHeader) -> tuple[PlyElement, tuple[str, ...]]:
     if sh is not None and sh.count != vertex.count:
         raise SceneFileError(header.path, "element sh", f"{vertex.count} rows, one per Gaussian", str(sh.count))
     return vertex, rest_names(header.path, "sh", sh.properties) if sh else ()
+
+
+def _whole(values: NDArray[Any]) -> NDArray[np.uint32]:
+    """[N] 32 bits; of floats, which text is read as, what lies beyond becomes the nearest there is, and NaN 0."""
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(np.clip(values.astype(np.float64), 0, 2**32 - 1))
+    return values.astype(np.uint32)
 
 
 def _bits(packed: NDArray[np.uint32], widths: tuple[int, ...]) -> Floats:
@@ -113,7 +121,8 @@ def _range_end(chunks: NDArray[np.void], end: str, names: tuple[str, ...]) -> Fl
     columns = [f"{end}_{name}" for name in names]
     if not set(columns) <= set(chunks.dtype.names or ()):
         return np.full((len(chunks), len(names)), end == "max", np.float32)
-    return np.stack([chunks[name].astype(np.float32) for name in columns], axis=1)
+    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, and its chunk is dropped
+        return np.stack([chunks[name].astype(np.float32) for name in columns], axis=1)
 
 
 def _rotations(packed: NDArray[np.uint32]) -> Floats:

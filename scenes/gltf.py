@@ -15,6 +15,7 @@ Axes are left, up, front; here they become right, down, front as in .ply: half a
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ COLOUR_SPACE = "srgb_rec709_display"
 POINTS = 0
 HALF_TURN = np.diag([-1.0, -1.0, 1.0])  # left up front to right down front, and back
 MAX_DEPTH = 64  # of nodes in one another
+LARGEST_NUMBER = 1e12  # in the world's matrix of a node; squares of it are normal float32
 SAME_SCALE = 1e-4  # relative: how far the axes of a node's matrix may be from equally long and at right angles
 SMALLEST_SCALE = np.float32(1e-30)  # a scale of 0 has no logarithm, and is drawn as a point either way
 
@@ -55,22 +57,23 @@ def read_gltf(path: Path, options: ReadOptions) -> Content:
 
 def _primitives(gltf: Gltf) -> list[tuple[JsonEntry, Matrix]]:
     """The primitives that are Gaussians, and the matrix [4, 4] of the node each is in, once for each node."""
-    scenes = gltf.items("scenes")
-    nodes = range(len(gltf.items("nodes")))
-    roots = gltf.item("scenes", gltf.root.values.get("scene", 0)).values.get("nodes", []) if scenes else list(nodes)
+    count = gltf.length("nodes")
+    scene = gltf.item("scenes", gltf.root.values.get("scene", 0)).values if gltf.length("scenes") else {}
+    roots = _list(gltf, "scenes, nodes", scene.get("nodes", []) if gltf.length("scenes") else list(range(count)))
     found: list[tuple[JsonEntry, Matrix]] = []
-    waiting = [(root, np.eye(4), 0) for root in _list(gltf, "scenes, nodes", roots)]
+    world = np.eye(4)
+    waiting = deque((root, world, 0) for root in roots[: count + 1])
     while waiting:
-        index, above, depth = waiting.pop(0)
+        index, above, depth = waiting.popleft()
         node = gltf.item("nodes", index)
         if depth > MAX_DEPTH or len(found) > MAX_DEPTH * 1024:
             raise SceneFileError(gltf.path, node.place, f"at most {MAX_DEPTH} nodes in one another", "more")
-        matrix = above @ _matrix(node)
+        matrix = _placed_node(above, node)
         if "mesh" in node.values:
             found += [(primitive, matrix) for primitive in _of_mesh(gltf, node.value("mesh"))]
         children = _list(gltf, node.place, node.values.get("children", []))
-        waiting += [(child, matrix, depth + 1) for child in children]
-        if len(waiting) > len(nodes):  # a tree has every node once
+        waiting.extend((child, matrix, depth + 1) for child in children[: count + 1])
+        if len(waiting) > count:  # a tree has every node once
             raise SceneFileError(gltf.path, node.place, "a tree of nodes", "a node that is in several")
     return found
 
@@ -96,6 +99,17 @@ def _attributes(primitive: JsonEntry) -> JsonEntry:
     return JsonEntry.of(primitive.path, f"{primitive.place}, attributes", primitive.value("attributes"))
 
 
+def _placed_node(above: Matrix, node: JsonEntry) -> Matrix:
+    """[4, 4] the world from a node, of what is around it; the same array where the node moves nothing."""
+    if not {"matrix", "translation", "rotation", "scale"} & set(node.values):
+        return above
+    with np.errstate(over="ignore", invalid="ignore"):
+        matrix = above @ _matrix(node)
+    if not np.abs(matrix).max() <= LARGEST_NUMBER:
+        raise SceneFileError(node.path, node.place, f"a matrix of numbers within {LARGEST_NUMBER:g}", "one beyond")
+    return matrix
+
+
 def _matrix(node: JsonEntry) -> Matrix:
     """[4, 4] of a node: its matrix, or its translation, rotation and scale."""
     if "matrix" in node.values:
@@ -112,8 +126,8 @@ def _matrix(node: JsonEntry) -> Matrix:
 
 
 def _rotation_matrix(node: JsonEntry, quaternion: Matrix) -> Matrix:
-    if not np.linalg.norm(quaternion) > 0:
-        raise node.error("rotation", "a unit quaternion", "0 0 0 0")
+    if not 0.5 < np.linalg.norm(np.clip(quaternion, -2, 2)) < 2:
+        raise node.error("rotation", "a unit quaternion", " ".join(f"{x:g}" for x in quaternion[[1, 2, 3, 0]]))
     return rotation_matrices(quaternion[None])[0]
 
 
@@ -123,7 +137,8 @@ def _placed(gltf: Gltf, primitive: JsonEntry, gaussians: Gaussians, matrix: Matr
     scale = float(np.cbrt(abs(np.linalg.det(linear))))
     if not scale > 0 or not np.allclose(linear @ linear.T, scale**2 * np.eye(3), rtol=0, atol=SAME_SCALE * scale**2):
         raise SceneFileError(gltf.path, primitive.place, "a node that scales all axes alike", "one that does not")
-    return placed(gaussians, linear / scale, scale, HALF_TURN @ matrix[:3, 3])
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is dropped
+        return placed(gaussians, linear / scale, scale, HALF_TURN @ matrix[:3, 3])
 
 
 def _gaussians(gltf: Gltf, primitive: JsonEntry) -> Gaussians:

@@ -72,12 +72,12 @@ class Gltf:
             raise SceneFileError(self.path, f"chunk at byte {at}", f"{size} bytes", str(len(content) - at))
         return kind, content[at : at + size], at + size
 
-    def items(self, key: str) -> list[JsonEntry]:
-        """The objects of one of the lists of the file, such as `meshes`; none where there is no such list."""
+    def length(self, key: str) -> int:
+        """How many objects one of the lists of the file has, such as `meshes`; 0 where there is no such list."""
         found = self.root.values.get(key, [])
         if not isinstance(found, list):
             raise self.root.error(key, "a list", shown(found))
-        return [JsonEntry.of(self.path, f"{key} {index}", value) for index, value in enumerate(found)]
+        return len(found)
 
     def item(self, key: str, index: Any) -> JsonEntry:
         """The object at `index` of one of the lists of the file."""

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.camera_checks import checked_camera
 from scenes.cameras import Camera
 from scenes.common_view import Sphere
 from scenes.errors import SceneFileError
@@ -35,6 +36,15 @@ Doubles = NDArray[np.float64]
 FILES = ("cameras_sphere.npz", "cameras.npz")
 MAX_BYTES = 1 << 26  # a thousand cameras take 1 MB
 MAX_CAMERAS = 100_000
+MAX_MATRIX = 1 << 12  # bytes of an entry: 128 and a header
+LARGEST = 1e30  # of a number in a matrix
+MATRIX_FILE = re.compile(r"(world|scale)_mat_\d{1,6}\.npy")
+NPY_HEADER = re.compile(
+    rb"\x93NUMPY[\x01-\x03]\x00.{2,4}?\{'descr': '([^']{1,20})', 'fortran_order': (True|False), "
+    rb"'shape': \(([\dL, ]{0,40})\),? ?\} *\n",
+    re.DOTALL,
+)
+NUMBERS = re.compile(r"[<>|=]?(f[248]|[iu][1248])")
 MIDDLE = (0.1, 0.9)  # where the principal point lies; outside, the pictures were resized and the matrices not
 SKEWED = 0.5  # pixels at the edge of the picture that a skew may move; no camera here has one
 TOLERANCE = 1e-3
@@ -111,28 +121,55 @@ def _cameras_file(path: Path) -> Path | None:
 
 
 def _matrices(file: Path) -> dict[str, Doubles]:
-    """The world and scale matrices [4, 4] by name."""
+    """The world and scale matrices [4, 4] by name.
+
+    numpy would take memory for whatever size an entry's header claims.
+    """
     read_start(file, 1)
     size = file.stat().st_size
     if size > MAX_BYTES:
         raise SceneFileError(file, "file", f"at most {MAX_BYTES} bytes", str(size))
     try:
-        with np.load(file, allow_pickle=False) as content:
-            names = [name for name in content.files if re.fullmatch(r"(world|scale)_mat_\d{1,6}", name)]
+        with file.open("rb") as stored, zipfile.ZipFile(stored) as content:
+            names = [name.removesuffix(".npy") for name in content.namelist() if MATRIX_FILE.fullmatch(name)]
             if len(names) > 2 * MAX_CAMERAS:
                 raise SceneFileError(file, "file", f"at most {MAX_CAMERAS} cameras", str(len(names) // 2))
-            return {name: _matrix(file, name, content[name]) for name in names}
+            return {name: _matrix(file, name, _entry(file, content, f"{name}.npy")) for name in names}
     except DAMAGE as error:
-        raise SceneFileError(file, "file", "numpy's .npz of matrices", brief(str(error).lower(), 100)) from error
+        found = brief(str(error).lower(), 100) or type(error).__name__
+        raise SceneFileError(file, "file", "numpy's .npz of matrices", found) from error
 
 
-def _matrix(file: Path, name: str, value: NDArray[np.generic]) -> Doubles:
-    if value.shape not in ((4, 4), (3, 4)) or value.dtype.kind not in "fiu":
-        raise SceneFileError(file, name, "4 x 4 numbers", f"{value.dtype} {' x '.join(map(str, value.shape))}")
+def _entry(file: Path, content: zipfile.ZipFile, name: str) -> bytes:
+    """What is under `name`, of which there is not much."""
+    entry = content.getinfo(name)
+    if entry.file_size > MAX_MATRIX or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        found = f"{entry.file_size} bytes"
+        raise SceneFileError(
+            file, f"entry {name}", f"a matrix of at most {MAX_MATRIX} bytes, stored or deflated", found
+        )
+    return content.read(entry)
+
+
+def _matrix(file: Path, name: str, stored: bytes) -> Doubles:
+    """[4, 4] of an .npy: its header is a word of Python, of which only what numpy writes for numbers is understood."""
+    header = NPY_HEADER.match(stored)
+    if header is None:
+        raise SceneFileError(file, name, "numpy's .npy of numbers", brief(repr(stored[:40])))
+    dtype, order, shape = header[1].decode(), header[2], tuple(map(int, re.findall(rb"\d{1,9}", header[3])))
+    known = NUMBERS.fullmatch(dtype) is not None
+    if shape not in ((4, 4), (3, 4)) or not known:
+        found = f"{np.dtype(dtype) if known else brief(dtype)} {' x '.join(map(str, shape))}"
+        raise SceneFileError(file, name, "4 x 4 numbers", found)
+    numbers = stored[header.end() :]
+    wanted = np.dtype(dtype).itemsize * shape[0] * shape[1]
+    if len(numbers) != wanted:
+        raise SceneFileError(file, name, f"{wanted} bytes of numbers", str(len(numbers)))
     matrix = np.eye(4)
-    matrix[: len(value)] = value
-    if not np.isfinite(matrix).all():
-        raise SceneFileError(file, name, "4 x 4 finite numbers", "some that are not")
+    with np.errstate(over="ignore", invalid="ignore"):
+        matrix[: shape[0]] = np.frombuffer(numbers, dtype).reshape(shape, order="F" if order == b"True" else "C")
+    if not np.abs(matrix).max() < LARGEST:
+        raise SceneFileError(file, name, f"4 x 4 finite numbers below {LARGEST:g}", "some that are not")
     return matrix
 
 
@@ -236,4 +273,4 @@ def _photograph(file: Path, number: int, world: Doubles, image: Path, mask: Path
         name=image.stem,
         aspect=width / height,
     )
-    return Photograph(camera, image, width, height, mask=mask)
+    return Photograph(checked_camera(file, place, camera), image, width, height, mask=mask)

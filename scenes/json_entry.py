@@ -22,12 +22,12 @@ SHOWN = 100  # characters, more than fit
 TOO_DEEP = f"more than {MAX_DEPTH} lists and objects in one another"
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """What a JSON file says; `SceneFileError` if it cannot be read or is not JSON."""
+def read_json(path: str | os.PathLike[str], most: int = MAX_JSON) -> Any:
+    """What a JSON file of at most `most` bytes says; `SceneFileError` if it cannot be read or is not JSON."""
     read_start(path, 1)
     size = Path(path).stat().st_size
-    if size > MAX_JSON:
-        raise SceneFileError(path, "file", f"at most {MAX_JSON} bytes", str(size))
+    if size > most:
+        raise SceneFileError(path, "file", f"at most {most} bytes", str(size))
     try:
         return parsed_json(Path(path).read_bytes())
     except json.JSONDecodeError as error:

@@ -17,16 +17,19 @@ from typing import Any, NoReturn
 
 import numpy as np
 import trimesh
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from trimesh.remesh import subdivide_loop
 from trimesh.resolvers import FilePathResolver
 
 from scenes.errors import KilofieldError, SceneFileError
 from scenes.files import brief, read_start
 from scenes.gaussians import Floats
+from scenes.images import DAMAGE as PICTURE_DAMAGE
+from scenes.images import FORMATS, most_pixels
 from scenes.mesh_checks import check_gltf, check_obj, check_ply, check_stl
 from scenes.triangle_mesh import Doubles, Indices, Mesh, Paint, welded
 
+LOGGER = logging.getLogger("kilofield.read")
 SUFFIXES = (".obj", ".ply", ".stl", ".glb", ".gltf")
 MAX_BYTES = 1 << 32
 MAX_FACES = 20_000_000  # some 3 GB of arrays while they are welded
@@ -63,12 +66,16 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
     resolver, warnings = _Resolver(os.fspath(path)), _Warnings()
     with warnings:
         scene = _loaded(path, kind, content, resolver)
-    parts = [part for part in _parts(path, scene, kind in (".glb", ".gltf")) if len(part.faces)]
+    _check_count(path, scene)
+    size += resolver.bytes
+    parts = [part for part in _parts(path, scene, kind in (".glb", ".gltf"), size) if len(part.faces)]
     notes += tuple(f"left out: {name}, which is not there" for name in resolver.missing)
     notes += tuple(warnings.messages)
     if not parts:
         raise SceneFileError(path, "file", "a mesh with faces", "none")
-    return _assembled(path, parts, notes)
+    mesh = _assembled(path, parts, notes)
+    LOGGER.info("read %s: %s, %d vertices, %d faces, %d bytes", path, kind, len(mesh.vertices), len(mesh.faces), size)
+    return mesh
 
 
 def subdivided(mesh: Mesh, times: int) -> Mesh:
@@ -128,20 +135,26 @@ def _checked(path: Path, kind: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 class _Resolver(FilePathResolver):
-    """Finds files beside the mesh, and remembers those that are not there, which trimesh does without in silence."""
+    """Finds files beside the mesh, and remembers those that are not there, which trimesh does without in silence.
+
+    Names that lead out of the mesh's folder count as not there.
+    """
 
     def __init__(self, source: str) -> None:
         super().__init__(source)
         self.missing: list[str] = []
+        self.bytes = 0  # of the files that are there
 
     def get(self, name: str) -> bytes:
         """The bytes of a file a mesh names."""
         try:
-            return super().get(name)
+            content = super().get(name)
         except (OSError, ValueError) as error:
             if name not in self.missing:
                 self.missing.append(brief(str(name)))
             raise FileNotFoundError(name) from error
+        self.bytes += len(content)
+        return content
 
 
 class _Warnings(logging.Handler):
@@ -194,7 +207,16 @@ class _Part:
     paint: Paint | None
 
 
-def _parts(path: Path, scene: trimesh.Scene, linear: bool) -> Iterator[_Part]:
+def _check_count(path: Path, scene: trimesh.Scene) -> None:
+    """An error for more faces than there may be, before each node has its own."""
+    geometries = (scene.geometry[scene.graph[node][1]] for node in scene.graph.nodes_geometry)
+    count = sum(len(geometry.faces) for geometry in geometries if isinstance(geometry, trimesh.Trimesh))
+    if count > MAX_FACES:
+        raise SceneFileError(path, "file", f"at most {MAX_FACES:,} faces", f"{count:,}")
+
+
+def _parts(path: Path, scene: trimesh.Scene, linear: bool, size: int) -> Iterator[_Part]:
+    """The meshes of a scene; `size` is that of the file and those beside it, bytes."""
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
         geometry = scene.geometry[name]
@@ -202,13 +224,13 @@ def _parts(path: Path, scene: trimesh.Scene, linear: bool) -> Iterator[_Part]:
             continue  # lines and points have no faces
         place = f"part {brief(str(node))}, " if len(scene.graph.nodes_geometry) > 1 else ""
         try:
-            part = _part(path, place, geometry, linear)
+            part = _part(path, place, geometry, linear, size)
         except DAMAGE as error:
             raise SceneFileError(path, f"{place}colours", "colours for each vertex", brief(str(error))) from error
         yield _moved(path, place, part, np.asarray(transform, np.float64))
 
 
-def _part(path: Path, place: str, geometry: trimesh.Trimesh, linear: bool) -> _Part:
+def _part(path: Path, place: str, geometry: trimesh.Trimesh, linear: bool, size: int) -> _Part:
     vertices = np.asarray(geometry.vertices, np.float64).reshape(-1, 3)
     faces = np.asarray(geometry.faces, np.int64).reshape(-1, 3)
     _check_finite(path, place, vertices)
@@ -217,7 +239,7 @@ def _part(path: Path, place: str, geometry: trimesh.Trimesh, linear: bool) -> _P
         expected = f"vertices 0 to {len(vertices) - 1}"
         raise SceneFileError(path, f"{place}face {wrong[0]}", expected, ", ".join(map(str, faces[wrong[0]])))
     uv, colours = _corner_uv(geometry, faces), _corner_colours(geometry, faces)
-    paint = _paint(path, geometry, linear)
+    paint = _paint(path, geometry, linear, size)
     if paint is None and colours is not None:
         paint = Paint(linear=linear)
     return _Part(vertices, faces, uv, colours, paint)
@@ -252,7 +274,7 @@ def _corner_colours(geometry: trimesh.Trimesh, faces: Indices) -> Floats | None:
     return np.clip(np.nan_to_num(colours[..., :3] / np.float32(whole)), 0, 1).astype(np.float32)
 
 
-def _paint(path: Path, geometry: trimesh.Trimesh, linear: bool) -> Paint | None:
+def _paint(path: Path, geometry: trimesh.Trimesh, linear: bool, size: int) -> Paint | None:
     """What the material says. A picture of an .obj stands for itself: exporters write any Kd beside it."""
     material: Any = getattr(geometry.visual, "material", None)
     if material is None:
@@ -260,21 +282,26 @@ def _paint(path: Path, geometry: trimesh.Trimesh, linear: bool) -> Paint | None:
     if linear:
         factor = material.baseColorFactor
         colour = (1.0, 1.0, 1.0) if factor is None else tuple(np.asarray(factor)[:3] / 255)
-        return Paint(colour, _picture(path, material.baseColorTexture), linear=True)
+        return Paint(colour, _picture(path, material.baseColorTexture, size), linear=True)
     image = getattr(material, "image", None)
     if image is not None and image.format is not None:  # trimesh makes an image of its own where there is none
-        return Paint(picture=_picture(path, image))
+        return Paint(picture=_picture(path, image, size))
     stated = getattr(material, "kwargs", {}).get("kd")
     return Paint(tuple(np.asarray(material.diffuse)[:3] / 255)) if stated is not None else None
 
 
-def _picture(path: Path, image: Image.Image | None) -> Floats | None:
+def _picture(path: Path, image: Image.Image | None, size: int) -> Floats | None:
     if image is None:
         return None
+    place = f"texture {brief(str(image.info.get('file_path', '')))}".strip()
+    if image.format not in FORMATS:  # trimesh opens whatever Pillow knows
+        raise SceneFileError(path, place, f"a picture in {', '.join(FORMATS)}", brief(str(image.format)))
+    if not 0 < image.width * image.height <= most_pixels(image, size):
+        found = f"{image.width} x {image.height}"
+        raise SceneFileError(path, place, f"at most {most_pixels(image, size)} pixels in such a file", found)
     try:
         return np.divide(np.asarray(image.convert("RGB")), 255, dtype=np.float32)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-        place = f"texture {brief(str(image.info.get('file_path', '')))}".strip()
+    except PICTURE_DAMAGE as error:
         raise SceneFileError(path, place, "a whole picture", "a damaged one") from error
 
 
@@ -294,9 +321,6 @@ def _moved(path: Path, place: str, part: _Part, transform: Doubles) -> _Part:
 
 
 def _assembled(path: Path, parts: list[_Part], notes: tuple[str, ...]) -> Mesh:
-    count = sum(len(part.faces) for part in parts)
-    if count > MAX_FACES:
-        raise SceneFileError(path, "file", f"at most {MAX_FACES:,} faces", f"{count:,}")
     starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
     faces = np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=True)])
     vertices, faces, proper = welded(np.concatenate([part.vertices for part in parts]), faces)

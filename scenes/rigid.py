@@ -16,9 +16,10 @@ def check_rigid(entry: JsonEntry, key: str, matrix: NDArray[np.float64]) -> NDAr
     if not np.allclose(matrix[3], (0, 0, 0, 1), rtol=0, atol=TOLERANCE):
         raise entry.error(key, expected, f"a last row of {', '.join(f'{x:g}' for x in matrix[3])}")
     rotation = matrix[:3, :3]
-    determinant = np.linalg.det(rotation)
-    off = np.abs(rotation @ rotation.T - np.eye(3)).max()
-    if off > TOLERANCE or determinant < 0:
+    with np.errstate(over="ignore", invalid="ignore"):
+        determinant = np.linalg.det(rotation)
+        off = np.abs(rotation @ rotation.T - np.eye(3)).max()
+    if not off <= TOLERANCE or determinant < 0:
         raise entry.error(key, expected, f"a determinant of {determinant:.4g} and axes {off:.2g} off orthonormal")
     return matrix
 

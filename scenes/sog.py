@@ -35,6 +35,7 @@ from scenes.sog_files import (
     SogFiles,
     Texels,
     ZipFiles,
+    check_held,
     child,
     names,
     read_meta,
@@ -42,6 +43,7 @@ from scenes.sog_files import (
     texture_pixels,
 )
 
+TEXTURES = (("means", 2), ("quats", 1), ("scales", 1), ("sh0", 1))  # what every scene has, and of how many parts
 PALETTE_ROW = 64  # palette entries
 MAX_PALETTE = 1 << 16
 LARGEST_INDEX = 252  # plus 0 to 3, in the alpha of quats
@@ -63,6 +65,7 @@ def read_sog_files(files: SogFiles, options: ReadOptions) -> Content:
     meta = read_meta(files)
     version = _version(meta)
     count = check_count(files.path, meta.place, _count(meta, version), options)
+    check_held(files, [name for key, number in TEXTURES for name in names(child(meta, key), number)], count)
     textures = _Textures(files, count)
     means = _Means(textures, child(meta, "means"))
     quats = textures.of(child(meta, "quats"), 1)[0]

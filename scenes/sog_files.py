@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -17,8 +19,25 @@ from scenes.files import brief, is_below, read_start
 from scenes.json_entry import JsonEntry, parsed_json, read_json, shown
 
 META = "meta.json"
-MAX_META = 1 << 24  # bytes
+MAX_META = 1 << 20  # bytes; real ones have under 30 KB
 MAX_TEXTURE = 1 << 30  # bytes as stored
+ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+LARGEST_FRAME = 1 << 16  # bytes of a texture that are no pixels
+# A claim to more Gaussians than the textures can hold is false, and no memory is taken for it: real ones hold a tenth
+# of one in a byte.
+FREE, DENSEST = 1 << 16, 8  # Gaussians, and Gaussians a byte
+# What zipfile raises for damaged files
+ZIP_DAMAGE = (
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 Texels = NDArray[np.uint8]  # [H * W, 4]
 
@@ -28,8 +47,12 @@ class SogFiles(Protocol):
 
     path: Path
 
-    def read(self, name: str) -> bytes:
-        """The bytes of the part called `name`; `SceneFileError` if there is none."""
+    def size(self, name: str) -> int:
+        """The stored bytes of the part called `name`; `SceneFileError` if there is none."""
+        ...
+
+    def read(self, name: str, most: int = MAX_TEXTURE) -> bytes:
+        """The bytes of that part, of which there must not be more than `most`."""
         ...
 
 
@@ -40,15 +63,18 @@ class FolderFiles:
         self.path = meta
         self.bytes = meta.stat().st_size
 
-    def read(self, name: str) -> bytes:
+    def size(self, name: str) -> int:
         """See `SogFiles`; `name` may lead to folders below, and nowhere else."""
         if not is_below(name):
             raise SceneFileError(self.path, "files", "names of files beside it", brief(name) or "an empty one")
-        file = self.path.parent / name
-        read_start(file, 1)
-        size = file.stat().st_size
-        if size > MAX_TEXTURE:
-            raise SceneFileError(file, "file", f"at most {MAX_TEXTURE} bytes", str(size))
+        read_start(self.path.parent / name, 1)
+        return (self.path.parent / name).stat().st_size
+
+    def read(self, name: str, most: int = MAX_TEXTURE) -> bytes:
+        """See `SogFiles`."""
+        size, file = self.size(name), self.path.parent / name
+        if size > most:
+            raise SceneFileError(file, "file", f"at most {most} bytes", str(size))
         self.bytes += size
         return file.read_bytes()
 
@@ -61,8 +87,8 @@ class ZipFiles:
         self.bytes = path.stat().st_size
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-            raise SceneFileError(path, "file", "a whole zip", brief(str(error).lower())) from error
+        except ZIP_DAMAGE as error:
+            raise SceneFileError(path, "file", "a whole zip", brief(str(error).lower()) or "another file") from error
         self._folder = self._folder_of_meta()
 
     def _folder_of_meta(self) -> str:
@@ -72,46 +98,66 @@ class ZipFiles:
             raise SceneFileError(self.path, "zip", META, brief(", ".join(self._zip.namelist())) or "nothing")
         return min(names, key=len)[: -len(META)]
 
-    def read(self, name: str) -> bytes:
+    def size(self, name: str) -> int:
         """See `SogFiles`."""
-        try:
-            entry = self._zip.getinfo(self._folder + name)
-        except KeyError:
-            raise SceneFileError(self.path, "zip", f"an entry {brief(name)}", "none") from None
-        limit = MAX_META if name == META else MAX_TEXTURE
-        if entry.file_size > limit:
-            raise SceneFileError(self.path, f"entry {brief(name)}", f"at most {limit} bytes", str(entry.file_size))
+        return self._entry(name).compress_size
+
+    def read(self, name: str, most: int = MAX_TEXTURE) -> bytes:
+        """See `SogFiles`; no more is unpacked than `most`."""
+        entry, place = self._entry(name), f"entry {brief(name)}"
+        if entry.file_size > most:
+            raise SceneFileError(self.path, place, f"at most {most} bytes", str(entry.file_size))
+        if entry.compress_type not in ZIP_METHODS:
+            raise SceneFileError(self.path, place, "a stored or deflated one", f"method {entry.compress_type}")
         try:
             return self._zip.read(entry)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
-            raise SceneFileError(self.path, f"entry {brief(name)}", "a whole one", brief(str(error).lower())) from error
+        except ZIP_DAMAGE as error:
+            found = brief(str(error).lower()) or type(error).__name__
+            raise SceneFileError(self.path, place, "a whole one", found) from error
+
+    def _entry(self, name: str) -> zipfile.ZipInfo:
+        try:
+            return self._zip.getinfo(self._folder + name)
+        except KeyError:
+            raise SceneFileError(self.path, "zip", f"an entry {brief(name) or 'with a name'}", "none") from None
 
 
 def read_meta(files: SogFiles) -> JsonEntry:
     """The meta.json of a scene."""
     if isinstance(files, FolderFiles):
-        return JsonEntry.of(files.path, META, read_json(files.path))
+        return JsonEntry.of(files.path, META, read_json(files.path, MAX_META))
     try:
-        return JsonEntry.of(files.path, META, parsed_json(files.read(META)))
+        return JsonEntry.of(files.path, META, parsed_json(files.read(META, MAX_META)))
     except ValueError as error:
         raise SceneFileError(files.path, META, "JSON", brief(str(error), 120)) from error
 
 
 def read_texels(files: SogFiles, name: str, least: int, most: int) -> tuple[Texels, int]:
     """The pixels [H * W, 4] of a texture and its width; it must have from `least` to `most` of them."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
+    from scenes.images import DAMAGE as PICTURE_DAMAGE  # Pillow is slow to import, and no other format needs it
+
+    content = files.read(name, 4 * most + LARGEST_FRAME)
     try:
-        with Image.open(io.BytesIO(files.read(name)), formats=("WEBP", "PNG")) as image:
+        with Image.open(io.BytesIO(content), formats=("WEBP", "PNG")) as image:
             width, height = image.size
             if not least <= width * height <= most:
                 expected = f"from {least} to {most} pixels"
                 raise SceneFileError(files.path, f"texture {brief(name)}", expected, f"{width} x {height}")
             return np.asarray(image.convert("RGBA")).reshape(-1, 4), width
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise SceneFileError(files.path, f"texture {brief(name)}", "a WebP image", "a damaged one") from error
     except Image.DecompressionBombError as error:
         raise SceneFileError(files.path, f"texture {brief(name)}", "fewer pixels", "too many to decode") from error
+    except PICTURE_DAMAGE as error:
+        raise SceneFileError(files.path, f"texture {brief(name)}", "a WebP image", "a damaged one") from error
+
+
+def check_held(files: SogFiles, parts: Sequence[str], count: int) -> None:
+    """An error if the textures called `parts` are too small for so many Gaussians, before any is unpacked."""
+    size = sum(map(files.size, parts))
+    if count > FREE + DENSEST * size:
+        expected = f"at most {FREE + DENSEST * size} Gaussians in {size} bytes of textures"
+        raise SceneFileError(files.path, META, expected, str(count))
 
 
 def texture_pixels(count: int) -> int:

@@ -22,7 +22,7 @@ from typing import Any
 
 from scenes.content import Content, ReadOptions, check_count
 from scenes.errors import SceneFileError
-from scenes.files import brief
+from scenes.files import brief, is_below, read_start
 from scenes.json_entry import JsonEntry, read_json, shown
 from scenes.merging import merged
 from scenes.sog import read_sog_files
@@ -87,16 +87,20 @@ def _names(meta: JsonEntry) -> list[str]:
     names = meta.value("filenames")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise meta.error("filenames", "a list of names", shown(names))
+    away = next((name for name in names if not is_below(name)), None)
+    if away is not None:
+        raise SceneFileError(meta.path, "filenames", "names of files below it", brief(away) or "an empty one")
+    if len(set(map(Path, names))) < len(names):
+        raise meta.error("filenames", "each scene once", shown(names))
     return names
 
 
 def _scene(path: Path, name: str, options: ReadOptions) -> Content:
     """The scene called `name`, below the folder of `path`."""
+    if not is_below(name):
+        raise SceneFileError(path, "environment", "the name of a file below it", brief(name) or "an empty one")
     file = path.parent / name
-    if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
-        raise SceneFileError(path, "filenames", "names of files below it", brief(name))
-    if not file.is_file():
-        raise SceneFileError(file, "file", "a file", "nothing at this path")
+    read_start(file, 1)
     return read_sog_files(ZipFiles(file) if file.suffix != ".json" else FolderFiles(file), options)
 
 

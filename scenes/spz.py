@@ -281,7 +281,8 @@ def _content(header: SpzHeader, attributes: dict[str, Bytes], frame: str) -> Con
     for block in blocks(header.count):
         _decode(header, {name: values[block] for name, values in rows.items()}, gaussians, block, flips)
     if frame != RIGHT_UP_BACK:
-        gaussians = placed(gaussians, _to_ply(frame))
+        with np.errstate(over="ignore", invalid="ignore"):  # half floats of version 1 may not be finite
+            gaussians = placed(gaussians, _to_ply(frame))
     found = keep_valid(header.path, gaussians, "attributes")
     notes = (f"SH of degree {header.degree} were left out above {degree}",) if header.degree > degree else ()
     return replace(found, notes=notes)

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.camera_checks import checked_camera
 from scenes.cameras import Camera
 from scenes.errors import SceneFileError
 from scenes.images import image_size
@@ -39,6 +40,7 @@ PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV")  # OPENCV with no distortion 
 PERSPECTIVE = (*PINHOLES, "SIMPLE_RADIAL", "RADIAL")
 FISHEYE = "OPENCV_FISHEYE"
 OTHER_LENSES = ("ftheta_p0", "latlong", "equirectangular")  # instant-ngp's
+TINY = 1e-300  # half of the smallest number there is would be 0
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
@@ -92,7 +94,7 @@ class TransformsFrame:
         width, height = size
         fx = self._focal("fl_x", "camera_angle_x", width)
         fy = self._focal("fl_y", "camera_angle_y", height) if self._has_vertical() else fx
-        return Camera(
+        camera = Camera(
             camera_from_world=inverse_rigid(self.world_from_camera),
             fov_y=2 * math.atan(0.5 * height / fy),
             pixel_aspect=fx / fy,
@@ -100,6 +102,7 @@ class TransformsFrame:
             name=self.image.stem,
             aspect=width / height,
         )
+        return checked_camera(self.entry.path, self.entry.place, camera)
 
     def _has_vertical(self) -> bool:
         return "fl_y" in self.entry.values or (
@@ -111,7 +114,8 @@ class TransformsFrame:
 
     def _focal(self, key: str, angle_key: str, pixels: float) -> float:
         if key not in self.entry.values and angle_key in self.entry.values:
-            return 0.5 * pixels / math.tan(0.5 * self.entry.number(angle_key, above=0, below=math.pi))
+            angle = self.entry.number(angle_key, above=0, below=math.pi)
+            return 0.5 * pixels / max(math.tan(0.5 * angle), TINY)
         return self.entry.number(key, above=0)
 
 
@@ -135,6 +139,8 @@ def _frame(entry: JsonEntry, any_lens: bool) -> TransformsFrame:
         _check_undistorted(entry)
     matrix = check_rigid(entry, "transform_matrix", entry.array("transform_matrix", (4, 4)))
     image = Path(entry.path).parent / entry.text("file_path")
+    if not image.name:
+        raise entry.error("file_path", "the name of an image", shown(entry.values["file_path"]))
     if not os.path.isfile(image) and image.suffix.lower() not in IMAGE_SUFFIXES:  # "r_0", but also "r_0.5"
         image = image.with_name(image.name + ".png")
     return TransformsFrame(entry, image, matrix @ OPENCV_FROM_OPENGL)

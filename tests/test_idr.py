@@ -123,7 +123,11 @@ UNEVEN = np.diag([1.0, 2, 1, 1])
 SINGULAR = np.diag([1.0, 1, 0, 1])
 BAD_MATRICES = [
     ("world_mat_1", SINGULAR, "world_mat_1: expected a matrix that can be inverted, found 1 0 0 0 / 0 1 0 0 / 0 0 0 0"),
-    ("world_mat_1", np.full((4, 4), np.nan), "world_mat_1: expected 4 x 4 finite numbers, found some that are not"),
+    (
+        "world_mat_1",
+        np.full((4, 4), np.nan),
+        "world_mat_1: expected 4 x 4 finite numbers below 1e+30, found some that are not",
+    ),
     ("world_mat_1", np.eye(3), "world_mat_1: expected 4 x 4 numbers, found float64 3 x 3"),
     ("world_mat_1", np.full((4, 4), "a"), "world_mat_1: expected 4 x 4 numbers, found <U1 4 x 4"),
     ("scale_mat_1", None, "file: expected scale_mat_1 beside world_mat_1, found none"),
@@ -171,9 +175,7 @@ def test_files_that_are_something_else(tmp_path: Path) -> None:
 
 def test_pickles_are_not_opened(tmp_path: Path) -> None:
     np.savez(tmp_path / "cameras_sphere.npz", world_mat_0=np.array([{}], object))
-    assert message(tmp_path).startswith(
-        "/cameras_sphere.npz: file: expected numpy's .npz of matrices, found object arrays"
-    )
+    assert message(tmp_path) == "/cameras_sphere.npz: world_mat_0: expected 4 x 4 numbers, found |O 1"
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

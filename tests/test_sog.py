@@ -315,7 +315,7 @@ def test_a_damaged_zip_is_told(tmp_path: Path) -> None:
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.sog", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("meta.json", b" " * (1 << 25))
-    with pytest.raises(SceneFileError, match=r"entry meta\.json: expected at most 16777216 bytes, found 33554432$"):
+    with pytest.raises(SceneFileError, match=r"entry meta\.json: expected at most 1048576 bytes, found 33554432$"):
         load_scene(tmp_path / "a.sog")
 
 
