@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commands.info_kilo import container_facts, container_figures
 from scenes.bank import MlpBank
-from scenes.sizes import readable_bytes
 from scenes.surface import WeightCoding
 
 if TYPE_CHECKING:
+    from scenes.kilo_surface_manifest import SurfaceChunk
     from scenes.open_scene import SurfaceFile
 
 
-def surface_figures(file: SurfaceFile, manifest: dict[str, Any]) -> dict[str, Any]:
+def surface_figures(file: SurfaceFile) -> dict[str, Any]:
     """What --json writes about a surface; lengths in world units."""
     surface = file.surface
-    streams = stream_bytes(manifest)
     low = surface.grid.origin + surface.grid.edge * surface.cells.min(axis=0)
     high = surface.grid.origin + surface.grid.edge * (surface.cells.max(axis=0) + 1)
     return {
@@ -29,12 +29,31 @@ def surface_figures(file: SurfaceFile, manifest: dict[str, Any]) -> dict[str, An
         "overlap": surface.overlap,
         "geometry": bank_figures(surface.geometry, surface.geometry_coding),
         "appearance": bank_figures(surface.appearance, surface.appearance_coding),
-        "chunks": len(manifest["chunks"]),
         "bounds": [low.tolist(), high.tolist()],
         "bytes": file.bytes,
-        "streams": streams | {"manifest": file.bytes - sum(streams.values())},
-        "tool": manifest.get("tool"),
+        **_file_figures(file.path, whole=not file.notes),
     }
+
+
+def _file_figures(path: Path, whole: bool) -> dict[str, Any]:
+    from scenes.kilo_container import open_source, opened, read_json_manifest
+    from scenes.kilo_surface_manifest import parse_surface
+
+    with opened(path) as content:
+        source = open_source(content, str(path))
+        json, end = read_json_manifest(source)
+        manifest = parse_surface(source, json, end, whole=whole)
+        found = container_figures(source, json, manifest.start, manifest.streams())
+    return found | {
+        "parts": [_part(chunk, entry["bounds"]) for chunk, entry in zip(manifest.chunks, json["chunks"], strict=True)]
+    }
+
+
+def _part(chunk: SurfaceChunk, bounds: Any) -> dict[str, Any]:
+    """A chunk as --json has it."""
+    streams = (chunk.coordinates, chunk.geometry, chunk.appearance)
+    size = sum(stream.stored for stream in streams if stream is not None)
+    return {"cells": [chunk.first, chunk.cells], "bytes": size, "bounds": bounds}
 
 
 def bank_figures(bank: MlpBank | None, coding: WeightCoding | None) -> dict[str, Any] | None:
@@ -42,20 +61,6 @@ def bank_figures(bank: MlpBank | None, coding: WeightCoding | None) -> dict[str,
     if bank is None:
         return None
     return asdict(bank.shape) | {"parameters": bank.shape.parameters, "quantised": coding is not None}
-
-
-def stream_bytes(manifest: dict[str, Any]) -> dict[str, int]:
-    """The stored bytes of each kind of stream, over all chunks."""
-    total: Counter[str] = Counter()
-    for chunk in manifest["chunks"]:
-        for name in ("coordinates", "geometry", "appearance"):
-            if chunk.get(name) is not None:
-                total[name] += chunk[name]["stored"]
-    for bank in (manifest["geometry"], manifest.get("appearance") or {}):
-        for name in ("steps", "mean", "tables"):
-            if bank.get(name) is not None:
-                total[name] += bank[name]["stored"]
-    return dict(total.most_common())
 
 
 def surface_facts(found: dict[str, Any]) -> dict[str, str]:
@@ -69,11 +74,8 @@ def surface_facts(found: dict[str, Any]) -> dict[str, str]:
         "appearance": bank_facts(found["appearance"]) if found["appearance"] else "none",
         "bounds": "  to  ".join(f"({', '.join(f'{x:.4g}' for x in corner)})" for corner in found["bounds"]),
         "bytes": f"{found['bytes']:,}, {found['bytes'] / found['cells']:.1f} a cell",
-        "streams": ", ".join(f"{name} {readable_bytes(size)}" for name, size in found["streams"].items()),
     }
-    if isinstance(found["tool"], dict):
-        facts["made by"] = ", ".join(f"{name} {value}" for name, value in found["tool"].items())
-    return facts
+    return facts | container_facts(found)
 
 
 def bank_facts(bank: dict[str, Any]) -> str:

@@ -87,6 +87,11 @@ def _header(stored: bytes, length: int) -> bytes:
     return start + struct.pack("<I", zlib.crc32(start + stored))
 
 
+def checksum_of_manifest(source: Source) -> int:
+    """The CRC-32 in the header of a file whose manifest was read; of the header and the manifest, which has all others."""
+    return HEADER.unpack(source.read(0, HEADER.size))[-1]
+
+
 def read_json_manifest(source: Source) -> tuple[Any, int]:
     """The manifest as parsed but not yet understood, and the offset behind its last byte. Raises `SceneFileError`."""
     header = source.read(0, HEADER.size)
