@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import ablation
+from benchmarks import ablation, format_tables
 from benchmarks.gpu import gpu_rows
 from benchmarks.peer_sog import Curve, read_peers
 from benchmarks.rate_distortion import rate_table
@@ -61,6 +61,8 @@ def main() -> None:
         "surfaces": spot_table(_entries("surfaces", "spot")) or NOTHING_YET,
         "surfaces-photographs": captures_table(_entries("surfaces", "captures")) or NOTHING_YET,
         "surface-captures": drawn_table(sorted(RESULTS.glob("surface-captures*.json"))) or NOTHING_YET,
+        "formats": format_tables.agreement_table(_entries("formats", "agreement")) or NOTHING_YET,
+        "formats-speed": format_tables.speed_table(_entries("formats", "speed")) or NOTHING_YET,
         "photographs": photographs_table(
             [json.loads(p.read_text()) for p in sorted(RESULTS.glob("photographs*.json"))]
         ),
