@@ -14,6 +14,7 @@ from scenes.kilo_container import Source, aligned
 from scenes.kilo_node import (
     FLOATS,
     MAX_DECODED,
+    MAX_LENGTH,
     Node,
     Streams,
     bank_shape,
@@ -162,10 +163,17 @@ def _bank(node: Node, outputs: int) -> BankEntry:
 
     return BankEntry(
         shape,
-        steps=optional("steps", len(shape.blocks()), FLOATS),
+        steps=optional("steps", _step_count(node["steps"], shape), FLOATS) if node.has("steps") else None,
         mean=optional("mean", shape.parameters, FLOATS),
         tables=optional("tables", shape.parameters, ("int8",)),
     )
+
+
+def _step_count(node: Node, shape: BankShape) -> int:
+    """One for each weight where the stream is that long, else for each block."""
+    (length,) = node["shape"].items(1, 1)
+    blocks = len(shape.blocks())
+    return shape.parameters if length.integer(0, MAX_LENGTH) == shape.parameters else blocks
 
 
 def _chunks(node: Node, count: int, geometry: BankEntry, appearance: BankEntry | None) -> tuple[SurfaceChunk, ...]:

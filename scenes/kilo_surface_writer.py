@@ -40,7 +40,7 @@ class SurfaceReport:
 
 
 def coded_weights(integers: NDArray[np.integer], coding: WeightCoding, shape: BankShape) -> Floats:
-    """[K, P] weights of `integers` [K, P]: mean + integer * step of its block, each operation in single precision."""
+    """[K, P] weights of `integers` [K, P]: mean + integer * step, each operation in single precision."""
     with np.errstate(over="ignore", invalid="ignore"):  # a reader rejects what is too large for float32
         products: Floats = integers.astype(np.float32) * _step_of_weights(coding, shape)
         return coding.mean.astype(np.float32) + products
@@ -60,7 +60,8 @@ def integers_of(weights: Floats, coding: WeightCoding, shape: BankShape) -> NDAr
 
 def _step_of_weights(coding: WeightCoding, shape: BankShape) -> Floats:
     """[P]"""
-    return coding.steps.astype(np.float32)[columns_of_weights(shape)]
+    steps = coding.steps.astype(np.float32)
+    return steps if len(steps) == shape.parameters else steps[columns_of_weights(shape)]
 
 
 def canonical_surface(surface: NeuralSurface) -> NeuralSurface:
@@ -106,9 +107,10 @@ def _check_coding(name: str, bank: MlpBank | None, coding: WeightCoding | None) 
         return
     if bank is None:
         raise ValueError(f"{name}: expected no coding without a bank")
-    expected = (bank.shape.parameters,), (len(bank.shape.blocks()),)
-    if (coding.mean.shape, coding.steps.shape) != expected:
-        raise ValueError(f"{name} coding: expected {expected}, found {(coding.mean.shape, coding.steps.shape)}")
+    mean, blocks = (bank.shape.parameters,), (len(bank.shape.blocks()),)
+    if coding.mean.shape != mean or coding.steps.shape not in (mean, blocks):
+        expected, found = f"{mean} and {blocks} or {mean}", f"{coding.mean.shape} and {coding.steps.shape}"
+        raise ValueError(f"{name} coding: expected {expected}, found {found}")
     if not np.isfinite(coding.mean).all() or not np.isfinite(coding.steps).all():
         raise ValueError(f"{name} coding: expected finite numbers")
 

@@ -48,10 +48,10 @@ class CellGrid:
 
 @dataclass(frozen=True)
 class WeightCoding:
-    """What the weights of a bank are integers of: weight = mean + integer * step of its block, in float32."""
+    """What the weights of a bank are integers of: weight = mean + integer * step, in float32."""
 
     mean: Floats  # [P] of all networks, about
-    steps: Floats  # [B]
+    steps: Floats  # [P], or [B] where all weights of a block have the same
 
 
 class Contribution(NamedTuple):

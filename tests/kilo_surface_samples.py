@@ -29,7 +29,7 @@ def sample(
 ) -> NeuralSurface:
     """A random surface that comes back as it is; with `stepped`, weights are integers of about `spread`.
 
-    `uneven` ones are large and small within each block.
+    `uneven` ones are large and small within each block, and each has a step of its own.
     """
     surface = random_surface(**VARIANTS[variant])
     parts: dict[str, Any] = {}
@@ -59,7 +59,8 @@ def coded(bank: MlpBank, centred: bool, spread: float, seed: int, uneven: bool =
     """`bank` with random weights that are integers of a random coding."""
     rng, shape = np.random.default_rng(seed), bank.shape
     mean = rng.normal(0, 0.3, shape.parameters).astype(np.float32) * centred
-    coding = WeightCoding(mean, rng.uniform(0.002, 0.01, len(shape.blocks())).astype(np.float32))
+    count = shape.parameters if uneven else len(shape.blocks())
+    coding = WeightCoding(mean, rng.uniform(0.002, 0.01, count).astype(np.float32))
     sizes = np.where(np.arange(shape.parameters) % 2, 0.1, 1.5) if uneven else 1
     integers = np.rint(rng.laplace(0, spread, bank.weights.shape) * sizes).astype(np.int64)
     return MlpBank(shape, coded_weights(integers, coding, shape)), coding

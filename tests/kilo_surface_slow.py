@@ -46,7 +46,8 @@ class Surface:
         if entry.get("steps"):
             steps = read_array(self._data, entry["steps"])
             mean = read_array(self._data, entry["mean"]) if entry.get("mean") else [0.0] * p
-            weights = [single(mean[i % p] + single(w * steps[block_of[i % p]])) for i, w in enumerate(weights)]
+            steps = steps if len(steps) == p else [steps[block] for block in block_of]
+            weights = [single(mean[i % p] + single(w * steps[i % p])) for i, w in enumerate(weights)]
         return [weights[i : i + p] for i in range(0, len(weights), p)]
 
     def distance(self, point: list[float]) -> float | None:

@@ -141,7 +141,7 @@ def _with_steps(surface: NeuralSurface, factor: float) -> NeuralSurface:
         (lambda s: _with_steps(s, np.nan), "geometry coding: expected finite numbers"),
         (
             lambda s: replace(s, geometry_coding=replace(s.geometry_coding, mean=s.geometry_coding.mean[1:])),
-            r"geometry coding: expected \(\(161,\), \(6,\)\), found \(\(160,\), \(6,\)\)",
+            r"geometry coding: expected \(161,\) and \(6,\) or \(161,\), found \(160,\) and \(6,\)",
         ),
         (lambda s: replace(s, appearance=None), "appearance: expected no coding without a bank"),
         (lambda s: replace(s, cells=s.cells[::-1]), "cells: expected the order of their Morton codes, no two the same"),

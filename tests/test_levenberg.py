@@ -12,7 +12,7 @@ from fitting.kiloneus.distil import GeometryProblem
 from fitting.kiloneus.features import _best_outputs, _projected
 from fitting.kiloneus.levenberg import LEAST, State, blocks, iterate, normal_equations, solve
 from fitting.kiloneus.output_layer import shared_size
-from fitting.kiloneus.quantise import coarsest, columns, round_bank
+from fitting.kiloneus.quantise import coarsest, round_bank
 from scenes.bank import BankShape
 
 SHAPE = BankShape((), 0, 8, 1, 1, linear=False, activation="sine")
@@ -158,8 +158,8 @@ def _curvature(cells: int, seed: int, mixed: float) -> Tensor:
 
 def test_rounding_alone_is_to_the_nearest() -> None:
     weights = torch.randn(6, SHAPE.parameters, generator=torch.Generator().manual_seed(4))
-    found = round_bank(SHAPE, weights, torch.eye(SHAPE.parameters).double().expand(6, -1, -1), 0.05)
-    assert (found.weights(SHAPE) - weights).abs().max() <= 0.5001 * found.steps.max()
+    found = round_bank(weights, torch.eye(SHAPE.parameters).double().expand(6, -1, -1), 0.05)
+    assert (found.weights() - weights).abs().max() <= 0.5001 * found.steps.max()
     assert found.integers.abs().max() > 10
 
 
@@ -167,15 +167,41 @@ def test_rounding_alone_is_to_the_nearest() -> None:
 def test_errors_are_taken_up_by_weights_that_come_later(mixed: float) -> None:
     weights = torch.randn(20, SHAPE.parameters, generator=torch.Generator().manual_seed(6))
     curvature = _curvature(20, 7, mixed)
-    found = round_bank(SHAPE, weights, curvature, 0.3)
-    steps = found.steps[columns(SHAPE)]
-    nearest = found.mean + ((weights - found.mean) / steps).round() * steps
+    found = round_bank(weights, curvature, 0.3)
+    nearest = found.mean + ((weights - found.mean) / found.steps).round() * found.steps
 
     def loss(rounded: Tensor) -> float:
         error = (rounded - weights).double()
         return float(torch.einsum("kp,kpq,kq->", error, curvature, error))
 
-    assert loss(found.weights(SHAPE)) < 0.9 * loss(nearest)
+    assert loss(found.weights()) < 0.9 * loss(nearest)
+
+
+def _bits(integers: Tensor) -> float:
+    """The entropy of each column, added up."""
+    total = 0.0
+    for column in integers.T:
+        counts = column.unique(return_counts=True)[1].double()
+        total -= float((counts / counts.sum() * torch.log2(counts / counts.sum())).sum())
+    return total
+
+
+def test_weights_that_matter_less_have_larger_steps() -> None:
+    """By the textbook: independent weights, so each has a step of one over the root of its curvature."""
+    generator = torch.Generator().manual_seed(9)
+    curvature = torch.logspace(-2, 2, SHAPE.parameters, dtype=torch.float64)
+    weights = torch.randn(4000, SHAPE.parameters, generator=generator)
+    found = round_bank(weights, torch.diag(curvature).expand(4000, -1, -1), 0.05)
+    torch.testing.assert_close(found.steps.double(), 0.05 / curvature.sqrt(), rtol=1e-3, atol=0)
+    alike = torch.full_like(found.steps, 0.05)  # the geometric mean of theirs: as many bits
+    rounded = alike * ((weights - found.mean) / alike).round()
+
+    def cost(weights_found: Tensor) -> float:
+        return float((curvature * (weights_found - weights).double().square()).sum(dim=1).mean())
+
+    assert cost(found.weights()) == pytest.approx(len(curvature) * 0.05**2 / 12, rel=0.1)
+    assert _bits(found.integers) == pytest.approx(_bits((rounded / alike).round()), rel=0.05)
+    assert cost(rounded + found.mean) > 5 * cost(found.weights())
 
 
 def test_shared_weights_cost_nothing() -> None:
@@ -183,9 +209,9 @@ def test_shared_weights_cost_nothing() -> None:
     first = shared_size(SHAPE)
     weights[:, :first] = weights[0, :first].half().float()
     own = SHAPE.parameters - first
-    found = round_bank(SHAPE, weights, torch.eye(own).double().expand(5, -1, -1), 0.1, first)
+    found = round_bank(weights, torch.eye(own).double().expand(5, -1, -1), 0.1, first)
     assert (found.integers[:, :first] == 0).all()
-    assert torch.equal(found.weights(SHAPE)[:, :first], weights[:, :first])
+    assert torch.equal(found.weights()[:, :first], weights[:, :first])
 
 
 @pytest.mark.parametrize("limit", [0.003, 0.7, 1.0, 40.0])

@@ -75,10 +75,10 @@ def coded(problem: ProblemOf, weights: Tensor, allowed: float, seed: int) -> Cod
     few = problem.of_cells(probe)
 
     def noise(scale: float) -> float:
-        rounded = round_bank(shape, weights[probe], curvatures[probe], scale, problem.moving).weights(shape)
+        rounded = round_bank(weights[probe], curvatures[probe], scale, problem.moving).weights()
         return change(few, weights[probe], rounded)
 
-    quantised = round_bank(shape, weights, curvatures, coarsest(noise, allowed), problem.moving)
+    quantised = round_bank(weights, curvatures, coarsest(noise, allowed), problem.moving)
     coding = WeightCoding(quantised.mean.numpy(), quantised.steps.numpy())
     bank = MlpBank(shape, coded_weights(quantised.integers.numpy(), coding, shape))
     return CodedBank(bank, coding)
