@@ -39,7 +39,8 @@ app = typer.Typer(
     help="Compress trained 3D Gaussian scenes into codes and tiny neural networks, and look at them.\n\n"
     "Start with `kilofield demo`, or with a scene of yours: `kilofield compress garden.ply garden.kilo`, then "
     "`kilofield view garden.kilo`. Each command has its own `--help` with an example.\n\n"
-    "Exit codes: 0 done, 1 an error told in one line, 3 written but short of --target-psnr, 130 interrupted. "
+    "Exit codes: 0 done, 1 an error told in one line, 3 written but short of --target-psnr, 70 a bug in kilofield, "
+    "130 interrupted, 141 nobody reads the output. "
     "1 KB is 1000 bytes.",
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -124,7 +125,8 @@ def compress(
     Merges Gaussians, encodes them as short codes that small networks decode, and tunes everything by looking at renders
     of the original from many cameras. OUT.kilo appears only when it is finished. Ctrl-C while it tunes loses no step:
     it writes a checkpoint, and the same command with --resume goes on from there (after a crash, from half a minute
-    before it). A search for --target-psnr and lossless have none and start again.
+    before it, or what KILOFIELD_CHECKPOINT_SECONDS says). A search for --target-psnr and lossless have none and start
+    again.
 
     In a terminal a table shows bytes, PSNR and SSIM as they change, judged in views that are not fitted to; --preview
     shows pictures of these. The report at the end says what the bytes were spent on and which stage took how long;
@@ -600,6 +602,7 @@ def view(
     max_gaussians: MaxGaussians = None,
     lod: Lod = 0,
     salvage: Salvage = False,
+    quiet: Quiet = False,
 ) -> None:
     """Open scenes in a window: orbit or fly through them. Two are compared. ? lists every key.
 
@@ -607,7 +610,7 @@ def view(
     """
     from commands.view import run
 
-    run(files or [], together, Reading(max_gaussians, lod, salvage))
+    run(files or [], together, Reading(max_gaussians, lod, salvage), quiet)
 
 
 @app.command()
@@ -616,6 +619,7 @@ def demo(
     quick: Annotated[
         bool, typer.Option("--quick", metavar=" ", help="A smaller scene and less effort, for a first look.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make a sample scene, compress it, compare the two and film it.
 
@@ -623,7 +627,7 @@ def demo(
     """
     from commands.demo import run
 
-    run(out, quick)
+    run(out, quick, quiet)
 
 
 def main() -> None:

@@ -52,7 +52,7 @@ FULL = Sizes(gaussians=60_000, width=640, height=360, frames=120, patience="two 
 QUICK = Sizes(gaussians=12_000, width=320, height=180, frames=48, patience="about half a minute")
 
 
-def run_demo(out: Path, quick: bool = False) -> None:
+def run_demo(out: Path, quick: bool = False, quiet: bool = False) -> None:
     """Make everything in the folder `out`, replacing what an earlier demo left there and nothing else.
 
     Opens the viewer at the end where there is a display and somebody at the terminal.
@@ -63,7 +63,7 @@ def run_demo(out: Path, quick: bool = False) -> None:
     from scenes.ply import write_ply
     from scenes.procedural import sample_scene
 
-    sizes, screen = QUICK if quick else FULL, Screen(force=True)
+    sizes, screen = QUICK if quick else FULL, Screen(quiet, force=True)
     output_folder(out, True, ())
     source, target = out / SOURCE, out / COMPRESSED
     screen.line(f"1/4  a sample scene of {sizes.gaussians:,} Gaussians: {source}")
@@ -71,7 +71,7 @@ def run_demo(out: Path, quick: bool = False) -> None:
 
     options = CompressOptions(preset="draft", quality="high")
     screen.line(f"2/4  compressing it, {sizes.patience} on two cores: {target}")
-    with progress("compress", quiet=False) as step:
+    with progress("compress", quiet) as step:
         result = compress(source, target, options, lambda now: step(now.done, now.detail or now.stage))
 
     screen.line(f"3/4  looking at both: {out / SHEET}")
@@ -79,8 +79,8 @@ def run_demo(out: Path, quick: bool = False) -> None:
     scores = _compare(files, sizes, out / SHEET)
 
     screen.line(f"4/4  flying through the compressed one, {sizes.frames} frames: {out / FILM}")
-    _film(target, sizes, out / FILM)
-    _report(files, result, scores, out)
+    _film(target, sizes, out / FILM, quiet)
+    _report(files, result, scores, out, quiet)
     _look(source, target, screen)
 
 
@@ -127,16 +127,19 @@ def _rows(files: tuple[SceneFile, SceneFile], sizes: Sizes) -> list[tuple[SheetR
     return rows
 
 
-def _film(scene: Path, sizes: Sizes, film: Path) -> None:
+def _film(scene: Path, sizes: Sizes, film: Path, quiet: bool) -> None:
     from commands.fly import Flight, run
+    from commands.options import Reading
 
     flight = Flight("orbit", f"{sizes.width}x{sizes.height}", sizes.frames, 1, 30.0, "black", near=None)
-    run([scene], flight, film, Screen(force=True))
+    run([scene], Reading(), flight, film, Screen(quiet, force=True))
 
 
-def _report(files: tuple[SceneFile, SceneFile], result: CompressResult, score: MeanScore, out: Path) -> None:
+def _report(
+    files: tuple[SceneFile, SceneFile], result: CompressResult, score: MeanScore, out: Path, quiet: bool
+) -> None:
     """Print the table, and write the same figures as JSON."""
-    screen = Screen(json=out / FIGURES, force=True)
+    screen = Screen(quiet, out / FIGURES, True)
     before, after = files
     row = [COMPRESSED, readable_bytes(after.bytes), f"{before.bytes / after.bytes:.1f}x", f"{len(after.scene):,}"]
     row += [decibels(score.psnr), f"{score.ssim:.4f}", readable_time(result.seconds)]

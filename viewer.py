@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scenes.errors import KilofieldError
 from ui.stored import WINDOW as SIZE  # noqa: F401 - what a first window has
 
 if TYPE_CHECKING:
@@ -81,13 +80,9 @@ def view(files: Sequence[Path], together: bool = False, options: ReadOptions | N
 
 def main() -> None:
     """`python viewer.py FILE...`."""
-    try:
-        view([Path(name) for name in sys.argv[1:]])
-    except KilofieldError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)  # 128 + SIGINT, as shells report it
+    from cli import app
+
+    app(["view", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from commands.arguments import output_file
-from commands.logs import LOG, LOGGER, TOLD
+from commands.logs import LOGGER, TOLD, not_both
 from scenes.atomic import replacing
-from scenes.errors import KilofieldError
 
 STDOUT = Path("-")
 PLAIN_WIDTH = 120  # columns, where stdout is no terminal
@@ -40,8 +39,7 @@ class Screen:
     _console: Console = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.quiet and LOG.verbosity:
-            raise KilofieldError("--verbose: expected no --quiet beside it, found both")
+        not_both(self.quiet)
         console = Console(highlight=False)
         self._console = console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
         if self.json is not None and self.json != STDOUT:

@@ -1,11 +1,14 @@
 """A fit's state on the disk, beside its output.
 
 Ctrl-C loses nothing of the fitting: the step in progress ends, and its state is written. A killed run loses up to half
-a minute of it.
+a minute of it; where one write takes long, as of millions of Gaussians to a slow disk, up to a minute and a half.
 """
 
 from __future__ import annotations
 
+import logging
+import math
+import os
 import pickle
 import signal
 import threading
@@ -22,9 +25,26 @@ import torch
 from scenes.atomic import replacing
 from scenes.errors import KilofieldError, SceneFileError
 
-INTERVAL = 30.0  # seconds between two writes
+LOGGER = logging.getLogger("kilofield.checkpoint")
+INTERVAL = 30.0  # seconds between two writes,
+INTERVAL_VARIABLE = "KILOFIELD_CHECKPOINT_SECONDS"  # or what this says
+SLOW, SLOW_INTERVAL = 3.0, 90.0  # where one write takes longer than this, they are this far apart
 # What torch raises for a file that is not one of its own
 UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError)
+
+
+def seconds_between_writes() -> float:
+    """As the environment has it, or `INTERVAL`; `KilofieldError` for what is no time."""
+    text = os.environ.get(INTERVAL_VARIABLE)
+    if text is None:
+        return INTERVAL
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise KilofieldError(f"{INTERVAL_VARIABLE}: expected seconds from 0 on, found {text!r}")
+    return seconds
 
 
 def checksum(path: Path) -> str:
@@ -43,6 +63,7 @@ class Checkpoint:
     path: Path
     fingerprint: str
     written: float = field(default_factory=time.monotonic)
+    interval: float = field(default_factory=seconds_between_writes)
     trouble: str = ""
     kept: bool = True  # False: nothing is ever written
     interrupted: bool = False  # by a Ctrl-C that waits for the end of a step
@@ -61,11 +82,12 @@ class Checkpoint:
                 f"{self.path}: belongs to another run: expected {self.fingerprint}, found {found}; "
                 "delete it or leave out --resume"
             )
+        LOGGER.info("going on from %s", self.path)
         return state
 
     def save_when_due(self, state: Callable[[], dict[str, Any]]) -> None:
         """Writes what `state()` gives if the last write was long enough ago, or ends the run if it was interrupted."""
-        if self.kept and (self.interrupted or time.monotonic() - self.written >= INTERVAL):
+        if self.kept and (self.interrupted or time.monotonic() - self.written >= self.interval):
             self._try_to_save(state)
         if self.interrupted:
             raise KeyboardInterrupt(self.trouble)
@@ -99,12 +121,16 @@ class Checkpoint:
         except (KilofieldError, OSError, RuntimeError) as error:  # torch's own for a full disk is a RuntimeError
             self.trouble = f"the last checkpoint could not be written: {error}"
             self.written = time.monotonic()
+            LOGGER.warning(self.trouble)
 
     def save(self, state: dict[str, Any]) -> None:
         """Writes `state` now; the old file stays until the new one is whole."""
+        start = time.monotonic()
         with replacing(self.path) as temporary:
             torch.save({"fingerprint": self.fingerprint, "state": state}, temporary)
         self.written = time.monotonic()
+        often = seconds_between_writes()
+        self.interval = max(often, SLOW_INTERVAL) if self.written - start > SLOW else often
 
     def remove(self) -> None:
         """The run is over."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import moderngl
 
 from scenes.errors import KilofieldError
 
+LOGGER = logging.getLogger("kilofield.opengl")
+DRAWS_WITH = "OpenGL: %(GL_RENDERER)s, %(GL_VENDOR)s, %(GL_VERSION)s"
 COMPUTE_VERSION = 430  # compute shaders and storage buffers
 REQUIRED_VERSION = 410  # all a Mac has
 MESA_PACKAGES = "libegl1 libgl1-mesa-dri libglx-mesa0 libgl1"  # Debian and Ubuntu
@@ -24,7 +27,7 @@ def create_context() -> moderngl.Context:
     for version in (COMPUTE_VERSION, REQUIRED_VERSION):
         for settings in WAYS:
             try:
-                return moderngl.create_context(version, True, **settings)
+                return _told(moderngl.create_context(version, True, **settings))
             # glcontext and moderngl raise plain Exception for a missing library, driver, display or version
             except Exception as error:
                 failures.append(str(error).strip().splitlines()[0] if str(error) else type(error).__name__)
@@ -32,6 +35,11 @@ def create_context() -> moderngl.Context:
         f"OpenGL: expected version 4.1 without a window, found none ({'; '.join(dict.fromkeys(failures))}); "
         f"on Debian or Ubuntu: apt-get install {MESA_PACKAGES}"
     )
+
+
+def _told(context: moderngl.Context) -> moderngl.Context:
+    LOGGER.info(DRAWS_WITH, context.info)
+    return context
 
 
 def has_compute(context: moderngl.Context) -> bool:

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.accumulation import check_size, picture_texture
+from renderer.context import DRAWS_WITH, LOGGER
 
 
 def window_context() -> moderngl.Context:
     """The OpenGL context that is current on this thread, which a window library has made."""
-    return moderngl.create_context()
+    context = moderngl.create_context()
+    LOGGER.info(DRAWS_WITH, context.info)
+    return context
 
 
 class WindowPicture:

@@ -6,17 +6,20 @@ lives. A process that is killed leaves it there, unlocked: the next one that wri
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scenes.errors import KilofieldError
 
+LOGGER = logging.getLogger("kilofield.write")
 MARK = ".kilofield-"  # in the names of temporary files: no other program's, and no user's
 LONGEST = 180  # bytes of the target's own name kept in that of a temporary: file systems allow 255 in all
 RANDOM = "[a-z0-9_]{8}"  # what tempfile puts in
@@ -30,13 +33,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     An error leaves `path` as it was and removes the temporary file. A folder that cannot be written to and a full disk
     are a `KilofieldError`. What a killed process left of the same target is removed first.
     """
-    path = Path(path)
+    path, start = Path(path), time.perf_counter()
     with _temporary(path, path.parent, folder=False) as temporary, told_of(path):
+        LOGGER.debug("writing %s as %s", path, temporary.name)
         yield temporary
         _flush(temporary)
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         os.replace(temporary, path)
         _flush_folder(path.parent)
+    LOGGER.info("wrote %s: %d bytes, %.2f s after it was begun", path, path.stat().st_size, time.perf_counter() - start)
 
 
 @contextmanager
@@ -123,6 +128,7 @@ def _remove_stale(path: Path, place: Path) -> None:
                 if lock is not None:
                     _remove(place / name)
                     os.close(lock)
+                    LOGGER.info("removed %s, which a killed process left", place / name)
 
 
 def _remove(temporary: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +24,8 @@ from scenes.sog import read_sog, read_sog_folder
 from scenes.sog_levels import read_sog_levels
 from scenes.splat import read_splat
 from scenes.spz import read_spz
+
+LOGGER = logging.getLogger("kilofield.read")
 
 __all__ = ["KILO_MAGIC", "READABLE", "SceneFile", "load_scene"]
 
@@ -62,7 +66,16 @@ def load_scene(
     `path` may be a folder that holds a .sog in parts. `progress` is told the share that has been read; of formats that
     are quick, only that all has.
     """
-    path, options = file_of(path), options or ReadOptions()
+    start = time.perf_counter()
+    file = _load(file_of(path), progress, options or ReadOptions())
+    took = time.perf_counter() - start
+    LOGGER.info(
+        "read %s: %s, %d Gaussians, %d bytes, %.2f s", file.path, file.format, len(file.scene), file.bytes, took
+    )
+    return file
+
+
+def _load(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:
     found = format_of(path)
     if found == "kilo":
         return _load_kilo(path, progress, options)

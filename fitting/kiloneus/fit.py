@@ -5,6 +5,7 @@ teacher -> cells, places -> geometry networks -> appearance networks -> (coloure
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from scenes.errors import KilofieldError
 from scenes.gaussians import Floats
 from scenes.surface import APPEARANCE_CODE, NeuralSurface
 
+LOGGER = logging.getLogger("kilofield.fit")
 PreviewCallback = Callable[[NeuralSurface, str], None]
 LOOK_EVERY = 20.0  # seconds between two previews
 COLOUR_PLACES = 384  # of a cell
@@ -52,6 +54,8 @@ class Say:
         now = time.monotonic()
         if self._stage:
             self.stages[self._stage] = self.stages.get(self._stage, 0.0) + now - self._since
+        if stage != self._stage:
+            LOGGER.info("%s, %.1f s after the start", stage, now - self.started)
         self._stage, self._since = stage, now
         if self.callback is not None:
             self.callback(SurfaceProgress(stage, done, detail))

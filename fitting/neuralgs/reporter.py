@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from fitting.neuralgs.options import Look, PreviewCallback, Progress, ProgressCallback, Trial
 
+LOGGER = logging.getLogger("kilofield.fit")
 PREPARE_SHARE = 0.1  # of the whole run, for the progress bar: reading, drawing and weighing,
 FITTED = 0.98  # and where fitting ends
 
@@ -52,6 +54,8 @@ class Reporter:
         now = time.monotonic()
         if self._stage:
             self.stages[self._stage] = self.stages.get(self._stage, 0.0) + now - self._since
+        if stage != self._stage:
+            LOGGER.info("%s, %.1f s after the start", stage, now - self.started)
         self._stage, self._since = stage, now
 
     def part(self, name: str, steps: int, full_steps: int) -> Part:
