@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.content import BLOCK, Content, empty_gaussians, keep_valid, logits_of
+from scenes.content import BLOCK, Content, empty_gaussians, keep_valid, logits_of, single
 from scenes.errors import SceneFileError
 from scenes.gaussians import SH_C0, Floats
 from scenes.ply import ANTIALIASED, REST_COUNTS, rest_names
@@ -121,8 +121,7 @@ def _range_end(chunks: NDArray[np.void], end: str, names: tuple[str, ...]) -> Fl
     columns = [f"{end}_{name}" for name in names]
     if not set(columns) <= set(chunks.dtype.names or ()):
         return np.full((len(chunks), len(names)), end == "max", np.float32)
-    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, and its chunk is dropped
-        return np.stack([chunks[name].astype(np.float32) for name in columns], axis=1)
+    return np.stack([single(chunks[name]) for name in columns], axis=1)
 
 
 def _rotations(packed: NDArray[np.uint32]) -> Floats:

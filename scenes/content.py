@@ -56,6 +56,12 @@ def blocks(count: int) -> list[slice]:
     return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
 
 
+def single(values: NDArray[np.floating]) -> Floats:
+    """In single precision; what is beyond it becomes infinite, and the Gaussians it belongs to are dropped."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(np.float32)
+
+
 def sigmoid(logits: Floats) -> Floats:
     """Opacities in [0, 1] of logits; of an infinite one 0 or 1."""
     with np.errstate(over="ignore"):

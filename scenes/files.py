@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from scenes.errors import SceneFileError, printable
 
+MAX_NAME = 400  # characters of a name in a file
+
 
 def read_start(path: str | os.PathLike[str], size: int) -> bytes:
     """Up to `size` bytes from the start of a file; a `SceneFileError` if there is no such file, or nothing in it."""
@@ -33,7 +35,9 @@ def _read(path: str | os.PathLike[str], size: int) -> bytes:
 def is_below(name: str) -> bool:
     """Whether a name in a file leads to a file beside it or in a folder below, and on no system elsewhere."""
     parts = PurePosixPath(name).parts
-    away = name.startswith("/") or ".." in parts or any(character in name for character in "\\\0:")
+    away = (
+        len(name) > MAX_NAME or name.startswith("/") or ".." in parts or any(character in name for character in "\\\0:")
+    )
     return bool(parts) and not away
 
 

@@ -186,7 +186,8 @@ def sh_names(degree: int) -> list[str]:
 def _log_scales(stored: Floats) -> Floats:
     if (stored < 0).any():
         return stored
-    return np.log(np.maximum(stored, SMALLEST_SCALE))
+    with np.errstate(invalid="ignore"):  # NaN stays NaN, and is dropped
+        return np.log(np.maximum(stored, SMALLEST_SCALE))
 
 
 def _logits(alpha: Floats) -> Floats:

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from scenes.errors import SceneFileError
 from scenes.files import brief
 from scenes.gaussians import Floats
-from scenes.quiet import quiet_stderr
+from scenes.quiet import quiet_libraries
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")  # Pillow knows many more, some by way of other programs
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # beyond, Pillow refuses
@@ -76,7 +76,7 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
     """A picture whose header has been read and checked."""
     with _open(path) as image:
         _check_size(path, image)
-        with quiet_stderr() if image.format == "TIFF" else nullcontext():  # libtiff says there what is wrong
+        with quiet_libraries() if image.format == "TIFF" else nullcontext():  # libtiff says there what is wrong
             yield image
 
 

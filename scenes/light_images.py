@@ -20,7 +20,7 @@ from scenes.errors import KilofieldError, SceneFileError
 from scenes.files import brief, read_start
 from scenes.gaussians import Floats
 from scenes.images import DENSEST, FREE, read_rgba
-from scenes.quiet import quiet_stderr
+from scenes.quiet import quiet_libraries
 from scenes.triangle_mesh import linear_of_srgb
 
 SUFFIXES = (".exr", ".hdr", ".png")
@@ -84,7 +84,7 @@ def _read_exr(path: Path) -> Floats:
     import OpenEXR  # slow to load
 
     try:
-        with quiet_stderr():
+        with quiet_libraries():
             with OpenEXR.File(os.fspath(path), header_only=True) as file:
                 _check_window(path, file.header())
             with OpenEXR.File(os.fspath(path), separate_channels=True, num_threads=0) as file:

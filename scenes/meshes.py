@@ -218,16 +218,25 @@ def _check_count(path: Path, scene: trimesh.Scene) -> None:
 def _parts(path: Path, scene: trimesh.Scene, linear: bool, size: int) -> Iterator[_Part]:
     """The meshes of a scene; `size` is that of the file and those beside it, bytes."""
     for node in scene.graph.nodes_geometry:
-        transform, name = scene.graph[node]
-        geometry = scene.geometry[name]
+        place = f"part {brief(str(node))}, " if len(scene.graph.nodes_geometry) > 1 else ""
+        transform, geometry = _of_node(path, place, scene, node)
         if not isinstance(geometry, trimesh.Trimesh):
             continue  # lines and points have no faces
-        place = f"part {brief(str(node))}, " if len(scene.graph.nodes_geometry) > 1 else ""
         try:
             part = _part(path, place, geometry, linear, size)
         except DAMAGE as error:
             raise SceneFileError(path, f"{place}colours", "colours for each vertex", brief(str(error))) from error
-        yield _moved(path, place, part, np.asarray(transform, np.float64))
+        yield _moved(path, place, part, transform)
+
+
+def _of_node(path: Path, place: str, scene: trimesh.Scene, node: str) -> tuple[Doubles, Any]:
+    """Where a node of a scene is [4, 4], and what is there."""
+    try:
+        transform, name = scene.graph[node]
+        return np.asarray(transform, np.float64).reshape(4, 4), scene.geometry[name]
+    except DAMAGE as error:
+        found = brief(str(error)) or type(error).__name__
+        raise SceneFileError(path, f"{place}transform", "a matrix of 4 x 4 numbers", found) from error
 
 
 def _part(path: Path, place: str, geometry: trimesh.Trimesh, linear: bool, size: int) -> _Part:
@@ -361,10 +370,10 @@ def _joined(values: list[Any], parts: list[_Part], width: int, otherwise: float,
 def _check_shape(path: Path, vertices: Doubles, faces: Indices) -> None:
     if not len(faces):
         _flat(path, "each with a vertex twice")
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    diagonal, far = float(np.linalg.norm(high - low)), float(np.abs(vertices).max())
+    far = float(np.abs(vertices).max())
     if not SMALLEST <= far <= LARGEST:
         raise SceneFileError(path, "vertices", f"a size from {SMALLEST:g} to {LARGEST:g}", f"{far:g}")
+    diagonal = float(np.linalg.norm(vertices.max(axis=0) - vertices.min(axis=0)))
     if diagonal < LEAST_SIZE * far:
         expected = f"a size of at least {LEAST_SIZE:g} of the distance from the origin (move it there)"
         raise SceneFileError(path, "vertices", expected, f"{diagonal:g} at {far:g}")

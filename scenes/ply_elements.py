@@ -81,7 +81,9 @@ def _header_lines(path: str | os.PathLike[str]) -> tuple[list[str], int]:
     start = read_start(path, MAX_HEADER)
     first = re.match(rb"ply[ \t]*(\r\n|\n|\r)", start)
     if first is None:
-        raise SceneFileError(path, "line 1", "the word ply", brief(start[:64].decode("latin-1").partition("\n")[0]))
+        raise SceneFileError(
+            path, "line 1", "the word ply", brief(start[:64].decode("latin-1").partition("\n")[0]) or "an empty line"
+        )
     newline = first.group(1)
     end = start.find(newline + b"end_header" + newline)
     if end < 0:
@@ -136,7 +138,7 @@ class _HeaderParser:
         element.properties[words[2]] = TYPES[words[1]]
 
     def _fail(self, number: int, expected: str, found: str) -> NoReturn:
-        raise SceneFileError(self.path, f"line {number}", expected, brief(found))
+        raise SceneFileError(self.path, f"line {number}", expected, brief(found) or "an empty line")
 
 
 def read_element(header: PlyHeader, name: str) -> NDArray[np.void]:

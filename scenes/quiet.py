@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-STDERR = 2
+OUTPUTS = (1, 2)  # stdout, stderr
 _ONE_AT_A_TIME = threading.RLock()
 
 
 @contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Nothing that is written to the standard error while it lasts is seen."""
+def quiet_libraries() -> Iterator[None]:
+    """Nothing that is written to standard output and error while it lasts is seen."""
     with _ONE_AT_A_TIME:
+        _flush()
+        kept = {number: _copy(number) for number in OUTPUTS}
+        nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
-            kept = os.dup(STDERR)
-        except OSError:  # there is none
-            yield
-            return
-        try:
-            if sys.stderr is not None:
-                sys.stderr.flush()
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, STDERR)
-            os.close(nowhere)
+            for number, copy in kept.items():
+                if copy is not None:
+                    os.dup2(nowhere, number)
             yield
         finally:
-            os.dup2(kept, STDERR)
-            os.close(kept)
+            _flush()
+            os.close(nowhere)
+            for number, copy in kept.items():
+                if copy is not None:
+                    os.dup2(copy, number)
+                    os.close(copy)
+
+
+def _copy(number: int) -> int | None:
+    with suppress(OSError):  # a program without a terminal may have none
+        return os.dup(number)
+    return None
+
+
+def _flush() -> None:
+    """Of Python's own, and of C's, which keeps what goes to a file until there is enough of it."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    with suppress(OSError, TypeError, AttributeError):  # where the program itself is no library to ask
+        ctypes.CDLL(None).fflush(None)

@@ -24,7 +24,16 @@ from pathlib import Path
 
 import numpy as np
 
-from scenes.content import LOGITS_OF_BYTES, Content, ReadOptions, blocks, check_count, empty_gaussians, keep_valid
+from scenes.content import (
+    LOGITS_OF_BYTES,
+    Content,
+    ReadOptions,
+    blocks,
+    check_count,
+    empty_gaussians,
+    keep_valid,
+    single,
+)
 from scenes.errors import SceneFileError
 from scenes.files import brief
 from scenes.gaussians import Floats, sh_count
@@ -153,7 +162,7 @@ def _levels(meta: JsonEntry, key: str, version: int, channels: int) -> Floats:
     entry = child(meta, key)
     if version == 1:
         mins, maxs = (entry.array(end, (channels,)) for end in ("mins", "maxs"))
-        return (mins[:, None] + np.linspace(0, 1, 256) * (maxs - mins)[:, None]).astype(np.float32)
+        return single(mins[:, None] + np.linspace(0, 1, 256) * (maxs - mins)[:, None])
     levels = np.empty((channels, 256), np.float32)
     levels[:3] = _codebook(entry)
     levels[3:] = LOGITS_OF_BYTES
@@ -165,8 +174,8 @@ def _codebook(entry: JsonEntry) -> Floats:
     book = entry.value("codebook")
     if isinstance(book, list) and len(book) == 256 and book[0] is None:
         rest = JsonEntry(entry.path, entry.place, {"codebook": book[1:]}).array("codebook", (255,))
-        return np.concatenate([[rest[0] - (rest[-1] - rest[0]) / 255], rest]).astype(np.float32)
-    return entry.array("codebook", (256,)).astype(np.float32)
+        return single(np.concatenate([[rest[0] - (rest[-1] - rest[0]) / 255], rest]))
+    return single(entry.array("codebook", (256,)))
 
 
 def _looked_up(levels: Floats, texels: Texels) -> Floats:
@@ -210,4 +219,4 @@ def _degree(entry: JsonEntry, width: int, version: int) -> int:
 def _one_range(entry: JsonEntry) -> Floats:
     """[256] of version 1."""
     low, high = entry.number("mins"), entry.number("maxs")
-    return (low + np.linspace(0, 1, 256) * (high - low)).astype(np.float32)
+    return single(low + np.linspace(0, 1, 256) * (high - low))
