@@ -18,7 +18,7 @@ import stat
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,7 @@ HANG = 1.0  # seconds
 CPU_LIMIT = 20  # seconds
 FREE, TIMES = 64_000_000, 10  # bytes, and times the input
 SLACK = 32 << 20  # bytes of address space: allocators take whole pieces of it
-POOL = 200  # inputs that led somewhere new, to be changed again
+POOL = 100  # inputs of either kind that are kept to be changed again
 LONGEST_MESSAGE = 800  # characters beside the path
 
 
@@ -103,26 +103,18 @@ class Fuzzer:
 
     def run(self, batch: Batch, begun: Callable[[], object] = lambda: None) -> Tally:
         """Every input of `batch`; `begun` is told of each."""
-        form, rng, tally = self._formats[batch.format], random.Random(f"{batch.seed} {batch.format}"), Tally()
+        form, tally = self._formats[batch.format], Tally()
         self._warm_up(form)
-        pool, known = list(form.seeds), set()
+        pool = _Pool(form.seeds, random.Random(f"{batch.seed} {batch.format}"))
         with self._collecting():
             for _ in range(batch.count):
-                files = self._input(form, rng, pool)
+                files = pool.input(form.main)
                 begun()
                 outcome = self._measured(form, files)
                 self._count(tally, form, files, outcome)
-                if outcome.trail not in known and not outcome.trouble and len(pool) < POOL + len(form.seeds):
-                    known.add(outcome.trail)
-                    pool.append(files)
+                if not outcome.trouble:
+                    pool.learn(files, outcome.trail)
         return tally
-
-    def _input(self, form: Format, rng: random.Random, pool: list[Mapping[str, bytes]]) -> dict[str, bytes]:
-        base = rng.choice(pool)
-        other = rng.choice(pool)
-        others = [content for name, content in other.items() if name == form.main or not form.main]
-        main = form.main or next(name for name in base if not name.endswith(".png"))
-        return changed_files(rng, base, main, others)
 
     def _warm_up(self, form: Format) -> None:
         """Imports what the reader imports, and shows that every seed is read: else nothing behind would be fuzzed."""
@@ -221,6 +213,31 @@ def keep_files(folder: Path, files: Mapping[str, bytes]) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return os.fspath(folder / digest)
+
+
+class _Pool:
+    """What is changed into the next input: mostly whole files, and what came of changing them."""
+
+    def __init__(self, seeds: Sequence[Mapping[str, bytes]], rng: random.Random) -> None:
+        self._seeds, self._rng = seeds, rng
+        self._accepted: list[Mapping[str, bytes]] = []
+        self._refused: list[Mapping[str, bytes]] = []  # each at a place, or by a way there, no other was
+        self._trails: set[tuple[str, ...]] = set()
+
+    def input(self, main: str) -> dict[str, bytes]:
+        """A new one; `main` is the file the reader is given, "" for the folder."""
+        rng, some = self._rng, [self._seeds, self._seeds, self._accepted or self._seeds, self._refused or self._seeds]
+        base, other = rng.choice(rng.choice(some)), rng.choice(self._seeds)
+        others = [content for name, content in other.items() if name == main or not main]
+        return changed_files(rng, base, main or next(name for name in base if not name.endswith(".png")), others)
+
+    def learn(self, files: Mapping[str, bytes], trail: tuple[str, ...]) -> None:
+        """Keeps an input that was read, or refused by a way that is new."""
+        if not trail:
+            self._accepted = [*self._accepted[1 - POOL :], files]
+        elif trail not in self._trails and len(self._refused) < POOL:
+            self._trails.add(trail)
+            self._refused.append(files)
 
 
 class _Stderr:

@@ -71,6 +71,7 @@ ENVIRONMENT_KEYS = {
 }
 CAMERA_KEYS = ("position", "target", "up", "fov_y_degrees", "projection", "view_height", "near")
 FLATTEST = 1e-9  # determinant of a transform over the product of its columns' lengths; less is singular
+LARGEST = 1e12  # of lengths, places, factors and radiance; squares of it are normal float32
 UNEVEN = 1e-4  # relative, of the scales along the axes of a frame that should have one
 
 
@@ -103,7 +104,7 @@ class _Scene:
             if "tone_mapping" in keys
             else default.tone_mapping,
             bounces=keys["bounces"].whole(1, MOST_BOUNCES) if "bounces" in keys else default.bounces,
-            clamp=keys["clamp"].number(0, above=True) if "clamp" in keys else default.clamp,
+            clamp=keys["clamp"].number(0, LARGEST, above=True) if "clamp" in keys else default.clamp,
         )
 
     def _named_materials(self) -> dict[str, Material]:
@@ -164,7 +165,7 @@ class _Scene:
         kind = entry.need("kind").choice(tuple(ENVIRONMENT_KEYS))
         keys = entry.keys(("kind", *ENVIRONMENT_KEYS[kind]))
         if kind == "constant":
-            return ConstantSky(_colour(keys["radiance"], math.inf) if "radiance" in keys else (1.0, 1.0, 1.0))
+            return ConstantSky(_colour(keys["radiance"], LARGEST) if "radiance" in keys else (1.0, 1.0, 1.0))
         if kind == "image":
             strength = _number(keys, "strength", 1.0, 0, above=True)
             return EnvironmentImage(self._file(entry), strength, _number(keys, "turn_degrees", 0.0))
@@ -205,7 +206,7 @@ def _light(entry: Located) -> Light:
         radius = _number(keys, "radius", 0.1, 0, above=True)
         position = _vector(keys["position"]) if "position" in keys else (0.0, 0.0, 0.0)
         return SphereLight(_radiance(entry, keys, 4 * math.pi * radius**2), radius, position, name)
-    width, height = keys["size"].numbers(2) if "size" in keys else (1.0, 1.0)
+    width, height = keys["size"].numbers(2, most=LARGEST) if "size" in keys else (1.0, 1.0)
     if not (width > 0 and height > 0):
         raise keys["size"].error("2 numbers above 0")
     transform = _transform(keys["transform"]) if "transform" in keys else transform_of(np.eye(4))
@@ -219,7 +220,7 @@ def _radiance(entry: Located, keys: Mapping[str, Located], area: float) -> Colou
     given = [key for key in ("radiance", "power") if key in keys]
     if len(given) != 1:
         raise entry.error("power or radiance", " and ".join(given) or "neither")
-    colour = _colour(keys[given[0]], math.inf)
+    colour = _colour(keys[given[0]], LARGEST)
     if not any(colour):
         raise keys[given[0]].error("light: a number above 0 among three")
     if given[0] == "radiance":
@@ -261,7 +262,7 @@ def _matrix(entry: Located) -> Matrix:
     rows = entry.items()
     if len(rows) != 4:
         raise entry.error("4 rows of 4 numbers")
-    matrix = np.array([row.numbers(4) for row in rows])
+    matrix = np.array([row.numbers(4, -LARGEST, LARGEST) for row in rows])
     if not np.array_equal(matrix[3], (0, 0, 0, 1)):
         raise rows[3].error("the row 0, 0, 0, 1")
     return transform_of(matrix)
@@ -272,10 +273,13 @@ def _parts(keys: Mapping[str, Located]) -> Matrix:
     scale: float | Vector = 1.0
     if "rotate" in keys:
         keys["rotate"].keys(("axis", "degrees"))
-        axis, degrees = _direction(keys["rotate"].need("axis")), keys["rotate"].need("degrees").number()
+        axis, degrees = (
+            _direction(keys["rotate"].need("axis")),
+            keys["rotate"].need("degrees").number(-LARGEST, LARGEST),
+        )
     if "scale" in keys:
         one = isinstance(keys["scale"].value, int | float)
-        scale = keys["scale"].number() if one else _vector(keys["scale"])
+        scale = keys["scale"].number(-LARGEST, LARGEST) if one else _vector(keys["scale"])
     return placed(_vector(keys["translate"]) if "translate" in keys else (0.0, 0.0, 0.0), axis, degrees, scale)
 
 
@@ -291,15 +295,15 @@ def _number(
     keys: Mapping[str, Located],
     key: str,
     default: float,
-    least: float = -math.inf,
-    most: float = math.inf,
+    least: float = -LARGEST,
+    most: float = LARGEST,
     above: bool = False,
 ) -> float:
     return keys[key].number(least, most, above) if key in keys else default
 
 
 def _vector(entry: Located) -> Vector:
-    x, y, z = entry.numbers(3)
+    x, y, z = entry.numbers(3, -LARGEST, LARGEST)
     return x, y, z
 
 
@@ -311,7 +315,7 @@ def _direction(entry: Located) -> Vector:
 
 
 def _sizes(entry: Located, count: int) -> Vector:
-    x, y, z = entry.numbers(count)
+    x, y, z = entry.numbers(count, most=LARGEST)
     if not (x > 0 and y > 0 and z > 0):
         raise entry.error(f"{count} numbers above 0")
     return x, y, z

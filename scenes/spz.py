@@ -279,7 +279,8 @@ def _content(header: SpzHeader, attributes: dict[str, Bytes], frame: str) -> Con
     rows = {name: values.reshape(header.count, -1) for name, values in attributes.items()}
     flips = FLIPS if frame == RIGHT_UP_BACK else np.ones(3, np.float32)
     for block in blocks(header.count):
-        _decode(header, {name: values[block] for name, values in rows.items()}, gaussians, block, flips)
+        with np.errstate(invalid="ignore"):  # a half float that is not a number stays none
+            _decode(header, {name: values[block] for name, values in rows.items()}, gaussians, block, flips)
     if frame != RIGHT_UP_BACK:
         with np.errstate(over="ignore", invalid="ignore"):  # half floats of version 1 may not be finite
             gaussians = placed(gaussians, _to_ply(frame))
