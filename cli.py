@@ -112,6 +112,23 @@ def compress(
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes on the CPU.")] = 0,
+    chunk_gaussians: Annotated[
+        int | None,
+        typer.Option(
+            "--chunk-gaussians",
+            metavar="N",
+            help="Fit a scene of more in chunks of at most N, one by one: memory stays the same however large it is.",
+            show_default="500,000",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Chunks fitted at once, each in a process that takes about a gigabyte.",
+            show_default="one a core, at most 4",
+        ),
+    ] = None,
     max_gaussians: MaxGaussians = None,
     lod: Lod = 0,
     salvage: Salvage = False,
@@ -128,6 +145,9 @@ def compress(
     before it, or what KILOFIELD_CHECKPOINT_SECONDS says). A search for --target-psnr and lossless have none and start
     again.
 
+    Of a scene fitted in chunks, those that are finished wait in the folder OUT.kilo.chunks, and --resume goes on with
+    the others. What --images, --target-psnr, lossless and the preset paper make is fitted as a whole, of any size.
+
     In a terminal a table shows bytes, PSNR and SSIM as they change, judged in views that are not fitted to; --preview
     shows pictures of these. The report at the end says what the bytes were spent on and which stage took how long;
     --json has the same figures, and every row of the table.
@@ -138,7 +158,7 @@ def compress(
     from commands.console import Screen
 
     reading = Reading(max_gaussians, lod, salvage)
-    chosen = options(preset, quality, max_mb, target_psnr, images, device, seed, resume, reading)
+    chosen = options(preset, quality, max_mb, target_psnr, images, device, seed, resume, reading, chunk_gaussians, jobs)
     run(source, target, chosen, preview, force, Screen(quiet, json, force))
 
 
@@ -182,6 +202,14 @@ def surface(
         Path | None,
         typer.Option(metavar="FILE.png", help="Show how it is getting on: colour, normals and cells, again and again."),
     ] = None,
+    face_loss: Annotated[
+        float,
+        typer.Option(
+            "--face-loss",
+            metavar="WEIGHT",
+            help="Also ask neighbouring cells to agree on the faces between them. They are blended there anyway.",
+        ),
+    ] = 0.0,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="What photographs are learnt on: auto, cpu or cuda.")
     ] = "auto",
@@ -213,7 +241,7 @@ def surface(
     run(
         source,
         target,
-        options(preset, cells, steps, side, device, seed, resume),
+        options(preset, cells, steps, side, face_loss, device, seed, resume),
         preview,
         force,
         Screen(quiet, json, force),

@@ -40,6 +40,8 @@ def options(
     seed: int,
     resume: bool,
     reading: Reading,
+    chunk_gaussians: int | None = None,
+    jobs: int | None = None,
 ) -> CompressOptions:
     """The options of the command line, checked."""
     from fitting.neuralgs.options import CompressOptions
@@ -62,6 +64,8 @@ def options(
         seed,
         resume,
         target_psnr,
+        chunk_gaussians=chunk_gaussians,
+        jobs=jobs,
         reading=reading.options,
     )
 

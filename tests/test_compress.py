@@ -244,6 +244,7 @@ from pathlib import Path
 from fitting import checkpoint
 from fitting.neuralgs.compress import compress
 from fitting.neuralgs.options import EFFORTS, CompressOptions, Effort, Recipe
+from scenes.content import ReadOptions
 checkpoint.INTERVAL = 0.0
 EFFORTS["draft"] = {TINY!r}
 target = Path({str(tmp_path / "cut.kilo")!r})

@@ -15,6 +15,7 @@ def fingerprint(source: Path, options: CompressOptions, device: str) -> str:
     sizes += f" {options.recipe}" if options.recipe != DEFAULT_RECIPE else ""
     sizes += f" level {options.reading.lod}" if options.reading.lod else ""
     sizes += " salvaged" if options.reading.salvage else ""
+    sizes += f" chunks of {options.chunk_size}" if not options.whole else ""
     made = f"{options.preset} {sizes} {device} {metadata.version('kilofield')}"
     return f"{checksum(source)} {made} seed {options.seed}"
 

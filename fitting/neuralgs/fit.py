@@ -49,6 +49,7 @@ def fit_ours(run: Run, exact: bool = True) -> NeuralGaussians:
         seed=run.options.seed,
         device=run.job.device,
         recipe=run.options.recipe,
+        frame=run.frame,
     )
     if not run.options.recipe.codes and run.state is None:
         _prefit(model, kept, weight)
@@ -76,7 +77,7 @@ def _prefit(model: NeuralModel, kept: Gaussians, weight: Doubles) -> None:
 def _plan(run: Run) -> Plan:
     count, degree, options = len(run.job.gaussians), run.job.gaussians.sh_degree, run.options
     if options.max_bytes is None:
-        return plan_for_quality(options.quality, count, degree).changed(options.recipe)
+        return plan_for_quality(options.quality, count, degree, run.richer).changed(options.recipe)
     plan = plan_for_bytes(options.max_bytes, count, degree).changed(options.recipe)
     if options.recipe.codes:
         return plan

@@ -22,7 +22,7 @@ from fitting.tensors import GaussianTensors
 from scenes.cameras import Camera
 from scenes.captures import read_capture
 from scenes.errors import KilofieldError, SceneFileError
-from scenes.extent import scene_extent
+from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Gaussians
 
 HELD_OUT = 8  # views kept for judging; of given cameras, every eighth as is the field's habit
@@ -46,6 +46,30 @@ class Job:
     notes: tuple[str, ...]  # for the user
 
 
+@dataclass(frozen=True)
+class Cleaned:
+    """A scene without what no fit needs."""
+
+    gaussians: Gaussians
+    extent: Extent
+    notes: tuple[str, ...]  # for the user
+
+
+def clean(source: Path, gaussians: Gaussians) -> Cleaned:
+    """`gaussians`, read from `source`, without those never drawn and the specks far away; colours limited."""
+    drawn = gaussians.opacity_logits > np.log(FAINTEST / (1 - FAINTEST))
+    if not drawn.any():
+        raise KilofieldError(
+            f"{source}: opacity: expected Gaussians that can be seen, found all {len(drawn)} under 1/255"
+        )
+    gaussians = gaussians.select(drawn)
+    extent = scene_extent(gaussians)
+    check_coordinates(source, extent)
+    gaussians, left_out = without_specks(gaussians, extent)
+    gaussians, limited = limited_colours(gaussians)
+    return Cleaned(gaussians, extent, tuple(note for note in (left_out, limited) if note))
+
+
 def prepare(
     source: Path,
     gaussians: Gaussians,
@@ -57,20 +81,15 @@ def prepare(
     progress: Callable[[float, str], None],
 ) -> Job:
     """Views, pictures and weights for fitting `gaussians`, read from `source`."""
-    drawn = gaussians.opacity_logits > np.log(FAINTEST / (1 - FAINTEST))
-    if not drawn.any():
-        raise KilofieldError(
-            f"{source}: opacity: expected Gaussians that can be seen, found all {len(drawn)} under 1/255"
-        )
-    gaussians = gaussians.select(drawn)
-    extent = scene_extent(gaussians)
-    check_coordinates(source, extent)
-    gaussians, left_out = without_specks(gaussians, extent)
-    gaussians, limited = limited_colours(gaussians)
+    cleaned = clean(source, gaussians)
+    gaussians, extent = cleaned.gaussians, cleaned.extent
     tensors = GaussianTensors.of(gaussians, device)
     place = find_place(gaussians, seed)
     if images is None:
-        targets, held_out, weight, notes = _own_pictures(source, gaussians, tensors, place, effort, seed, progress)
+        progress(0.0, "drawing the original")
+        views = chosen_cameras(source, gaussians, place, effort.views, seed)
+        targets, held_out, weight = own_pictures(tensors, views, effort.side, gaussians.antialiased, progress)
+        notes = (views.note,)
     else:
         targets, held_out, notes = _photographs(images, effort.side, seed, device, progress)
         progress(0.6, "weighing Gaussians")
@@ -80,13 +99,23 @@ def prepare(
             gaussians.antialiased,
             lambda f: progress(0.6 + 0.4 * f, "weighing Gaussians"),
         )
-    if weight.sum() == 0:
-        raise KilofieldError(f"{source}: views: expected to see the Gaussians, found nothing in {len(targets)} views")
-    seen = weight > INVISIBLE * weight.mean()
+    check_seen(source, weight, len(targets))
+    seen = visible(weight)
     kept, brought = brought_nearer(gaussians.select(seen), extent)
-    notes = (*notes, *(note for note in (left_out, limited, brought) if note))
+    notes = (*notes, *cleaned.notes, *([brought] if brought else []))
     radius = extent.radius if place is None else place.radius
     return Job(kept, weight[seen], targets, held_out, radius, device, notes)
+
+
+def check_seen(source: Path, weight: NDArray[np.float64], views: int) -> None:
+    """Refuses a scene that none of its views shows."""
+    if weight.sum() == 0:
+        raise KilofieldError(f"{source}: views: expected to see the Gaussians, found nothing in {views} views")
+
+
+def visible(weight: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """[N] which Gaussians are worth keeping at all, by their `weight` [N] in the views."""
+    return weight > INVISIBLE * weight.mean()
 
 
 def _stride(count: int) -> int:
@@ -94,34 +123,29 @@ def _stride(count: int) -> int:
     return -(-count // WEIGHING_VIEWS)
 
 
-def _own_pictures(
-    source: Path,
-    gaussians: Gaussians,
-    tensors: GaussianTensors,
-    place: Place | None,
-    effort: Effort,
-    seed: int,
-    progress: Callable[[float, str], None],
-) -> tuple[list[Target], list[Target], NDArray[np.float64], tuple[str, ...]]:
-    """Views to fit to, views to judge by, the visible weight [N] in the former, and a word on the cameras."""
-    progress(0.0, "drawing the original")
-    cameras, held_out, note = _cameras(source, gaussians, place, effort.views, seed)
-    weighed = [i % _stride(len(cameras)) == 0 for i in range(len(cameras))] + [False] * len(held_out)
-    targets, weight = draw_targets(
-        tensors,
-        [*cameras, *held_out],
-        weighed,
-        effort.side,
-        gaussians.antialiased,
-        lambda f: progress(f, "drawing the original"),
-    )
-    return targets[: len(cameras)], targets[len(cameras) :], weight, (note,)
-
-
-def _cameras(
-    source: Path, gaussians: Gaussians, place: Place | None, count: int, seed: int
-) -> tuple[list[Camera], list[Camera], str]:
+@dataclass(frozen=True)
+class Views:
     """Cameras to fit with, cameras to judge by, and a word on where they come from."""
+
+    cameras: list[Camera]
+    held_out: list[Camera]
+    note: str
+
+
+def own_pictures(
+    tensors: GaussianTensors, views: Views, side: int, antialiased: bool, progress: Callable[[float, str], None]
+) -> tuple[list[Target], list[Target], NDArray[np.float64]]:
+    """The scene's pictures to fit to and to judge by, and the visible weight [N] in the former."""
+    count, all_ = len(views.cameras), [*views.cameras, *views.held_out]
+    weighed = [i < count and i % _stride(count) == 0 for i in range(len(all_))]
+    targets, weight = draw_targets(
+        tensors, all_, weighed, side, antialiased, lambda f: progress(f, "drawing the original")
+    )
+    return targets[:count], targets[count:], weight
+
+
+def chosen_cameras(source: Path, gaussians: Gaussians, place: Place | None, count: int, seed: int) -> Views:
+    """Those beside the `source`, if there are enough, or `count` of our own."""
     note = f"views: {count} virtual cameras" + (", where a visitor could stand" if place else "")
     beside = cameras_beside(source)
     if beside is not None:
@@ -130,10 +154,10 @@ def _cameras(
             held_out, rest = given[::HELD_OUT], [c for i, c in enumerate(given) if i % HELD_OUT]
             chosen = np.linspace(0, len(rest) - 1, min(count, len(rest))).round().astype(int)
             note = f"views: {len(chosen)} of the {len(given)} in {path}"
-            return [rest[i] for i in chosen], held_out[:: -(-len(held_out) // HELD_OUT)], note
+            return Views([rest[i] for i in chosen], held_out[:: -(-len(held_out) // HELD_OUT)], note)
         note += f"; the {len(given)} in {path} are too few"
     cameras = virtual_cameras(gaussians, scene_extent(gaussians), count + HELD_OUT, seed, place)
-    return cameras[HELD_OUT:], cameras[:HELD_OUT], note
+    return Views(cameras[HELD_OUT:], cameras[:HELD_OUT], note)
 
 
 Photographs = tuple[list[Target], list[Target], tuple[str, ...]]

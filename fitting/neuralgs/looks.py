@@ -25,14 +25,14 @@ def look_at_fit(
     """Judges what a fit would write now, `size` bytes, and shows it to the preview if there is one."""
     psnr, ssim = judge(tensors, job.held_out, antialiased)
     look = Look(say.name, step, steps, say.seconds, size, psnr, ssim)
-    show(look, tensors, job, antialiased, say)
+    show(look, tensors, job.held_out, antialiased, say)
     return look
 
 
-def show(look: Look, tensors: Sequence[Tensor], job: Job, antialiased: bool, say: Reporter) -> None:
+def show(look: Look, tensors: Sequence[Tensor], held_out: Sequence[Target], antialiased: bool, say: Reporter) -> None:
     """Gives the preview, if there is one, its pictures."""
     if say.preview is not None:
-        say.preview(look, picture_pairs(tensors, job.held_out, antialiased))
+        say.preview(look, picture_pairs(tensors, held_out, antialiased))
 
 
 @torch.no_grad()

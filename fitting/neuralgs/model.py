@@ -25,7 +25,16 @@ CODES = {0: 10, 1: 16, 2: 18, 3: 20}  # latent dimensions by SH degree; one with
 FREQUENCIES = (np.pi, 2 * np.pi)  # of the positional encoding beside the code
 FEWEST_BITS, MOST_BITS = 6, 20  # of the position grid, per axis
 STEP_SHARE = 0.2  # of a typical Gaussian's middle scale: half or twice of that costs half a dB at the same bytes
+FRAMED = 100_000  # Gaussians whose mean is that of all: each network has its own beside it
 LARGEST_CODE = 2000  # int16 with room to spare; no sensible code is near it
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all chunks of a file share."""
+
+    grid: PositionGrid
+    offset: NDArray[np.float32]  # [D] of the attributes, in their own units
 
 
 @dataclass
@@ -161,18 +170,21 @@ def start_model(
     seed: int,
     device: torch.device,
     recipe: Recipe = DEFAULT_RECIPE,
+    frame: Frame | None = None,
 ) -> NeuralModel:
     """A model that decodes to `gaussians` as well as a rounded principal component analysis can.
 
     `weight` [N] says how visible each is; one code unit is `coarseness` perceptual steps (`canonical.attribute_steps`).
+    Without a `frame` the scene gets its own.
     """
-    grid = position_grid(gaussians)
+    grid = position_grid(gaussians) if frame is None else frame.grid
     attributes = canonical_attributes(gaussians)
     steps = attribute_steps(gaussians.sh_degree).astype(np.float16).astype(np.float32)
     share = np.sqrt(weight / weight.mean()).clip(0.1, 10)
-    offset = np.average(attributes, axis=0, weights=share).astype(np.float16).astype(np.float32)
+    mean = _half_mean(attributes, share)
+    offset = mean if frame is None else frame.offset
     dimensions = CODES[gaussians.sh_degree] if recipe.codes else 0
-    components, codes = _principal_components((attributes - offset) / steps, share, dimensions)
+    components, codes = _principal_components((attributes - mean) / steps, share, dimensions)
     clusters = morton_clusters(grid, gaussians.positions, networks)
     boxes = cluster_boxes(gaussians.positions, clusters, networks)
     frequencies = FREQUENCIES
@@ -188,7 +200,7 @@ def start_model(
         linear=recipe.codes,
         modulation=(recipe.modulation,) * 3 if recipe.modulation and layers else (),
     )
-    weights = _start_weights(shape, components * coarseness, networks, seed)
+    weights = _start_weights(shape, components * coarseness, (mean - offset) / steps, networks, seed)
     codes = torch.from_numpy((codes / coarseness).astype(np.float32))
     spread = ((codes - codes.mean(0)) ** 2).mean(0)
 
@@ -213,12 +225,26 @@ def start_model(
     )
 
 
-def _start_weights(shape: BankShape, linear: NDArray[np.float64], networks: int, seed: int) -> Tensor:
-    """[K, P] with `linear` [C, D] as every network's linear path."""
+def shared_frame(gaussians: Gaussians) -> Frame:
+    """The frame of chunks of `gaussians`."""
+    some = gaussians.select(np.arange(0, len(gaussians), -(-len(gaussians) // FRAMED)))
+    return Frame(position_grid(gaussians), _half_mean(canonical_attributes(some), np.ones(len(some))))
+
+
+def _half_mean(attributes: NDArray[np.float32], share: NDArray[np.float64]) -> NDArray[np.float32]:
+    """[D] the weighted mean, as half floats have it."""
+    return np.average(attributes, axis=0, weights=share).astype(np.float16).astype(np.float32)
+
+
+def _start_weights(
+    shape: BankShape, linear: NDArray[np.float64], bias: NDArray[np.float32], networks: int, seed: int
+) -> Tensor:
+    """[K, P] with `linear` [C, D] as every network's linear path, and `bias` [D]."""
     weights = initial_weights(shape, networks, torch.Generator().manual_seed(seed))
+    starts = {"linear": linear.astype(np.float32).reshape(1, -1), "output_bias": bias[None]}
     for block in shape.blocks():
-        if block.name == "linear":
-            weights[:, block.offset : block.stop] = torch.from_numpy(linear.astype(np.float32)).reshape(1, -1)
+        if block.name in starts:
+            weights[:, block.offset : block.stop] = torch.from_numpy(starts[block.name])
     return weights
 
 

@@ -17,6 +17,8 @@ from scenes.errors import KilofieldError
 Preset = Literal["draft", "balanced", "best", "paper"]
 Quality = Literal["small", "medium", "high", "lossless"]
 
+CHUNK = 500_000  # Gaussians: scenes of more are fitted in chunks of at most so many
+SMALLEST_CHUNK = 500  # below it the fixed part of a network costs more than its Gaussians
 TARGETS = (5.0, 100.0)  # dB a file can be asked for
 
 
@@ -54,6 +56,8 @@ class CompressOptions:
     resume: bool = False
     target_psnr: float | None = None  # dB in held-out views: as few bytes as reach it
     recipe: Recipe = DEFAULT_RECIPE
+    chunk_gaussians: int | None = None  # at most so many are fitted at once; None: `CHUNK`
+    jobs: int | None = None  # chunks fitted at the same time; None: as the machine allows
     reading: ReadOptions = DEFAULT_READING  # of the source
 
     def __post_init__(self) -> None:
@@ -69,6 +73,35 @@ class CompressOptions:
             self._check_target(self.target_psnr)
         if self.quality == "lossless":
             self._check_lossless()
+        self._check_chunks()
+
+    @property
+    def chunk_size(self) -> int:
+        """Gaussians at most that are fitted at once, where this fit can do it in chunks."""
+        return CHUNK if self.chunk_gaussians is None else self.chunk_gaussians
+
+    @property
+    def whole(self) -> str:
+        """What keeps this fit from being one in chunks; empty: nothing does."""
+        ways = {
+            "--images": self.images is not None,  # a photograph shows all chunks at once
+            "--target-psnr": self.target_psnr is not None,
+            "--preset paper": self.preset == "paper",
+            "--quality lossless": self.quality == "lossless",
+        }
+        return next((way for way, is_so in ways.items() if is_so), "")
+
+    def _check_chunks(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise KilofieldError(f"--jobs: expected at least 1, found {self.jobs}")
+        if self.chunk_gaussians is None:
+            return
+        if self.chunk_gaussians < SMALLEST_CHUNK:
+            raise KilofieldError(f"--chunk-gaussians: expected at least {SMALLEST_CHUNK}, found {self.chunk_gaussians}")
+        if self.whole:
+            raise KilofieldError(
+                f"--chunk-gaussians: expected no {self.whole} beside it, which fits a scene as a whole"
+            )
 
     def _check_lossless(self) -> None:
         asked = {

@@ -48,10 +48,10 @@ REFERENCE_COUNT = 50_000  # scenes of this size keep exactly the share; larger o
 RATE_WEIGHT = 0.01
 
 
-def plan_for_quality(quality: str, count: int, sh_degree: int) -> Plan:
-    """The plan for a named quality and a scene of `count` visible Gaussians."""
+def plan_for_quality(quality: str, count: int, sh_degree: int, richer: float = 1.0) -> Plan:
+    """The plan for a named quality and a scene of `count` visible Gaussians, `richer` times as many kept as usual."""
     share, exponent, coarseness = QUALITIES[quality]
-    kept = share * REFERENCE_COUNT * (count / REFERENCE_COUNT) ** exponent
+    kept = richer * share * REFERENCE_COUNT * (count / REFERENCE_COUNT) ** exponent
     return _plan(kept, count, coarseness, FIXED_BYTES + kept * PLANNED_BYTES[sh_degree])
 
 

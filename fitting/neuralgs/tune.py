@@ -23,6 +23,10 @@ from fitting.neuralgs.model import NeuralModel
 from fitting.neuralgs.options import DEFAULT_RECIPE, Recipe
 from fitting.neuralgs.targets import Target, mean_quality
 from fitting.rasterize import rasterize
+from fitting.tensors import GaussianTensors
+from scenes.kilo import unpack_kilo
+from scenes.kilo_writer import encode_kilo
+from scenes.neural_gaussians import NeuralGaussians
 
 BETAS = (0.9, 0.99)
 EPSILON = 1e-15  # gradients of single codes are far below Adam's default
@@ -144,3 +148,11 @@ def judge(tensors: Sequence[Tensor], targets: Sequence[Target], antialiased: boo
     black = (0.0, 0.0, 0.0)
     pictures = [rasterize(*tensors, t.view(black, antialiased)) for t in targets]  # type: ignore[misc]
     return mean_quality(pictures, [t.over(black) for t in targets])
+
+
+def judge_file(
+    neural: NeuralGaussians, held_out: Sequence[Target], device: torch.device, chunks: list[int] | None = None
+) -> tuple[float, float]:
+    """PSNR and SSIM of what a reader of the file sees."""
+    decoded = unpack_kilo(encode_kilo(neural, chunks=chunks)[0]).decode()
+    return judge(GaussianTensors.of(decoded, device), held_out, neural.antialiased)

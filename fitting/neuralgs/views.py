@@ -44,17 +44,26 @@ SIDEWAYS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
 
 
 def virtual_cameras(
-    gaussians: Gaussians, extent: Extent, count: int, seed: int, place: Place | None = None
+    gaussians: Gaussians,
+    extent: Extent,
+    count: int,
+    seed: int,
+    place: Place | None = None,
+    room: Extent | None = None,
 ) -> list[Camera]:
-    """`count` cameras around the object, in the room or in the `place`; the same for the same seed."""
+    """`count` cameras around the object, in the room or in the `place`; the same for the same seed.
+
+    Of one part of a scene, `place` and `room` are what the whole is; `extent` is the part's.
+    """
     rng = np.random.default_rng((seed, 1))
     if place is not None:
         return _visitors(gaussians, place, count, rng)
     aims = _aims(gaussians, extent, count, rng)
     positions = _eyes_around(extent, count, rng)
-    if is_room(gaussians, extent):
+    room = extent if room is None and is_room(gaussians, extent) else room
+    if room is not None:
         inside = rng.random((count, 1)) < INSIDE_SHARE
-        positions = np.where(inside, _eyes_inside(extent, count, rng), positions)
+        positions = np.where(inside, _eyes_inside(room, count, rng), positions)
     fovs = rng.uniform(*FOV_Y, count)
     nears = np.where(rng.random(count) < CUT_SHARE, NEAR, extent.near)
     views = zip(positions, aims, fovs, nears, strict=True)

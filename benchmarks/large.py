@@ -1,0 +1,181 @@
+"""A scene of four million Gaussians, tiled from a real one: read, compressed in chunks, checked and flown through.
+
+    playbot-125k, 32 times -> .ply -> kilofield info, compress --preset draft -> .kilo -> info, verify, compare, fly
+                                   -> kilofield fly, of the .ply itself
+
+Each command is a process of its own. Its peak memory is that of all its processes together: their resident memory,
+added up ten times a second, so that what they share counts more than once. Figures land in large.json after every
+command.
+
+Example: `.venv/bin/python -m benchmarks.large --work /var/tmp`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.compression import ROOT, Scene, readable_source
+from benchmarks.machine import add_folders, machine_facts
+from benchmarks.tiling import Tiling
+from scenes.atomic import replacing
+from scenes.camera_files import write_cameras
+from scenes.load import load_scene
+
+TILES = 32
+STOPS = 16  # views among the tiles, to judge by
+FRAMES = 24  # of a flight
+SIZE = "640x360"
+POLL = 0.1  # seconds between two looks at the memory
+LIMIT = 12e9  # bytes that any of it may take
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took."""
+
+    seconds: float
+    peak_bytes: int  # resident, of all its processes together
+    largest_bytes: int  # of the largest process
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the scene, run every command, and write large.json after each."""
+    wanted = _parser().parse_args(arguments)
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    wanted.work.mkdir(parents=True, exist_ok=True)
+    source = wanted.work / f"{wanted.scene}-{wanted.tiles}-tiles.ply"
+    with readable_source(Scene(wanted.scene), wanted.data, None) as tile:
+        tiling = Tiling(load_scene(tile).gaussians, wanted.tiles)
+    if not source.exists():
+        start = time.perf_counter()
+        tiling.write(source)
+        print(f"{source}: written in {time.perf_counter() - start:.0f} s", flush=True)
+    write_cameras(wanted.work / "walk.json", tiling.walk(STOPS))
+    write_cameras(wanted.work / "aisle.json", tiling.aisle(FRAMES))
+    figures: dict[str, Any] = {
+        "benchmark": "large",
+        "scene": wanted.scene,
+        "tiles": wanted.tiles,
+        "gaussians": wanted.tiles * len(tiling.gaussians),
+        "source_bytes": source.stat().st_size,
+        "limit_bytes": LIMIT,
+        "commands": {},
+    }
+    for name, command in commands(source, wanted).items():
+        report = wanted.work / f"{name}.json"
+        cost = measured(["--json", str(report), "--force", "--quiet"], command)
+        found = facts_of(name, json.loads(report.read_text()))
+        figures["commands"][name] = {"command": _shown(command), **asdict(cost), **found}
+        figures["peak_bytes"] = max(c["peak_bytes"] for c in figures["commands"].values())
+        figures["machine"] = machine_facts("")
+        with replacing(wanted.out / "large.json") as path:
+            path.write_text(json.dumps(figures, indent=2) + "\n")
+        print(f"{name}: {cost.seconds:,.0f} s, {cost.peak_bytes / 1e9:.2f} GB", flush=True)
+    print(table(figures))
+
+
+def commands(source: Path, wanted: argparse.Namespace) -> dict[str, list[str]]:
+    """The commands to measure, by name, in order."""
+    kilo, flights = source.with_suffix(".kilo"), wanted.work / "flights"
+    more = ["--jobs", str(wanted.jobs)] if wanted.jobs else []
+    flight = ["--path", str(wanted.work / "aisle.json"), "--frames", str(FRAMES), "--size", SIZE, "--warmup", "0"]
+    return {
+        "info of the .ply": ["info", str(source)],
+        "compress": ["compress", str(source), str(kilo), "--preset", "draft", *more],
+        "info of the .kilo": ["info", str(kilo)],
+        "verify": ["verify", str(kilo)],
+        "compare": ["compare", str(source), str(kilo), "--cameras", str(wanted.work / "walk.json"), "--size", SIZE],
+        "fly the .kilo": ["fly", str(kilo), *flight, "--out", str(flights / "kilo")],
+        "fly the .ply": ["fly", str(source), *flight, "--out", str(flights / "ply")],
+    }
+
+
+def measured(options: Sequence[str], command: Sequence[str]) -> Cost:
+    """Runs a command of ours and watches the memory of its whole session. A failure ends the benchmark."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "cli", *command, *options], cwd=ROOT, start_new_session=True)
+    peaks = [0]
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(POLL):
+            peaks[0] = max(peaks[0], session_memory(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        ended.set()
+        watcher.join()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    largest = 1024 * usage.ru_maxrss
+    return Cost(time.perf_counter() - start, max(peaks[0], largest), largest)
+
+
+def session_memory(session: int) -> int:
+    """Bytes of resident memory of all processes of a session, as Linux has them now."""
+    pages = 0
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError):  # it has ended
+                after_the_name = (folder / "stat").read_text().rpartition(")")[2].split()
+                if int(after_the_name[3]) == session:  # proc(5): session is field 6, rss field 24
+                    pages += int(after_the_name[21])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def facts_of(name: str, report: dict[str, Any]) -> dict[str, Any]:
+    """What is worth keeping of a command's own figures."""
+    if name == "compress":
+        kept = ("bytes", "ratio", "gaussians", "networks", "psnr", "ssim", "stages", "notes")
+        return {key: report[key] for key in kept}
+    if name == "compare":
+        return {"views": STOPS, "psnr": report["psnr"], "ssim": report["ssim"]}
+    if name.startswith("fly"):
+        scene = report["scenes"][0]
+        kept = ("gaussians", "video_memory", "working_memory", "read_ms", "load_ms", "first_frame_ms")
+        return {"frames": FRAMES, "size": SIZE, **{key: scene[key] for key in kept}, "ms": scene["summary"]["total"]}
+    return {}
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Text: a line for each command."""
+    lines = [f"{'command':<22}{'seconds':>9}{'memory':>10}  {'':<40}"]
+    for name, found in figures["commands"].items():
+        more = [f"{found['bytes'] / 1e6:.2f} MB"] if "bytes" in found else []
+        more += [f"{found['psnr']:.2f} dB"] if "psnr" in found else []
+        lines.append(f"{name:<22}{found['seconds']:>9,.0f}{found['peak_bytes'] / 1e9:>7.2f} GB  {', '.join(more)}")
+    return "\n".join(lines)
+
+
+def _shown(command: Sequence[str]) -> str:
+    """The command without the folders of this machine."""
+    return " ".join(["kilofield", *(Path(word).name if word.startswith("/") else word for word in command)])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.large", description=__doc__)
+    parser.add_argument("--scene", default="playbot-125k", help="a file of the data folder")
+    parser.add_argument("--tiles", type=int, default=TILES)
+    parser.add_argument("--jobs", type=int, help="chunks at once; the program's own choice if not given")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the scene and what is made of it; kept")
+    add_folders(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
