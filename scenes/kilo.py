@@ -19,7 +19,7 @@ from scenes.content import ReadOptions
 from scenes.errors import SceneFileError
 from scenes.kilo_container import MEMORY, open_source, opened, read_json_manifest
 from scenes.kilo_manifest import MAX_GAUSSIANS, parse_manifest
-from scenes.kilo_reader import read_gaussians, salvage_gaussians
+from scenes.kilo_reader import read_gaussians, salvage_gaussians, survey_gaussians
 from scenes.kilo_salvage import Damage, hinted
 from scenes.kilo_writer import KiloReport, canonical_order, encode_kilo
 from scenes.neural_gaussians import NeuralGaussians
@@ -117,7 +117,12 @@ def open_kilo(
     try:
         return read_kilo(path, max_gaussians=most, progress=progress), ()
     except SceneFileError as error:
-        raise hinted(error, lambda damage: salvage_kilo(path, damage, max_gaussians=most)) from error
+        raise _hinted(path, error) from error
+
+
+def _hinted(path: str | os.PathLike[str], error: SceneFileError) -> SceneFileError:
+    with opened(path) as file:
+        return hinted(error, lambda: survey_gaussians(open_source(file, os.fspath(path))))
 
 
 def unpack_kilo(data: bytes, *, max_gaussians: int = MAX_GAUSSIANS) -> NeuralGaussians:

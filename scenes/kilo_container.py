@@ -88,7 +88,7 @@ def _header(stored: bytes, length: int) -> bytes:
 
 
 def checksum_of_manifest(source: Source) -> int:
-    """The CRC-32 in the header of a file whose manifest was read; of the header and the manifest, which has all others."""
+    """The CRC-32 in the header, of header and manifest, which has all others; of a file whose manifest was read."""
     return HEADER.unpack(source.read(0, HEADER.size))[-1]
 
 

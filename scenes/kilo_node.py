@@ -15,7 +15,7 @@ from scenes.bank import ACTIVATIONS, MAX_MODULATION, OUTPUT_ACTIVATIONS, BankSha
 from scenes.errors import SceneFileError
 from scenes.kilo_container import ALIGNMENT, Source, aligned
 from scenes.kilo_salvage import Damage
-from scenes.kilo_streams import DTYPES, Stream, allowed_raw
+from scenes.kilo_streams import DTYPES, Stream, allowed_raw, stored_bytes
 
 MODULATION = "modulation"
 FEATURES = frozenset({MODULATION})  # what `requires` may name; later versions add to it
@@ -169,12 +169,15 @@ def _in_file_order(streams: Streams) -> Streams:
 def check_between(source: Source, start: int, streams: Streams, end: int, damage: Damage | None) -> None:
     """No byte is without a check: all between the manifest, which ends at `end`, and the streams are 0.
 
-    Raises `SceneFileError`, or notes what is wrong in `damage`, also how long the file is and should be.
+    Notes what is wrong in `damage`, also how long the file is and should be. Without it, raises `SceneFileError`, also
+    for streams that have not their checksum: that is known at once, while decoding the ones before may take long.
     """
     errors = _padding_errors(source, start, streams, end)
     if damage is None:
         for error in errors:
             raise error
+        for place, stream in _in_file_order(streams):
+            stored_bytes(source, start, stream, place)
         return
     damage.size, damage.streams = source.size, len(streams)
     damage.whole_size = start + max((stream.stop for _, stream in streams), default=0)
@@ -190,3 +193,15 @@ def _padding_errors(source: Source, start: int, streams: Streams, end: int) -> I
         if any(padding):
             yield source.error(f"byte {end}", f"zeros up to a multiple of {ALIGNMENT}", padding.hex())
         end = start + stream.stop
+
+
+def whole_streams(source: Source, start: int, streams: Streams) -> set[Stream]:
+    """Those that are all there and have their checksum; whether they can be decoded is not tried."""
+    found = set[Stream]()
+    for place, stream in streams:
+        try:
+            stored_bytes(source, start, stream, place)
+        except SceneFileError:
+            continue
+        found.add(stream)
+    return found

@@ -13,7 +13,7 @@ from scenes.errors import SceneFileError
 from scenes.gaussians import Floats
 from scenes.kilo_container import Source, read_json_manifest
 from scenes.kilo_manifest import MAX_GAUSSIANS, Chunk, Manifest, Tier, parse_manifest
-from scenes.kilo_node import check_between
+from scenes.kilo_node import check_between, whole_streams
 from scenes.kilo_pack import columns_of_weights
 from scenes.kilo_salvage import Damage, Lost, fatal
 from scenes.kilo_streams import Stream, StreamReader
@@ -92,6 +92,18 @@ def salvage_gaussians(
     if not parts or damage.kept == 0 < damage.count:
         raise source.error("chunks", "one that is whole", f"none of {len(found)}; nothing is salvaged")
     return _assembled(manifest, outputs, parts, networks)
+
+
+def survey_gaussians(source: Source) -> Damage:
+    """How much `salvage_gaussians` would read, by checksums alone. Raises `SceneFileError`."""
+    json, end = read_json_manifest(source)
+    manifest = parse_manifest(source, json, end, whole=False)
+    whole = whole_streams(source, manifest.start, manifest.streams()) | {None}
+    damage = Damage(count=manifest.count)
+    for chunk in manifest.chunks if manifest.outputs in whole else ():
+        if {chunk.boxes, chunk.weights, chunk.steps} <= whole:
+            damage.kept += sum(sum(tier.counts) for tier in chunk.tiers if {tier.positions, tier.codes} <= whole)
+    return damage
 
 
 class ChunkReader(StreamReader):

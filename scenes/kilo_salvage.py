@@ -77,11 +77,13 @@ def fatal(error: SceneFileError) -> SceneFileError:
     return SceneFileError(error.path, error.place, error.expected, f"{error.found}; without it nothing is salvaged")
 
 
-def hinted(error: SceneFileError, salvage: Callable[[Damage], object]) -> SceneFileError:
-    """`error`, which ended a reader, with what `salvage` brings instead, if anything."""
-    damage = Damage()
+def hinted(error: SceneFileError, survey: Callable[[], Damage]) -> SceneFileError:
+    """`error`, which ended a reader, with what reading on would bring; `survey` finds out by checksums alone."""
     try:
-        salvage(damage)
+        damage = survey()
     except SceneFileError:
+        return error
+    between_streams = error.place == "file" or error.place.startswith("byte ")
+    if not damage.kept or (damage.kept == damage.count and not damage.grey and not between_streams):
         return error
     return SceneFileError(error.path, error.place, error.expected, f"{error.found} (--salvage reads {damage.share})")

@@ -18,7 +18,7 @@ from scenes.errors import SceneFileError
 from scenes.kilo_container import MEMORY, open_source, opened, read_json_manifest
 from scenes.kilo_salvage import Damage, hinted
 from scenes.kilo_surface_manifest import LIMITS, SurfaceLimits, parse_surface
-from scenes.kilo_surface_reader import read_cells, salvage_cells
+from scenes.kilo_surface_reader import read_cells, salvage_cells, survey_cells
 from scenes.kilo_surface_writer import SurfaceReport, canonical_surface, coded_weights, encode_surface, integers_of
 from scenes.progress import Progress, silent
 from scenes.surface import NeuralSurface
@@ -106,7 +106,12 @@ def open_surface(
     try:
         return read_surface(path, progress=progress), ()
     except SceneFileError as error:
-        raise hinted(error, lambda damage: salvage_surface(path, damage)) from error
+        raise _hinted(path, error) from error
+
+
+def _hinted(path: str | os.PathLike[str], error: SceneFileError) -> SceneFileError:
+    with opened(path) as file:
+        return hinted(error, lambda: survey_cells(open_source(file, os.fspath(path))))
 
 
 def unpack_surface(data: bytes, *, limits: SurfaceLimits = LIMITS) -> NeuralSurface:

@@ -12,7 +12,7 @@ from scenes.bank import MlpBank
 from scenes.errors import SceneFileError
 from scenes.gaussians import Floats
 from scenes.kilo_container import Source, read_json_manifest
-from scenes.kilo_node import check_between
+from scenes.kilo_node import check_between, whole_streams
 from scenes.kilo_pack import columns_of_weights
 from scenes.kilo_salvage import Damage, Lost, fatal
 from scenes.kilo_streams import Stream, StreamReader
@@ -91,6 +91,22 @@ def salvage_cells(
     damage.kept = sum(len(part.cells) for part in parts)
     damage.grey = sum(len(part.cells) for part in parts if manifest.appearance and part.appearance is None)
     return reader.surface(parts)
+
+
+def survey_cells(source: Source) -> Damage:
+    """How much `salvage_cells` would read, by checksums alone. Raises `SceneFileError`."""
+    json, end = read_json_manifest(source)
+    manifest = parse_surface(source, json, end, whole=False)
+    whole = whole_streams(source, manifest.start, manifest.streams()) | {None}
+    colour = manifest.appearance
+    coloured = colour is not None and {colour.steps, colour.mean, colour.tables} <= whole
+    damage = Damage("cells", count=manifest.count)
+    shape = manifest.geometry
+    for chunk in manifest.chunks if {shape.steps, shape.mean, shape.tables} <= whole else ():
+        if {chunk.coordinates, chunk.geometry} <= whole:
+            damage.kept += chunk.cells
+            damage.grey += chunk.cells if colour and not (coloured and chunk.appearance in whole) else 0
+    return damage
 
 
 def _selected(count: int, chunks: Collection[int] | None) -> list[int]:

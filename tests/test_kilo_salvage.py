@@ -181,6 +181,8 @@ def test_an_error_says_what_salvaging_would_bring(tmp_path: Path) -> None:
     assert (len(scene), len(notes)) == (kept, 3)
     path.write_bytes(pack_kilo(SCENE)[:-1])  # one chunk, one tier
     assert "--salvage" not in message(lambda: open_kilo(path, ReadOptions()))
+    path.write_bytes(WHOLE + b"more")
+    assert message(lambda: open_kilo(path, ReadOptions())).endswith(" (--salvage reads 300 of 300 Gaussians)")
     path.write_bytes(WHOLE)
     assert "at most 299 Gaussians (--max-gaussians), found 300" in message(
         lambda: open_kilo(path, ReadOptions(max_gaussians=299, salvage=True))
@@ -325,6 +327,24 @@ def test_commands_say_what_was_salvaged(tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert f"{path}: salvaged 24 of 24 cells, 6 of them without colour" in shown.stderr
     assert open_scene(path, options=ReadOptions(salvage=True)).notes[0].startswith("salvaged 24 of 24 cells")
+
+
+def test_the_hint_is_what_salvaging_brings(tmp_path: Path) -> None:
+    """It looks at checksums alone; the reader decodes."""
+    path, rng = tmp_path / "a.kilo", random.Random(3)
+    for whole in (WHOLE, WHOLE_SURFACE):
+        for _ in range(25):
+            data = bytearray(whole[: rng.randrange(len(whole) // 2, len(whole))])
+            data[rng.randrange(len(data) // 4, len(data))] ^= 1
+            path.write_bytes(data)
+            text = message(lambda: open_scene(path))
+            damage = Damage()
+            try:
+                salvage_surface(path, damage) if whole is WHOLE_SURFACE else salvage_kilo(path, damage)
+            except SceneFileError:
+                assert "--salvage" not in text
+            else:
+                assert text.endswith(f" (--salvage reads {damage.share})")
 
 
 def test_the_selection_of_a_whole_file_is_the_same_as_ever(tmp_path: Path) -> None:
