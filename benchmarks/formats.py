@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from numpy.typing import NDArray
 
 from benchmarks.judging import judge, render
 from benchmarks.machine import add_folders, machine_facts
+from benchmarks.measured import measured
 from renderer.context import create_context
 from scenes.atomic import replacing
 from scenes.camera_files import read_cameras
@@ -188,22 +187,6 @@ class Tools:
         np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT, out=logits)
         content.write(back)
         return load_scene(back).gaussians
-
-
-def measured(command: Sequence[str]) -> dict[str, float]:
-    """Seconds, seconds of processor time and peak resident bytes of a process that must succeed."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=Path(__file__).resolve().parents[1])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
-    processor = usage.ru_utime + usage.ru_stime
-    return {
-        "seconds": time.perf_counter() - start,
-        "processor_seconds": processor,
-        "peak_bytes": usage.ru_maxrss * 1024,
-    }
 
 
 def agreement(tools: Tools, name: str, source: Path, cameras: Path, pictures: bool) -> list[dict[str, Any]]:
