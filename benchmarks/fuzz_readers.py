@@ -27,6 +27,7 @@ from scenes.photo_sets import read_photographs
 from scenes.photographs import Photograph
 from scenes.stage import read_stage
 from scenes.surface import NeuralSurface
+from scenes.verify import verify
 
 
 class UnsafeError(Exception):
@@ -52,6 +53,11 @@ def formats(data: Path | None) -> list[Format]:
         Format(name, described.get(name, SCENE), tuple(seeds), _read_scene, 1 if "sog" in name else 3)
         for name, seeds in scenes.items()
     ]
+    kilos = (*scenes["kilo"], *scenes["kilo surface"])
+    found.append(Format("salvage", SCENE, kilos, _salvage, 3))
+    found.append(
+        Format("verify", SCENE, (*kilos, *(seeds[0] for seeds in scenes.values() if SCENE in seeds[0])), _verify)
+    )
     for name, (main, read) in OTHERS.items():
         found.append(Format(name, main, tuple(others[name]), read))
     return found
@@ -78,17 +84,23 @@ def _read_scene(path: Path) -> None:
     else:
         _check_gaussians(file.scene)
         _expect(file.dropped >= 0 and file.bytes > 0, "a file without bytes")
-    with path.open("rb") as start:
-        if start.read(4) != b"KILO":
-            return
-    _salvage(path)
 
 
 def _salvage(path: Path) -> None:
-    """What is left of a .kilo; whole ones are whole."""
+    """What is left of a .kilo."""
     file = open_scene(path, options=ReadOptions(salvage=True))
-    if not isinstance(file, SurfaceFile) and isinstance(file.scene, NeuralGaussians):
+    if isinstance(file, SurfaceFile):
+        _check_surface(file.surface)
+    elif isinstance(file.scene, NeuralGaussians):
         _check_neural(file.scene)
+
+
+def _verify(path: Path) -> None:
+    """All that is wrong is said, and nothing raised."""
+    verdict = verify(path)
+    for problem in verdict.problems:
+        raise problem
+    _expect(verdict.count > 0, "a sound file with nothing in it")
 
 
 def _check_gaussians(gaussians: Gaussians) -> None:

@@ -64,7 +64,8 @@ def read_compressed(header: PlyHeader) -> Content:
         gaussians.log_scales[part] = _lerp(ranges[SCALES], chunk, _bits(packed["packed_scale"], (11, 10, 11)))
         gaussians.rotations[part] = _rotations(packed["packed_rotation"])
         gaussians.opacity_logits[part] = logits_of(colour[:, 3])
-        gaussians.sh[part, 0] = (_lerp(ranges[COLOURS], chunk, colour[:, :3]) - 0.5) / SH_C0
+        with np.errstate(over="ignore"):
+            gaussians.sh[part, 0] = (_lerp(ranges[COLOURS], chunk, colour[:, :3]) - 0.5) / SH_C0
     others = len(rest) // 3  # channel-major in the file
     for part, rows in sh_rows:
         for i, name in enumerate(rest):

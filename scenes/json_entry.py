@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from scenes.files import brief, read_start
 
 MAX_JSON = 1 << 28  # bytes; hundreds of thousands of cameras
 MAX_DEPTH = 200  # lists and objects in one another; a tree of 64 boxes of a streamed .sog has 130
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # what can be no name of a file and no word on a terminal
 SHOWN = 100  # characters, more than fit
 TOO_DEEP = f"more than {MAX_DEPTH} lists and objects in one another"
 
@@ -37,7 +39,8 @@ def read_json(path: str | os.PathLike[str], most: int = MAX_JSON) -> Any:
 
 
 def parsed_json(content: bytes | str, strict: bool = False) -> Any:
-    """What JSON says; `ValueError` if it is not JSON, or has more in one another than `MAX_DEPTH`.
+    """What JSON says; `ValueError` if it is not JSON, has halves of characters, or more in one another than
+    `MAX_DEPTH`.
 
     `strict`: without NaN and Infinity, which many programs write and JSON does not have.
 
@@ -54,6 +57,8 @@ def parsed_json(content: bytes | str, strict: bool = False) -> Any:
         depth += 1
         if depth > MAX_DEPTH:
             raise ValueError(TOO_DEEP)
+    if SURROGATE.search(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")):
+        json.dumps(value, ensure_ascii=False).encode()  # a UnicodeEncodeError where there is half a pair of them
     return value
 
 

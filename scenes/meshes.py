@@ -66,7 +66,6 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
     resolver, warnings = _Resolver(os.fspath(path)), _Warnings()
     with warnings:
         scene = _loaded(path, kind, content, resolver)
-    _check_count(path, scene)
     size += resolver.bytes
     parts = [part for part in _parts(path, scene, kind in (".glb", ".gltf"), size) if len(part.faces)]
     notes += tuple(f"left out: {name}, which is not there" for name in resolver.missing)
@@ -207,36 +206,43 @@ class _Part:
     paint: Paint | None
 
 
-def _check_count(path: Path, scene: trimesh.Scene) -> None:
-    """An error for more faces than there may be, before each node has its own."""
-    geometries = (scene.geometry[scene.graph[node][1]] for node in scene.graph.nodes_geometry)
-    count = sum(len(geometry.faces) for geometry in geometries if isinstance(geometry, trimesh.Trimesh))
+@dataclass(frozen=True)
+class _Placed:
+    """A mesh, and the node of the scene that it is in."""
+
+    place: str  # in messages; "" where there is one alone
+    transform: Doubles  # [4, 4] the world from the mesh
+    mesh: trimesh.Trimesh
+
+
+def _nodes(path: Path, scene: trimesh.Scene) -> list[_Placed]:
+    """The meshes of all nodes; lines and points, which have no faces, are left out."""
+    found = [_node(path, scene, node) for node in scene.graph.nodes_geometry]
+    meshes = [node for node in found if isinstance(node.mesh, trimesh.Trimesh)]
+    count = sum(len(node.mesh.faces) for node in meshes)
     if count > MAX_FACES:
         raise SceneFileError(path, "file", f"at most {MAX_FACES:,} faces", f"{count:,}")
+    return meshes
+
+
+def _node(path: Path, scene: trimesh.Scene, node: str) -> _Placed:
+    place = f"part {brief(str(node))}, " if len(scene.graph.nodes_geometry) > 1 else ""
+    try:
+        transform, name = scene.graph[node]
+        return _Placed(place, np.asarray(transform, np.float64).reshape(4, 4), scene.geometry[name])
+    except DAMAGE as error:
+        found = brief(str(error)) or type(error).__name__
+        raise SceneFileError(path, f"{place}node", "a name and a matrix of 4 x 4 numbers", found) from error
 
 
 def _parts(path: Path, scene: trimesh.Scene, linear: bool, size: int) -> Iterator[_Part]:
     """The meshes of a scene; `size` is that of the file and those beside it, bytes."""
-    for node in scene.graph.nodes_geometry:
-        place = f"part {brief(str(node))}, " if len(scene.graph.nodes_geometry) > 1 else ""
-        transform, geometry = _of_node(path, place, scene, node)
-        if not isinstance(geometry, trimesh.Trimesh):
-            continue  # lines and points have no faces
+    for node in _nodes(path, scene):
         try:
-            part = _part(path, place, geometry, linear, size)
+            part = _part(path, node.place, node.mesh, linear, size)
         except DAMAGE as error:
-            raise SceneFileError(path, f"{place}colours", "colours for each vertex", brief(str(error))) from error
-        yield _moved(path, place, part, transform)
-
-
-def _of_node(path: Path, place: str, scene: trimesh.Scene, node: str) -> tuple[Doubles, Any]:
-    """Where a node of a scene is [4, 4], and what is there."""
-    try:
-        transform, name = scene.graph[node]
-        return np.asarray(transform, np.float64).reshape(4, 4), scene.geometry[name]
-    except DAMAGE as error:
-        found = brief(str(error)) or type(error).__name__
-        raise SceneFileError(path, f"{place}transform", "a matrix of 4 x 4 numbers", found) from error
+            raise SceneFileError(path, f"{node.place}colours", "colours for each vertex", brief(str(error))) from error
+        yield _moved(path, node.place, part, node.transform)
 
 
 def _part(path: Path, place: str, geometry: trimesh.Trimesh, linear: bool, size: int) -> _Part:

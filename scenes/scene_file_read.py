@@ -72,6 +72,7 @@ ENVIRONMENT_KEYS = {
 CAMERA_KEYS = ("position", "target", "up", "fov_y_degrees", "projection", "view_height", "near")
 FLATTEST = 1e-9  # determinant of a transform over the product of its columns' lengths; less is singular
 LARGEST = 1e12  # of lengths, places, factors and radiance; squares of it are normal float32
+SHORTEST = 1e-12  # of a direction; squares of it are normal float32
 UNEVEN = 1e-4  # relative, of the scales along the axes of a frame that should have one
 
 
@@ -232,7 +233,7 @@ def _radiance(entry: Located, keys: Mapping[str, Located], area: float) -> Colou
 def _camera(entry: Located) -> SceneCamera:
     keys = entry.keys(CAMERA_KEYS)
     position, target = _vector(entry.need("position")), _vector(entry.need("target"))
-    if position == target:
+    if not math.dist(position, target) > SHORTEST * max(math.hypot(*position), math.hypot(*target)):
         raise keys["target"].error("a place other than the position")
     return SceneCamera(
         position,
@@ -309,7 +310,7 @@ def _vector(entry: Located) -> Vector:
 
 def _direction(entry: Located) -> Vector:
     vector = _vector(entry)
-    if not any(vector):
+    if not math.hypot(*vector) > SHORTEST:
         raise entry.error("a direction, not 0")
     return vector
 
