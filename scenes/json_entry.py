@@ -39,8 +39,7 @@ def read_json(path: str | os.PathLike[str], most: int = MAX_JSON) -> Any:
 
 
 def parsed_json(content: bytes | str, strict: bool = False) -> Any:
-    """What JSON says; `ValueError` if it is not JSON, has halves of characters, or more in one another than
-    `MAX_DEPTH`.
+    """What JSON says; `ValueError` if it is not JSON, or has more in one another than `MAX_DEPTH`, or half a character.
 
     `strict`: without NaN and Infinity, which many programs write and JSON does not have.
 
@@ -58,8 +57,15 @@ def parsed_json(content: bytes | str, strict: bool = False) -> Any:
         if depth > MAX_DEPTH:
             raise ValueError(TOO_DEEP)
     if SURROGATE.search(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")):
-        json.dumps(value, ensure_ascii=False).encode()  # a UnicodeEncodeError where there is half a pair of them
+        _check_characters(value)
     return value
+
+
+def _check_characters(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"half of a character, \\u{ord(error.object[error.start]):04x} without the other") from error
 
 
 def _refuse(constant: str) -> None:

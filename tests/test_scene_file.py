@@ -193,8 +193,12 @@ BAD = {
         "line 4, objects 0, file: expected a file, found nothing at FOLDER/gone.obj",
     ),
     "a name nobody can print": (
-        HEAD + '{"kind": "mesh", "file": "\\ud800\\n.obj"}]}',
+        HEAD + '{"kind": "mesh", "file": "\\u0007\\n.obj"}]}',
         "line 3, objects 0, file: expected a file, found nothing at FOLDER/??.obj",
+    ),
+    "half a character": (
+        HEAD + '{"kind": "mesh", "file": "\\ud800.obj"}]}',
+        "file: expected JSON, found half of a character, \\ud800 without the other",
     ),
     "a number beyond all numbers": (
         '{"exposure": 1' + 400 * "0" + "}",
