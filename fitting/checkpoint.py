@@ -126,8 +126,8 @@ class Checkpoint:
     def save(self, state: dict[str, Any]) -> None:
         """Writes `state` now; the old file stays until the new one is whole."""
         start = time.monotonic()
-        with replacing(self.path) as temporary:
-            torch.save({"fingerprint": self.fingerprint, "state": state}, temporary)
+        with replacing(self.path) as temporary, temporary.open("wb") as file, _told_why(self.path):
+            torch.save({"fingerprint": self.fingerprint, "state": state}, file)
         self.written = time.monotonic()
         often = seconds_between_writes()
         self.interval = max(often, SLOW_INTERVAL) if self.written - start > SLOW else often
@@ -135,6 +135,18 @@ class Checkpoint:
     def remove(self) -> None:
         """The run is over."""
         self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_why(path: Path) -> Iterator[None]:
+    """torch stumbles over its own half-written file and so hides what the system said, such as of a full disk."""
+    try:
+        yield
+    except RuntimeError as error:
+        said = error.__context__
+        while said is not None and not isinstance(said, OSError):
+            said = said.__context__
+        raise KilofieldError(f"{path}: cannot write: {said.strerror if said else error}") from error
 
 
 @dataclass

@@ -62,6 +62,7 @@ def write_exr(path: str | os.PathLike[str], light: Floats) -> None:
             with OpenEXR.File(header, {"RGB": pixels}) as file:
                 file.write(os.fspath(temporary))
         except RuntimeError as error:
+            temporary.write_bytes(bytes(pixels.nbytes))  # has the system say why, as of a full disk; OpenEXR does not
             raise KilofieldError(f"{path}: cannot write: {brief(str(error), 120)}") from error
 
 
