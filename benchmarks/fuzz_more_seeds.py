@@ -13,7 +13,8 @@ import numpy as np
 import OpenEXR
 import trimesh
 from PIL import Image
-from trimesh.visual import TextureVisuals
+from trimesh.exchange.gltf import export_gltf
+from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial, SimpleMaterial
 
 from benchmarks.fuzz_layers import files_made
@@ -200,7 +201,8 @@ def _painted() -> list[Any]:
     pictured, coloured, mirrored = _ball(), _ball(), _ball()
     uv = np.abs(np.asarray(pictured.vertices)[:, :2])
     pictured.visual = TextureVisuals(uv, material=PBRMaterial(baseColorTexture=_picture(), name="p"))
-    coloured.visual.vertex_colors = np.random.default_rng(3).integers(0, 256, (len(coloured.vertices), 4))
+    colours = np.random.default_rng(3).integers(0, 256, (len(coloured.vertices), 4))
+    coloured.visual = ColorVisuals(coloured, vertex_colors=colours)
     both = trimesh.Scene()
     both.add_geometry(pictured, transform=np.diag([1.0, 1.0, 2.0, 1.0]))
     both.add_geometry(mirrored, transform=np.diag([-1.0, 1.0, 1.0, 1.0]))
@@ -237,7 +239,7 @@ def _mesh_plys() -> list[Files]:
 
 
 def _gltf(scene: Any) -> Files:
-    made: dict[str, bytes] = trimesh.exchange.gltf.export_gltf(scene if hasattr(scene, "graph") else scene.scene())
+    made: dict[str, bytes] = export_gltf(scene if hasattr(scene, "graph") else scene.scene())
     return {"mesh.gltf" if name == "model.gltf" else name: content for name, content in made.items()}
 
 

@@ -77,6 +77,10 @@ def _saved(scenes: Sequence[Gaussians], suffix: str, version: int = 4) -> list[F
     return [{SCENE: files[f"a{suffix}"]} for files in made]
 
 
+def _scene(content: bytes) -> Files:
+    return {SCENE: content}
+
+
 def _named(name: str) -> list[Files]:
     return [{SCENE: (FIXTURES / name).read_bytes()}]
 
@@ -106,7 +110,7 @@ def _plys(scene: Gaussians) -> list[Files]:
         _ply(before),
         _halves(table),
     ]
-    return [{SCENE: content} for content in written]
+    return [_scene(content) for content in written]
 
 
 def _element(table: Any) -> plyfile.PlyElement:

@@ -17,6 +17,7 @@ from typing import Any
 
 from scenes.errors import SceneFileError
 from scenes.files import brief, read_start
+from scenes.gltf_sizes import check_sizes
 from scenes.json_entry import parsed_json, read_json, shown
 from scenes.ply_elements import PlyElement, read_header
 
@@ -255,6 +256,7 @@ def check_gltf(path: Path, binary: bool) -> tuple[str, ...]:
         raise SceneFileError(path, "file", "a glTF object with an asset", shown(content))
     if not content.get("meshes"):
         raise SceneFileError(path, "file", "a mesh with faces", "no meshes")
+    check_sizes(path, content)
     unread = [name for name in _names(content, "extensionsRequired") if name in GLTF_UNREAD]
     if unread:
         raise SceneFileError(path, "extensionsRequired", "an uncompressed mesh", ", ".join(unread))
