@@ -28,13 +28,30 @@ PURPOSES = {
 
 
 def options(
-    preset: str, cells: int | None, steps: int | None, side: int | None, device: str, seed: int, resume: bool
+    preset: str,
+    cells: int | None,
+    steps: int | None,
+    side: int | None,
+    face_loss: float,
+    device: str,
+    seed: int,
+    resume: bool,
 ) -> SurfaceOptions:
     """The options of the command line, checked."""
-    from fitting.kiloneus.options import SurfaceOptions
+    from fitting.kiloneus.options import Choices, SurfaceOptions
 
     at_least("--seed", seed, 0)
-    return SurfaceOptions(preset, cells, steps, side, seed, resume, device)  # pyright: ignore[reportArgumentType]
+    choices = Choices(face_loss=face_loss)
+    return SurfaceOptions(
+        preset,  # pyright: ignore[reportArgumentType]
+        cells,
+        steps,
+        side,
+        seed,
+        resume,
+        device,  # pyright: ignore[reportArgumentType]
+        choices,
+    )
 
 
 def run(source: Path, target: Path, options: SurfaceOptions, preview: Path | None, force: bool, screen: Screen) -> None:

@@ -58,21 +58,31 @@ class GeometryProblem:
 
     def residuals(self, weights: Tensor, cells: slice) -> Tensor:
         """[k, R]"""
-        local, target, importance = (x[cells][:, self.places] for x in (self.local, self.target, self.importance))
-        values, slopes = evaluate_with_gradient(self.shape, weights, local)
-        found = torch.cat([values, self._gain * slopes[..., 0].transpose(1, 2)], dim=2)
-        errors = (importance[..., None] * (found - target)).flatten(1)
-        return torch.cat([errors, PULL**0.5 * weights[:, self.moving :]], dim=1)
+        return torch.cat([self.errors(weights, cells), PULL**0.5 * weights[:, self.moving :]], dim=1)
 
     def jacobian(self, weights: Tensor, cells: slice) -> Tensor:
         """[k, R, P - moving]"""
+        return _with_pull(self.slopes(weights, cells), PULL**0.5)
+
+    def errors(self, weights: Tensor, cells: slice) -> Tensor:
+        """[k, 4 drawn] residuals but for the pull."""
+        target, importance = (x[cells][:, self.places] for x in (self.target, self.importance))
+        return (importance[..., None] * (self.found(weights, cells) - target)).flatten(1)
+
+    def found(self, weights: Tensor, cells: slice) -> Tensor:
+        """[k, drawn, 4] what `target` is wanted of."""
+        values, slopes = evaluate_with_gradient(self.shape, weights, self.local[cells][:, self.places])
+        return torch.cat([values, self._gain * slopes[..., 0].transpose(1, 2)], dim=2)
+
+    def slopes(self, weights: Tensor, cells: slice) -> Tensor:
+        """[k, 4 drawn, P - moving] derivatives of `errors`."""
         local, importance = self.local[cells][:, self.places], self.importance[cells][:, self.places]
         if _outputs_alone(self.shape, self.moving):
             values, slopes = inputs_of_output(self.shape, weights, local)
             found = torch.cat([values[:, :, None], self._gain * slopes.transpose(1, 2)], dim=2)
         else:
             found = per_place_jacobian(self._at, weights, local, self.moving)
-        return _with_pull((importance[..., None, None] * found).flatten(1, 2), PULL**0.5)
+        return (importance[..., None, None] * found).flatten(1, 2)
 
     def of_cells(self, cells: Tensor) -> GeometryProblem:
         """The problem of some of the cells, at the same places."""

@@ -19,6 +19,7 @@ from fitting.checkpoint import Checkpoint
 from fitting.kiloneus.cells import Places, draw_places, grid_around, occupied_cells
 from fitting.kiloneus.colours import Colours, draw_colours
 from fitting.kiloneus.distil import AppearanceProblem, GeometryProblem
+from fitting.kiloneus.faces import FacedGeometry
 from fitting.kiloneus.features import learn
 from fitting.kiloneus.fidelity import surface_points
 from fitting.kiloneus.frequencies import Look
@@ -37,6 +38,7 @@ LOOK_EVERY = 20.0  # seconds between two previews
 COLOUR_PLACES = 384  # of a cell
 COLOUR_NOISE = 4e-3  # that rounding may add to colours of -1 to 1: half a step of 8 bits
 COLOUR_FREQUENCIES = (2.0,)
+FACE_ITERATIONS = 12  # at least, where cells are asked to meet at their faces: they do it step by step
 FOUND, PLACED, SHAPED, SEEN = 0.05, 0.25, 0.8, 0.82  # where stages end, of the distillation
 
 
@@ -106,8 +108,10 @@ class SurfaceFit:
         places = self._places()
         if self._fresh:
             self._choose_scale()
-        geometry = GeometryProblem.of(self._geometry_shape(), places, self.overlap, self.effort.drawn)
-        shaped = self._fitted("geometry", geometry, self.effort.iterations, PLACED, SHAPED)
+        geometry = self._geometry(places)
+        met = self.options.choices.face_loss > 0
+        iterations = max(self.effort.iterations, FACE_ITERATIONS) if met else self.effort.iterations
+        shaped = self._fitted("geometry", geometry, iterations, PLACED, SHAPED)
         appearance = colours = None
         if self.teacher.coloured:
             seen = self._colours(places)
@@ -118,6 +122,14 @@ class SurfaceFit:
             )
             colours = self._fitted("colour", appearance, self.effort.colour_iterations, SEEN, 1)
         return Distilled(self._surface(shaped, colours), geometry, appearance)
+
+    def _geometry(self, places: Places) -> GeometryProblem:
+        """With faces where they are asked for."""
+        problem = GeometryProblem.of(self._geometry_shape(), places, self.overlap, self.effort.drawn)
+        weight = self.options.choices.face_loss
+        if weight == 0:
+            return problem
+        return FacedGeometry.of_places(problem, self.teacher, self.grid, self.cells, weight, self.seed)
 
     def _choose_scale(self) -> None:
         self._scale = self._look_around().choose_scale(self._geometry_shape()).chosen

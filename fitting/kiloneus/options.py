@@ -14,6 +14,7 @@ Preset = Literal["draft", "balanced", "best"]
 CELLS = (4, 64)  # along the longest axis, least and most
 STEPS = (1, 1_000_000)
 SIDE = (16, 4096)
+MOST_FACE_LOSS = 1000
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Choices:
     """Parts of the fit to change one at a time, as the benchmarks do; the defaults are what pays."""
 
     overlap: float = 0.2  # half edges by which a cell's networks reach beyond it; 0: every cell for itself
+    face_loss: float = 0.0  # weight of the differences between neighbours on their faces; 0: none
     modulation: int = 0  # CAM: grid points an axis, 0 for none
     shared: bool = True  # all cells have the same hidden layers; False: each its own
     layers: int = 1  # hidden ones of a geometry network
@@ -80,6 +82,8 @@ class SurfaceOptions:
         ):
             if value is not None and not least <= value <= most:
                 raise KilofieldError(f"--{name}: expected {least:,} to {most:,}, found {value:,}")
+        if not 0 <= self.choices.face_loss <= MOST_FACE_LOSS:
+            raise KilofieldError(f"--face-loss: expected 0 to {MOST_FACE_LOSS:,}, found {self.choices.face_loss:g}")
         if not 0 <= self.seed < 2**63:
             raise KilofieldError(f"--seed: expected 0 to {2**63 - 1}, found {self.seed}")
 

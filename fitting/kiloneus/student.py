@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fitting.kiloneus.distil import AppearanceProblem, GeometryProblem
+from fitting.kiloneus.faces import FacedGeometry
 from fitting.kiloneus.levenberg import LEAST, State, blocks, iterate, normal_equations
 from fitting.kiloneus.quantise import coarsest, round_bank
 from fitting.torch_bank import initial_weights
@@ -50,10 +51,15 @@ def fit(problem: ProblemOf, state: State, iterations: int, seed: int, after: Cal
     Output layers alone are nearly a linear problem: soon nothing is left to gain.
     """
     while state.iteration < iterations and not state.settled:
+        if isinstance(problem, FacedGeometry) and state.iteration:
+            problem.meet(state.weights)
         cost = iterate(problem, state, seed)
-        state.settled = problem.moving > 0 and cost > (1 - GAIN) * state.cost
+        meets = isinstance(problem, FacedGeometry) and state.iteration == 2  # the first with faces: they cost more
+        state.settled = problem.moving > 0 and cost > (1 - GAIN) * state.cost and not meets
         state.cost = cost
         after(state, cost / problem.drawn)
+    if isinstance(problem, FacedGeometry):
+        problem.meet(state.weights)  # for the rounding
 
 
 def curvature(problem: ProblemOf, weights: Tensor) -> Tensor:
