@@ -74,7 +74,7 @@ def _zip(rng: random.Random, data: bytes, inner: Inner) -> bytes:
         del entries[at]
     elif what < 0.94:
         entries.append((name, inner(content), method))
-    elif what < 0.96:
+    elif what < 0.945:
         entries[at] = (name, content + BOMB, zipfile.ZIP_DEFLATED)
     else:
         entries[at] = (name, content, rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)))

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.fuzz_layers import changed_files
+from benchmarks.fuzz_more_seeds import STATE
 from benchmarks.fuzz_readers import Format
 from scenes.errors import KilofieldError, SceneFileError
 
@@ -35,6 +36,7 @@ CPU_LIMIT = 20  # seconds
 FREE, TIMES = 64_000_000, 10  # bytes, and times the input
 SLACK = 32 << 20  # bytes of address space: allocators take whole pieces of it
 POOL = 100  # inputs of either kind that are kept to be changed again
+MAY_SAY_MORE = ("settings.json", STATE)  # of which a sound one may be refused: as another run's, or field by field
 LONGEST_MESSAGE = 800  # characters beside the path
 
 
@@ -318,7 +320,7 @@ def _message_trouble(error: KilofieldError, path: Path, work: Path) -> tuple[str
     beside = text.replace(name, "")
     if isinstance(error.__cause__, MemoryError) or isinstance(error.__context__, MemoryError):
         return "memory", f"MemoryError behind {_trail(error)[-1]}"
-    if not isinstance(error, SceneFileError) and path.name not in ("settings.json",):
+    if not isinstance(error, SceneFileError) and path.name not in MAY_SAY_MORE:
         return "message", f"a KilofieldError and no SceneFileError at {_trail(error)[-1]}"
     if not text.startswith(name):
         return "message", f"no path at the start at {_trail(error)[-1]}: {beside[:100]!r}"

@@ -11,8 +11,10 @@ import math
 import os
 import pickle
 import signal
+import struct
 import threading
 import time
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,13 +26,28 @@ import torch
 
 from scenes.atomic import replacing
 from scenes.errors import KilofieldError, SceneFileError
+from scenes.files import brief
 
 LOGGER = logging.getLogger("kilofield.checkpoint")
 INTERVAL = 30.0  # seconds between two writes,
 INTERVAL_VARIABLE = "KILOFIELD_CHECKPOINT_SECONDS"  # or what this says
 SLOW, SLOW_INTERVAL = 3.0, 90.0  # where one write takes longer than this, they are this far apart
 # What torch raises for a file that is not one of its own
-UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError)
+UNREADABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+LONGEST_FINGERPRINT = 1000  # characters of one that a message shows
 
 
 def seconds_between_writes() -> float:
@@ -77,7 +94,10 @@ class Checkpoint:
             found, state = content["fingerprint"], content["state"]
         except UNREADABLE as error:
             raise SceneFileError(self.path, "file", "a checkpoint", f"{type(error).__name__} on reading") from error
+        if not isinstance(found, str) or not isinstance(state, dict):
+            raise SceneFileError(self.path, "file", "a checkpoint", "another file of torch's")
         if found != self.fingerprint:
+            found = brief(found, LONGEST_FINGERPRINT)
             raise KilofieldError(
                 f"{self.path}: belongs to another run: expected {self.fingerprint}, found {found}; "
                 "delete it or leave out --resume"
