@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path, PurePosixPath
 
 from scenes.errors import SceneFileError, printable
 
+OTHER_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 MAX_NAME = 400  # characters of a name in a file
 
 
@@ -22,6 +24,7 @@ def _read(path: str | os.PathLike[str], size: int) -> bytes:
     if os.path.isdir(path):  # Path.is_dir raises for names that are too long
         raise SceneFileError(path, "file", "a file", "a folder")
     try:
+        check_kind(path)
         with Path(path).open("rb") as file:
             return file.read(size)
     except FileNotFoundError as error:
@@ -30,6 +33,14 @@ def _read(path: str | os.PathLike[str], size: int) -> bytes:
         raise SceneFileError(path, "file", "a file that can be read", str(error.strerror).lower()) from error
     except ValueError as error:  # a zero byte, or half of a pair of surrogates
         raise SceneFileError(path, "file", "a name that a file can have", "another") from error
+
+
+def check_kind(path: str | os.PathLike[str]) -> None:
+    """A `SceneFileError` for a pipe, which whoever opens it waits for, and for devices; `OSError` for no file at all."""
+    kind = stat.S_IFMT(os.stat(path).st_mode)
+    if kind not in (stat.S_IFREG, stat.S_IFDIR):
+        found = OTHER_KINDS.get(kind, "something else")
+        raise SceneFileError(path, "file", "a file on a disk, whose size is known", found)
 
 
 def is_below(name: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scenes.errors import SceneFileError
-from scenes.files import brief
+from scenes.files import brief, check_kind
 from scenes.gaussians import Floats
 from scenes.quiet import quiet_libraries
 
@@ -82,6 +82,7 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
 
 def _open(path: Path) -> Image.Image:
     try:
+        check_kind(path)
         return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise SceneFileError(path, "image", "a picture", "a file of another kind") from error

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from scenes.errors import SceneFileError
+from scenes.files import check_kind
 
 MAGIC = b"KILO"
 VERSION = 1
@@ -55,6 +56,7 @@ class Source:
 def opened(path: str | os.PathLike[str]) -> BinaryIO:
     """The file at `path`. Raises `SceneFileError`."""
     try:
+        check_kind(path)
         return Path(path).open("rb")
     except OSError as error:
         raise SceneFileError(path, "file", "a readable file", error.strerror or "none") from error
