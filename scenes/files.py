@@ -36,7 +36,7 @@ def _read(path: str | os.PathLike[str], size: int) -> bytes:
 
 
 def check_kind(path: str | os.PathLike[str]) -> None:
-    """A `SceneFileError` for a pipe, which whoever opens it waits for, and for devices; `OSError` for no file at all."""
+    """A `SceneFileError` for a pipe, whose reader waits for a writer, and for devices; `OSError` for no file at all."""
     kind = stat.S_IFMT(os.stat(path).st_mode)
     if kind not in (stat.S_IFREG, stat.S_IFDIR):
         found = OTHER_KINDS.get(kind, "something else")
