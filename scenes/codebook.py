@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.content import blocks
 from scenes.gaussians import Floats
 
 LEVELS = 256
@@ -24,11 +25,13 @@ def levels_of(values: Floats) -> Floats:
     outside, as scenes have them, pull to themselves at the cost of all others.
     """
     ordered = np.sort(values.ravel())
-    firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    if len(firsts) <= LEVELS:
-        return np.concatenate([ordered[firsts], np.full(LEVELS - len(firsts), ordered[-1], np.float32)])
+    new = ordered[1:] != ordered[:-1]
+    if np.count_nonzero(new) < LEVELS:
+        different = ordered[np.concatenate([[True], new])]
+        return np.concatenate([different, np.full(LEVELS - len(different), ordered[-1], np.float32)])
     levels = _spread_levels(ordered)
-    sums = np.concatenate([[0.0], np.cumsum(ordered, dtype=np.float64)])
+    sums = np.zeros(len(ordered) + 1)
+    np.cumsum(ordered, dtype=np.float64, out=sums[1:])
     for _ in range(LEVEL_ROUNDS):
         ends = np.searchsorted(ordered, (levels[1:] + levels[:-1]) / 2)
         ends = np.concatenate([[0], ends, [len(ordered)]])
@@ -47,8 +50,10 @@ def _spread_levels(ordered: Floats) -> NDArray[np.float64]:
 
 def nearest_level(levels: Floats, values: Floats) -> NDArray[np.uint8]:
     """The index of the level of `levels` [256], which rise, that is nearest to each of the `values`."""
-    found = np.searchsorted((levels[1:] + levels[:-1]) / 2, values)
-    return found.astype(np.uint8)
+    ends, found = (levels[1:] + levels[:-1]) / 2, np.empty(values.shape, np.uint8)
+    for block in blocks(len(values)):
+        found[block] = np.searchsorted(ends, values[block])
+    return found
 
 
 def palette_of(rows: Floats, size: int) -> tuple[Floats, NDArray[np.int32]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scenes.atomic import replacing
 from scenes.compressed_ply import AXES, CHUNK, COLOURS, PACKED, SCALES, SH_RANGE
-from scenes.content import BLOCK, sigmoid
+from scenes.content import blocks, sigmoid
 from scenes.gaussians import SH_C0, Floats, Gaussians
 from scenes.ordering import morton_order
 from scenes.ply import ANTIALIASED
@@ -27,21 +27,20 @@ Words = NDArray[np.uint32]
 
 def write_compressed_ply(path: Path, gaussians: Gaussians) -> None:
     """Writes `gaussians`; log scales beyond 20 become 20, as for all who read the format."""
-    gaussians = gaussians.select(morton_order(gaussians.positions))
-    ranges, packed, sh = [], [], []
-    for start in range(0, len(gaussians), BLOCK):  # whole chunks, and the rest
-        part = gaussians.select(slice(start, start + BLOCK))
-        chunk, words = _pack(part)
+    order, ranges = morton_order(gaussians.positions), []
+    packed = np.empty((len(gaussians), len(PACKED)), np.uint32)
+    sh = np.empty((len(gaussians), 3 * (gaussians.sh.shape[1] - 1)), np.uint8)
+    for block in blocks(len(gaussians)):  # whole chunks, and the rest
+        part = gaussians.select(order[block])
+        chunk, packed[block] = _pack(part)
         ranges.append(chunk)
-        packed.append(words)
-        sh.append(_sh_bytes(part.sh[:, 1:]))
+        sh[block] = _sh_bytes(part.sh[:, 1:])
     elements = [
         _element("chunk", np.concatenate(ranges), _range_names(), "<f4"),
-        _element("vertex", np.concatenate(packed), PACKED, "<u4"),
+        _element("vertex", packed, PACKED, "<u4"),
     ]
     if gaussians.sh_degree:
-        rest = np.concatenate(sh)
-        elements.append(_element("sh", rest, [f"f_rest_{i}" for i in range(rest.shape[1])], "u1"))
+        elements.append(_element("sh", sh, [f"f_rest_{i}" for i in range(sh.shape[1])], "u1"))
     comments = [ANTIALIASED] if gaussians.antialiased else []
     with replacing(path) as temporary:
         plyfile.PlyData(elements, byte_order="<", comments=comments).write(os.fspath(temporary))

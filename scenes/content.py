@@ -100,9 +100,12 @@ def keep_valid(path: str | os.PathLike[str], gaussians: Gaussians, place: str = 
     if opaque.any():
         logits = np.where(opaque, OPAQUE_LOGIT, gaussians.opacity_logits).astype(np.float32)
         gaussians = replace(gaussians, opacity_logits=logits)
-    with np.errstate(over="ignore", invalid="ignore"):
-        length = np.linalg.norm(gaussians.rotations, axis=1)
-    valid = gaussians.finite() & (length > 0) & np.isfinite(length)
+    valid = np.empty(len(gaussians), np.bool_)
+    for block in blocks(len(gaussians)):
+        part = gaussians.select(block)
+        with np.errstate(over="ignore", invalid="ignore"):
+            length = np.linalg.norm(part.rotations, axis=1)
+        valid[block] = part.finite() & (length > 0) & np.isfinite(length)
     dropped = len(gaussians) - int(valid.sum())
     if dropped == len(gaussians):
         found = f"{dropped} that are NaN, infinite or without a rotation"

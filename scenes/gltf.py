@@ -29,7 +29,7 @@ from scenes.gaussians import Floats, Gaussians, rotation_matrices
 from scenes.gltf_container import Gltf, whole
 from scenes.json_entry import JsonEntry, shown
 from scenes.merging import merged
-from scenes.placing import placed
+from scenes.placing import place
 
 EXTENSION = "KHR_gaussian_splatting"
 COLOUR_SPACE = "srgb_rec709_display"
@@ -51,7 +51,10 @@ def read_gltf(path: Path, options: ReadOptions) -> Content:
         raise SceneFileError(path, "meshes", f"a primitive with {EXTENSION}", "none")
     counts = [gltf.count(_attributes(primitive).value("POSITION")) for primitive, _ in found]
     check_count(path, "primitives", sum(counts), options)
-    parts = [_placed(gltf, primitive, _gaussians(gltf, primitive), matrix) for primitive, matrix in found]
+    parts = []
+    for primitive, matrix in found:
+        parts.append(_gaussians(gltf, primitive))
+        _place(gltf, primitive, parts[-1], matrix)
     return keep_valid(path, merged(parts), "primitives")
 
 
@@ -131,14 +134,14 @@ def _rotation_matrix(node: JsonEntry, quaternion: Matrix) -> Matrix:
     return rotation_matrices(quaternion[None])[0]
 
 
-def _placed(gltf: Gltf, primitive: JsonEntry, gaussians: Gaussians, matrix: Matrix) -> Gaussians:
-    """In the world, and in the axes of .ply."""
+def _place(gltf: Gltf, primitive: JsonEntry, gaussians: Gaussians, matrix: Matrix) -> None:
+    """From the axes of the file into the world, in the axes of .ply."""
     linear = HALF_TURN @ matrix[:3, :3]
     scale = float(np.cbrt(abs(np.linalg.det(linear))))
     if not scale > 0 or not np.allclose(linear @ linear.T, scale**2 * np.eye(3), rtol=0, atol=SAME_SCALE * scale**2):
         raise SceneFileError(gltf.path, primitive.place, "a node that scales all axes alike", "one that does not")
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is dropped
-        return placed(gaussians, linear / scale, scale, HALF_TURN @ matrix[:3, 3])
+        place(gaussians, linear / scale, scale, HALF_TURN @ matrix[:3, 3])
 
 
 def _gaussians(gltf: Gltf, primitive: JsonEntry) -> Gaussians:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.content import blocks
 from scenes.gaussians import Floats
 from scenes.octree import morton_codes
 
@@ -15,5 +16,7 @@ def morton_order(positions: Floats) -> NDArray[np.intp]:
     """[N] the indices of `positions` [N, 3] in Morton order of a fine grid over their box; equals stay in order."""
     low = positions.min(axis=0).astype(np.float64)
     size = float((positions.max(axis=0) - low).max()) or 1.0
-    cells = ((positions - low) / size * CELLS).astype(np.uint32)
-    return np.argsort(morton_codes(cells), kind="stable")
+    codes = np.empty(len(positions), np.uint64)
+    for block in blocks(len(positions)):
+        codes[block] = morton_codes(((positions[block] - low) / size * CELLS).astype(np.uint32))
+    return np.argsort(codes, kind="stable")

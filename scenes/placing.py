@@ -35,6 +35,15 @@ def placed(gaussians: Gaussians, matrix: Doubles, scale: float = 1.0, shift: Dou
     )
 
 
+def place(gaussians: Gaussians, matrix: Doubles, scale: float = 1.0, shift: Doubles | None = None) -> None:
+    """As `placed`, but the arrays of `gaussians` themselves change, so that no second scene is held."""
+    for block in blocks(len(gaussians)):
+        part = gaussians.select(block)
+        moved = placed(part, matrix, scale, shift)
+        for name in ("positions", "log_scales", "rotations", "sh"):
+            getattr(part, name)[:] = getattr(moved, name)
+
+
 def _turned(rotations: Floats, matrix: Doubles) -> Floats:
     """[N, 4] the quaternion of `matrix` times each of `rotations` (Hamilton's product, w first)."""
     w, x, y, z = quaternion_of(matrix)

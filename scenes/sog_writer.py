@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from scenes.atomic import replacing
 from scenes.codebook import levels_of, nearest_level, palette_of
-from scenes.content import sigmoid, to_bytes
+from scenes.content import blocks, sigmoid, to_bytes
 from scenes.gaussians import Floats, Gaussians
 from scenes.ordering import morton_order
 from scenes.quaternions import LARGEST_REST, to_smallest_three
@@ -32,7 +32,6 @@ Texels = NDArray[np.uint8]  # [N, 3 or 4]
 
 def write_sog(path: Path, gaussians: Gaussians) -> None:
     """Writes `gaussians` as PlayCanvas' viewers read them, SH above band 0 through a palette of up to 65,536."""
-    gaussians = gaussians.select(morton_order(gaussians.positions))
     meta: dict[str, Any] = {"version": 2, "asset": {"generator": GENERATOR}, "count": len(gaussians)}
     if gaussians.antialiased:
         meta["antialias"] = True
@@ -44,56 +43,67 @@ def write_sog(path: Path, gaussians: Gaussians) -> None:
 
 
 def _textures(gaussians: Gaussians, meta: dict[str, Any], side: int) -> Iterator[tuple[str, Texels, int]]:
-    """Name, texels and width of each texture; `meta` is filled in on the way."""
-    low, high, meta["means"] = _means(gaussians.positions)
+    """Name, texels and width of each texture; `meta` is filled in on the way.
+
+    Each attribute is put in order when it is its turn, so that no second scene is held.
+    """
+    order = morton_order(gaussians.positions)
+    low, high, meta["means"] = _means(gaussians.positions, order)
     yield "means_l.webp", low, side
     yield "means_u.webp", high, side
     meta["quats"] = {"files": ["quats.webp"]}
-    yield "quats.webp", _quats(gaussians.rotations), side
+    yield "quats.webp", _quats(gaussians.rotations, order), side
     levels = levels_of(gaussians.log_scales)
     meta["scales"] = {"codebook": levels.tolist(), "files": ["scales.webp"]}
-    yield "scales.webp", nearest_level(levels, gaussians.log_scales), side
+    yield "scales.webp", nearest_level(levels, gaussians.log_scales[order]), side
     levels = levels_of(gaussians.sh[:, 0])
     meta["sh0"] = {"codebook": levels.tolist(), "files": ["sh0.webp"]}
-    alpha = to_bytes(255 * sigmoid(gaussians.opacity_logits))
-    yield "sh0.webp", np.concatenate([nearest_level(levels, gaussians.sh[:, 0]), alpha[:, None]], axis=1), side
+    colours = np.empty((len(order), 4), np.uint8)
+    colours[:, :3] = nearest_level(levels, gaussians.sh[order, 0])
+    colours[:, 3] = to_bytes(255 * sigmoid(gaussians.opacity_logits[order]))
+    yield "sh0.webp", colours, side
     if gaussians.sh_degree:
-        yield from _higher_bands(gaussians, meta, side)
+        yield from _higher_bands(gaussians.sh[order, 1:], meta, side)
 
 
-def _means(positions: Floats) -> tuple[Texels, Texels, dict[str, Any]]:
+def _means(positions: Floats, order: NDArray[np.intp]) -> tuple[Texels, Texels, dict[str, Any]]:
     """The low and the high bytes [N, 3], and what they mean."""
-    logs = np.sign(positions) * np.log1p(np.abs(positions.astype(np.float64)))
-    mins, maxs = logs.min(axis=0), logs.max(axis=0)
-    steps = np.rint((logs - mins) * (65535 / np.where(maxs > mins, maxs - mins, 1))).astype(np.uint16)
+    mins, maxs = _logs(positions.min(axis=0)), _logs(positions.max(axis=0))
+    steps = np.empty(positions.shape, np.uint16)
+    for block in blocks(len(positions)):
+        logs = _logs(positions[order[block]])
+        steps[block] = np.rint((logs - mins) * (65535 / np.where(maxs > mins, maxs - mins, 1)))
     files = ["means_l.webp", "means_u.webp"]
     meta = {"mins": mins.tolist(), "maxs": maxs.tolist(), "files": files}
     return (steps & 255).astype(np.uint8), (steps >> 8).astype(np.uint8), meta
 
 
-def _quats(rotations: Floats) -> Texels:
-    largest, rest = to_smallest_three(rotations)
-    steps = (rest / np.float32(LARGEST_REST) + np.float32(1)) * np.float32(127.5)
-    return np.concatenate(
-        [
-            to_bytes(steps.astype(np.float32)),
-            largest[:, None] + np.uint8(LARGEST_INDEX),
-        ],
-        axis=1,
-    )
+def _logs(positions: Floats) -> NDArray[np.float64]:
+    """Rising with the coordinates: linear near 0, logarithmic far from it."""
+    return np.sign(positions) * np.log1p(np.abs(positions.astype(np.float64)))
 
 
-def _higher_bands(gaussians: Gaussians, meta: dict[str, Any], side: int) -> Iterator[tuple[str, Texels, int]]:
-    others = gaussians.sh.shape[1] - 1
-    rows = gaussians.sh[:, 1:].reshape(len(gaussians), 3 * others)
-    palette, labels = palette_of(rows, palette_size(len(gaussians)))
+def _quats(rotations: Floats, order: NDArray[np.intp]) -> Texels:
+    texels = np.empty(rotations.shape, np.uint8)
+    for block in blocks(len(rotations)):
+        largest, rest = to_smallest_three(rotations[order[block]])
+        steps = (rest / np.float32(LARGEST_REST) + np.float32(1)) * np.float32(127.5)
+        texels[block, :3] = to_bytes(steps.astype(np.float32))
+        texels[block, 3] = largest + np.uint8(LARGEST_INDEX)
+    return texels
+
+
+def _higher_bands(sh: Floats, meta: dict[str, Any], side: int) -> Iterator[tuple[str, Texels, int]]:
+    """Of coefficients [N, K - 1, 3]."""
+    others = sh.shape[1]
+    palette, labels = palette_of(sh.reshape(len(sh), 3 * others), palette_size(len(sh)))
     levels = levels_of(palette)
     colours = nearest_level(levels, palette).reshape(-1, others, 3)
     filled = np.zeros((-(-len(palette) // PALETTE_ROW) * PALETTE_ROW, others, 3), np.uint8)
     filled[: len(colours)] = colours
     meta["shN"] = {
         "count": len(palette),
-        "bands": gaussians.sh_degree,
+        "bands": round((others + 1) ** 0.5) - 1,
         "codebook": levels.tolist(),
         "files": ["shN_centroids.webp", "shN_labels.webp"],
     }
