@@ -12,18 +12,19 @@ from fitting import checkpoint as checkpoints
 from fitting.neuralgs.chunks import RICHER, shares, split
 from fitting.neuralgs.compress import compress
 from fitting.neuralgs.compress_chunks import Chunks
-from fitting.neuralgs.options import EFFORTS, CompressOptions, Progress
+from fitting.neuralgs.options import EFFORTS, CompressOptions, Effort, Progress
 from scenes.errors import KilofieldError
 from scenes.kilo import read_kilo, read_manifest
 from scenes.ply import write_ply
-from tests.test_compress import OPTIONS, TINY, KilledError, ball, kill_at
+from tests.test_compress import OPTIONS, KilledError, ball, kill_at
 
+FASTEST = Effort(steps=24, views=8, side=64, layers=1, width=8)
 IN_THREE = replace(OPTIONS, chunk_gaussians=500, jobs=1)
 
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(EFFORTS, "draft", TINY)
+    monkeypatch.setitem(EFFORTS, "draft", FASTEST)
     write_ply(tmp_path / "ball.ply", ball())
     return tmp_path / "ball.ply"
 
@@ -40,7 +41,7 @@ def test_every_gaussian_is_in_one_part_of_an_even_size(most: int) -> None:
 
 def test_any_two_parts_are_on_two_sides_of_a_plane() -> None:
     """What lets their pictures be laid one over the other."""
-    positions = np.random.default_rng(2).normal(size=(900, 3)).astype(np.float32) * np.float32([5, 1, 2])
+    positions = np.random.default_rng(2).normal(size=(900, 3)).astype(np.float32) * np.array([5, 1, 2], np.float32)
     parts = [positions[part] for part in split(positions, 150)]
     for i, one in enumerate(parts):
         for other in parts[:i]:
@@ -86,7 +87,7 @@ def test_a_run_killed_again_and_again_resumes_to_the_same_bytes(
     monkeypatch.setattr(checkpoints, "INTERVAL", 0.0)
     whole, target = tmp_path / "whole.kilo", tmp_path / "cut.kilo"
     compress(source, whole, IN_THREE)
-    for i, step in enumerate((45, 100)):
+    for i, step in enumerate((30, 60)):
         with pytest.raises(KilledError):
             compress(source, target, replace(IN_THREE, resume=i > 0), kill_at("fitting chunks", step))
         assert not target.exists()
@@ -124,8 +125,15 @@ def test_what_goes_wrong_in_a_chunk_is_told_in_one_line(source: Path, tmp_path: 
     with pytest.raises(KilofieldError, match=r"out\.kilo\.chunks: expected a folder, found a file$"):
         compress(source, target, IN_THREE)
     Chunks.of(target).folder.unlink()
-    with pytest.raises(KilofieldError, match=r"^--max-mb: expected at least 0\.\d+ MB for this scene, found 0\.0003"):
-        compress(source, target, replace(IN_THREE, jobs=2, max_bytes=1000))
+    with pytest.raises(KilofieldError) as caught:
+        compress(source, target, replace(IN_THREE, max_bytes=5000))
+    assert str(caught.value) == (
+        "--max-mb: expected at least 0.006 MB for 3 chunks, found 0.005 MB; a larger --chunk-gaussians makes fewer"
+    )
+    with pytest.raises(
+        KilofieldError, match=r"^--max-mb: expected at least 0\.\d+ MB for this scene, found 0\.00\d+ MB$"
+    ):
+        compress(source, target, replace(IN_THREE, jobs=2, max_bytes=6000))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from fitting.neuralgs.joined import joined
 from fitting.neuralgs.options import Look, Progress
 from fitting.neuralgs.reporter import FITTED, PREPARE_SHARE, Reporter
 from fitting.neuralgs.run import Asked, Fitted
+from fitting.neuralgs.size import FIXED_BYTES
 from fitting.neuralgs.survey import Survey, survey
 from fitting.neuralgs.tune import judge_file
 from scenes.atomic import told_of
@@ -85,6 +86,7 @@ def fit_in_chunks(asked: Asked, gaussians: Gaussians) -> Fitted:
         progress=say.preparing,
     )
     numbers = range(1, len(seen.chunks) + 1)
+    _check_budget(options.max_bytes, len(numbers))
     missing = [n for n in numbers if not chunks.finished(n).exists()]
     tasks = (_task(asked, seen, chunks, n, resumed) for n in missing)  # one at a time: each holds its Gaussians
     listener = _Listener(say, len(numbers), len(missing))
@@ -94,6 +96,15 @@ def fit_in_chunks(asked: Asked, gaussians: Gaussians) -> Fitted:
     neural, sizes = joined(parts), [len(part.bank) for part in parts]
     psnr, ssim = judge_file(neural, seen.held_out, asked.device, sizes)
     return Fitted(neural, sizes, psnr, ssim, seen.held_out, seen.notes)
+
+
+def _check_budget(max_bytes: int | None, chunks: int) -> None:
+    least = chunks * FIXED_BYTES
+    if max_bytes is not None and max_bytes < least:
+        raise KilofieldError(
+            f"--max-mb: expected at least {least / 1e6:g} MB for {chunks} chunks, found {max_bytes / 1e6:g} MB; "
+            "a larger --chunk-gaussians makes fewer"
+        )
 
 
 def _task(asked: Asked, seen: Survey, chunks: Chunks, number: int, resumed: bool) -> Task:

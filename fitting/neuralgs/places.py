@@ -27,6 +27,7 @@ CELLS = 192  # along the grid's longest axis
 LARGEST_SHARE = 0.995  # of the Gaussians keep their area as weight, as in `scenes/extent.py`
 LARGEST = 1e12  # world units: no scene reaches as far
 SAMPLES = 64  # points at most that stand for a Gaussian larger than a cell
+BLOCK = 500_000  # Gaussians whose points are held at a time
 OPAQUE = 0.5  # optical depth across a cell that is solid
 LEVEL = 0.9  # cosine with an axis of what counts as level with it
 NARROWEST = 1.5  # cells between the eye and anything solid, at least;
@@ -212,11 +213,13 @@ def _solid_grid(gaussians: Gaussians, rng: np.random.Generator) -> _Grid:
     cell = max(float((high - low).max()) / CELLS, 1e-9)
     origin = low - 2 * cell
     shape = np.ceil((high + 2 * cell - origin) / cell).astype(int)
-    points, depths = _samples(gaussians, cell, rng)
-    cells = np.floor((points - origin) / cell).astype(int)
-    inside = ((cells >= 0) & (cells < shape)).all(axis=1)
-    flat = np.ravel_multi_index(tuple(cells[inside].T), tuple(shape))
-    depth = np.bincount(flat, depths[inside], minlength=int(shape.prod()))
+    depth = np.zeros(int(shape.prod()))
+    for first in range(0, len(gaussians), BLOCK):
+        points, depths = _samples(gaussians.select(slice(first, first + BLOCK)), cell, rng)
+        cells = np.floor((points - origin) / cell).astype(int)
+        inside = ((cells >= 0) & (cells < shape)).all(axis=1)
+        flat = np.ravel_multi_index(tuple(cells[inside].T), tuple(shape))
+        depth += np.bincount(flat, depths[inside], minlength=len(depth))
     return _Grid((depth > OPAQUE).reshape(shape), origin, cell)
 
 
