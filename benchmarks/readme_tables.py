@@ -15,7 +15,7 @@ from benchmarks.gpu import gpu_rows
 from benchmarks.peer_sog import Curve, read_peers
 from benchmarks.rate_distortion import rate_table
 from benchmarks.rendering import STAGES, medians
-from benchmarks.surface_tables import captures_table, drawn_table, spot_table
+from benchmarks.surface_tables import captures_table, drawn_table, faces_table, spot_table
 from scenes.atomic import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +60,7 @@ def main() -> None:
         "scaling": scaling_table(_entries("scaling", "rows"), _limit()),
         "surfaces": spot_table(_entries("surfaces", "spot")) or NOTHING_YET,
         "surfaces-photographs": captures_table(_entries("surfaces", "captures")) or NOTHING_YET,
+        "surface-faces": faces_table(_entries("surface-faces", "rows")) or NOTHING_YET,
         "surface-captures": drawn_table(sorted(RESULTS.glob("surface-captures*.json"))) or NOTHING_YET,
         "formats": format_tables.agreement_table(_entries("formats", "agreement")) or NOTHING_YET,
         "formats-speed": format_tables.speed_table(_entries("formats", "speed")) or NOTHING_YET,

@@ -25,6 +25,20 @@ SPOT_HEADER = (
 )
 CAPTURE_HEADER = ("capture", "preset", "fit", "size", "minutes", "teacher", "distilled", "coloured", "in the file")
 
+FACES_HEADER = (
+    "surface",
+    "preset",
+    "overlap",
+    "face loss",
+    "processor seconds",
+    "hits off, mean",
+    "normals off",
+    "holes",
+    "jump of the distance, mean",
+    "99.9 %",
+    "normal jump, mean",
+    "99.9 %",
+)
 DRAWN_HEADER = ("capture", "preset", "size", "minutes", "cells", "teacher, rendered", "cells, ray-cast", "worst view")
 
 
@@ -36,6 +50,11 @@ def spot_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def captures_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Surfaces from photographs: PSNR of those not learnt from; empty without rows."""
     return _table(CAPTURE_HEADER, [_capture_row(row) for row in rows])
+
+
+def faces_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the face loss costs and buys: `benchmarks.surface_faces`; empty without rows."""
+    return _table(FACES_HEADER, [_faces_row(row) for row in rows])
 
 
 def drawn_table(paths: Sequence[Path]) -> str:
@@ -56,6 +75,24 @@ def _drawn_row(result: Mapping[str, Any]) -> tuple[str, ...]:
         f"{teacher['psnr']:.2f} dB, {teacher['ssim']:.4f}",
         f"{cast['psnr']:.2f} dB, {cast['ssim']:.4f}",
         f"{cast['worst_psnr']:.2f} dB",
+    )
+
+
+def _faces_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    hits, seams = row["hits"], row["seams"]
+    return (
+        row["surface"],
+        _preset(row),
+        f"{row['overlap']:g}" if row["overlap"] else "none",
+        f"{row['face_loss']:g}" if row["face_loss"] else "none",
+        f"{row['processor_seconds']:.0f}",
+        f"{hits['distance']:.4f} %",
+        f"{hits['normal']:.2f}°",
+        f"{hits['holes']:.3f} %",
+        f"{seams['distance']:.3f} %",
+        f"{seams['distance_999']:.2f} %",
+        f"{seams['normal']:.3f}°",
+        f"{seams['normal_999']:.2f}°",
     )
 
 

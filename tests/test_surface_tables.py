@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.surface_tables import captures_table, spot_table
+from benchmarks.surface_tables import captures_table, faces_table, spot_table
 from benchmarks.surface_variants import COHERENT, INCOHERENT, VARIANTS
 from benchmarks.surfaces import note, rounded
 
@@ -56,8 +56,20 @@ def test_a_row_of_photographs() -> None:
     assert table[2] == list(expected)
 
 
+def test_a_row_of_the_face_loss() -> None:
+    seams = {"distance": 0.6091, "distance_999": 9.061, "normal": 3.7215, "normal_999": 38.13}
+    row = SPOT | {"surface": "spot", "overlap": 0.0, "face_loss": 10.0, "processor_seconds": 7.2, "seams": seams}
+    table = _cells(faces_table([row, row | {"overlap": 0.2, "face_loss": 0.0}]))
+    assert len({len(cells) for cells in table}) == 1
+    assert table[2] == [
+        *("spot", "draft, 12 cells", "none", "10", "7", "0.0026 %", "0.40°", "0.010 %"),
+        *("0.609 %", "9.06 %", "3.721°", "38.13°"),
+    ]
+    assert table[3][2:4] == ["0.2", "none"]
+
+
 def test_without_rows_there_is_no_table() -> None:
-    assert spot_table([]) == captures_table([]) == ""
+    assert spot_table([]) == captures_table([]) == faces_table([]) == ""
 
 
 def test_a_row_replaces_the_same_one_alone(tmp_path: Path) -> None:
