@@ -84,7 +84,7 @@ PATH = Struct(
         Field("met", "uint", "object plus 1; 0: nothing"),
         Field("alive", "uint", "1 while the path goes on"),
         Field("seed", "uint", "of the pixel"),
-        Field("unused", "uint", "keeps paths at a multiple of 16 bytes"),
+        Field("clear", "uint", "scatterings by glass so far that were not counted"),
     ),
 )
 STRUCTS = (OBJECT, MATERIAL, LIGHT, NODE, TRIANGLE, PATH)
@@ -96,10 +96,11 @@ MATERIAL_NUMBERS = {name: i for i, name in enumerate(MATERIALS)}
 
 # WEIGHTS of renderer/layouts.py, which surfaces need beside these, is 4; OpenGL 4.3 guarantees 8 of a compute shader
 PATH_BINDINGS = {"PATHS": 0, "OBJECTS": 1, "MATERIALS": 2, "LIGHTS": 3, "NODES": 5, "TRIANGLES": 6, "SKY": 7}
+PATH_BINDINGS["TURNS"] = 4  # of path_shade.comp, which reads no weights
 
 RELATIVE_OFFSET = 5e-6  # of the largest coordinate: more than float32 loses on the way to a place and its normal
 ROULETTE_FROM = 3  # scatterings after which paths may end by chance
-ROULETTE_MOST = 0.95  # chance to go on
+MOST_CLEAR = 12  # scatterings by glass that are not counted; then light that is still inside is let out straight on
 UNLIMITED = 1e30  # in place of infinity: world units, or light
 
 
@@ -109,6 +110,7 @@ def path_constants() -> str:
         "BVH_STACK": STACK,
         "BVH_LEAF": LEAF,
         "ROULETTE_FROM": ROULETTE_FROM,
+        "MOST_CLEAR": f"{MOST_CLEAR}u",
         "PAIR_PIXEL": f"{PAIR_PIXEL}u",
         "PAIR_FIRST": f"{PAIR_FIRST}u",
         "PAIRS": f"{PAIRS}u",
@@ -120,7 +122,7 @@ def path_constants() -> str:
         **{f"MATERIAL_{name.upper()}": f"{number}u" for name, number in MATERIAL_NUMBERS.items()},
         **{f"{name}_BINDING": binding for name, binding in PATH_BINDINGS.items()},
     }
-    floats = {"RELATIVE_OFFSET": RELATIVE_OFFSET, "ROULETTE_MOST": ROULETTE_MOST, "UNLIMITED": UNLIMITED}
+    floats = {"RELATIVE_OFFSET": RELATIVE_OFFSET, "UNLIMITED": UNLIMITED}
     return "\n".join(
         [
             *(f"#define {name} {value}" for name, value in numbers.items()),

@@ -10,7 +10,9 @@
              path_march.comp           for each neural surface: is it?
     add      path_add.comp             into the picture
 
-Nothing is read back. Paths that have ended keep their threads until the sample is done.
+Nothing is read back. Paths that have ended keep their threads until the sample is done. Glass may need more vertices
+than the scene's bounces: those have as many threads as before while any path is there, and then none, which a buffer of
+indirect dispatches says.
 """
 
 from __future__ import annotations
@@ -22,9 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.layouts import CAMERAS, GROUP
-from renderer.path_layouts import PATH, PATH_BINDINGS, SHAPE_NUMBERS, UNLIMITED, path_constants
+from renderer.path_layouts import (
+    MATERIAL_NUMBERS,
+    MOST_CLEAR,
+    PATH,
+    PATH_BINDINGS,
+    SHAPE_NUMBERS,
+    UNLIMITED,
+    path_constants,
+)
 from renderer.path_scene import PathScene
-from renderer.path_surface import PathSurface
+from renderer.path_surface import PathSurface, Turn
 from renderer.shader_library import compile_compute, set_uniforms
 from renderer.video_memory import memory_for, reserve_buffer
 from scenes.cameras import Camera
@@ -50,6 +60,7 @@ class PathPasses:
         self._buffers: dict[str, moderngl.Buffer] = {}
         self._sky: moderngl.Texture | None = None
         self._paths: moderngl.Buffer | None = None
+        self._turns: moderngl.Buffer | None = None  # groups of threads, 3 numbers for each vertex
         self._surfaces: list[tuple[int, PathSurface, NDArray[np.floating], bool]] = []
 
     @property
@@ -102,6 +113,7 @@ class PathPasses:
                 clamp_to=UNLIMITED if scene.clamp is None else scene.clamp,
             )
         self._bounces = self._scene_bounces = scene.bounces
+        self._glass = bool((scene.materials["kind"] == MATERIAL_NUMBERS["glass"]).any())
 
     def seed(self, seed: int, independent: bool) -> None:
         """Sets what the random numbers are, from now on."""
@@ -144,29 +156,49 @@ class PathPasses:
         groups = -(-count // GROUP)
         for shader in self._shaders.values():
             set_uniforms(shader, path_count=count, first_pixel=first)
-        self._run("begin", groups)
-        for vertex in range(self._bounces + 1):
-            self._vertex(vertex, count, groups)
-        self._run("add", groups)
+        all_paths: Turn = lambda shader: shader.run(groups)  # noqa: E731
+        self._run("begin", all_paths)
+        last = self._bounces + self._glass * MOST_CLEAR
+        self._begin_turns(last + 1)
+        for vertex in range(last + 1):
+            turn = all_paths if vertex <= self._bounces else self._turn(vertex)
+            self._vertex(vertex, count, turn, vertex == last)
+        self._run("add", all_paths)
 
-    def _vertex(self, vertex: int, count: int, groups: int) -> None:
-        self._run("meet", groups)
+    def _begin_turns(self, vertices: int) -> None:
+        """Nobody needs a vertex beyond the bounces yet."""
+        none = np.tile(np.array([0, 1, 1], np.uint32), vertices)
+        if self._turns is None or self._turns.size < none.nbytes:
+            if self._turns is not None:
+                self._turns.release()
+            self._turns = self._context.buffer(reserve=none.nbytes)
+        self._turns.write(none.tobytes())
+
+    def _turn(self, vertex: int) -> Turn:
+        turns = self._turns
+        assert turns is not None
+        return lambda shader: shader.run_indirect(turns, 12 * vertex)
+
+    def _vertex(self, vertex: int, count: int, turn: Turn, last: bool) -> None:
+        self._run("meet", turn)
         for number, surface, frame, _ in self._surfaces:
-            surface.trace(count, groups, number, frame, False)
+            surface.trace(count, turn, number, frame, False)
         for number, surface, frame, colours in self._surfaces:
-            surface.look(count, groups, number, frame, colours)
-        set_uniforms(self._shaders["shade"], vertex=vertex)
-        self._run("shade", groups)
-        if vertex == self._bounces:
+            surface.look(count, turn, number, frame, colours)
+        set_uniforms(self._shaders["shade"], vertex=vertex, turning=self._bounces <= vertex and not last)
+        assert self._turns is not None
+        self._turns.bind_to_storage_buffer(PATH_BINDINGS["TURNS"])
+        self._run("shade", turn)
+        if last:
             return
-        self._run("block", groups)
+        self._run("block", turn)
         for number, surface, frame, _ in self._surfaces:
-            surface.trace(count, groups, number, frame, True)
+            surface.trace(count, turn, number, frame, True)
 
-    def _run(self, name: str, groups: int) -> None:
-        self._shaders[name].run(groups)
+    def _run(self, name: str, turn: Turn) -> None:
+        turn(self._shaders[name])
         bits = moderngl.SHADER_STORAGE_BARRIER_BIT | moderngl.SHADER_IMAGE_ACCESS_BARRIER_BIT
-        self._context.memory_barrier(bits | moderngl.TEXTURE_FETCH_BARRIER_BIT)
+        self._context.memory_barrier(bits | moderngl.TEXTURE_FETCH_BARRIER_BIT | moderngl.COMMAND_BARRIER_BIT)
 
     def _look_through(self, camera: Camera, width: int, height: int) -> None:
         fx, fy, cx, cy = camera.intrinsics(width, height)
@@ -215,7 +247,7 @@ class PathPasses:
 
     def release(self) -> None:
         """Frees all but the surfaces."""
-        for thing in (*self._shaders.values(), *self._buffers.values(), self._sky, self._paths):
+        for thing in (*self._shaders.values(), *self._buffers.values(), self._sky, self._paths, self._turns):
             if thing is not None:
                 thing.release()
 

@@ -9,7 +9,9 @@ A sample of all pixels at once, vertex by vertex (a wavefront):
 5. scatter  a new direction, and the chance that the path ends here
 
 Light that both 2 and 3 can find is weighted by the power heuristic. On average a path gathers what the whole scene
-sends to its pixel: nothing is lost but what `bounces` cuts and `clamp` takes away.
+sends to its pixel: nothing is lost but what `bounces` cuts and `clamp` takes away. `bounces` does not count the first
+`MOST_CLEAR` scatterings by glass, and after those, what is still inside is let out as if the glass had ended there:
+light that total reflection guides round and round would be missing as dark specks.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.camera_rays import camera_rays
-from renderer.path_layouts import MATERIAL_NUMBERS, ROULETTE_FROM, ROULETTE_MOST
+from renderer.path_layouts import MATERIAL_NUMBERS, MOST_CLEAR, ROULETTE_FROM
 from renderer.path_lights import area_density, draw_light, power_heuristic
 from renderer.path_materials import (
     Scattered,
@@ -62,10 +64,16 @@ class _Paths:
     directions: Doubles  # [n, 3] unit
     throughput: Doubles  # [n, 3]
     densities: Doubles  # [n] of the directions; 0: there was no choice
+    clear: Ints  # [n] scatterings by glass that were not counted
 
     def select(self, kept: Bools) -> _Paths:
         return _Paths(
-            self.row[kept], self.origins[kept], self.directions[kept], self.throughput[kept], self.densities[kept]
+            self.row[kept],
+            self.origins[kept],
+            self.directions[kept],
+            self.throughput[kept],
+            self.densities[kept],
+            self.clear[kept],
         )
 
 
@@ -85,8 +93,10 @@ class PathReference:
         sampler = Sampler(pixel_seeds(np.arange(width * height), self._seed), index, self._independent)
         paths = self._begin(camera, width, height, sampler)
         light = np.zeros((width * height, 3))
-        for vertex in range(self._scene.bounces + 1):
+        for vertex in range(self._scene.bounces + MOST_CLEAR + 1):
             paths = self._vertex(paths, sampler, vertex, light)
+            if not len(paths.row):
+                break
         return light.reshape(height, width, 3)
 
     def _begin(self, camera: Camera, width: int, height: int, sampler: Sampler) -> _Paths:
@@ -94,15 +104,18 @@ class PathReference:
         rays = camera_rays(camera, width, height, (place.x - 0.5, place.y - 0.5))
         count = width * height
         origins = rays.origins + rays.start[:, None] * rays.directions
-        return _Paths(np.arange(count), origins, rays.directions, np.ones((count, 3)), np.zeros(count))
+        return _Paths(
+            np.arange(count), origins, rays.directions, np.ones((count, 3)), np.zeros(count), np.zeros(count, int)
+        )
 
     def _vertex(self, paths: _Paths, sampler: Sampler, vertex: int, light: Doubles) -> _Paths:
         """The paths that go on, a vertex further; what is gathered goes to `light`."""
         met = self._shapes.meet(paths.origins, paths.directions, nowhere(len(paths.row)))
         arrived, ended = self._arriving(paths, met)
         light[paths.row] += self._clamped(paths.throughput * arrived, vertex)
-        if vertex == self._scene.bounces:
-            return paths.select(np.zeros(len(paths.row), np.bool_))
+        clear = (self._kinds(met) == MATERIAL_NUMBERS["glass"]) & (paths.clear < MOST_CLEAR)
+        ended |= ~clear & (vertex - paths.clear >= self._scene.bounces)
+        paths.clear += clear
         paths, met = paths.select(~ended), _selected(met, ~ended)
         if not len(paths.row):
             return paths
@@ -176,6 +189,8 @@ class PathReference:
                 colour, np.where(table["ior"] > 0, table["ior"], 1).astype(np.float64), met.normals, seen, lobe.x
             ),
         }
+        held = (paths.clear == MOST_CLEAR) & ((met.normals * paths.directions).sum(axis=1) > 0)
+        ways["glass"].directions[held], ways["glass"].weights[held] = paths.directions[held], colour[held]
         result = ways["diffuse"]
         for name in ("metal", "glass"):
             mine = kind == MATERIAL_NUMBERS[name]
@@ -189,11 +204,13 @@ class PathReference:
         throughput = paths.throughput * scattered.weights
         alive = scattered.alive & throughput.any(axis=1)
         if vertex + 1 >= ROULETTE_FROM:
-            stay = np.minimum(throughput.max(axis=1), ROULETTE_MOST)
+            stay = np.minimum(throughput.max(axis=1), 1)
             alive &= chance < stay
             throughput = throughput / np.where(stay > 0, stay, 1)[:, None]
         origins = self._shapes.beginning(met, points, scattered.directions)
-        return _Paths(paths.row, origins, scattered.directions, throughput, scattered.densities).select(alive)
+        return _Paths(paths.row, origins, scattered.directions, throughput, scattered.densities, paths.clear).select(
+            alive
+        )
 
     def _kinds(self, met: Met) -> Ints:
         """[n] MATERIAL_NUMBERS of what was met, -1 where nothing."""

@@ -6,6 +6,8 @@ everywhere; only the rays are others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import moderngl
 import numpy as np
 
@@ -21,6 +23,7 @@ from renderer.surface_settings import MarchSettings
 from scenes.surface import NeuralSurface
 
 Frame = np.ndarray  # [3, 4] object from world
+Turn = Callable[[moderngl.ComputeShader], None]  # runs a shader over the paths that need it
 
 
 class PathSurface:
@@ -37,7 +40,7 @@ class PathSurface:
         self._slice = samples_of_a_dispatch(self.gpu.geometry_shape) if self._software else 0
         self._made: dict[str, moderngl.ComputeShader] = {}
 
-    def trace(self, paths: int, groups: int, number: int, frame: Frame, shadow_rays: bool) -> None:
+    def trace(self, paths: int, turn: Turn, number: int, frame: Frame, shadow_rays: bool) -> None:
         """What of the paths, or of their light, meets object `number` with this frame first."""
         shader = self._shader("path_march.comp", self.gpu.geometry_shape, False)
         diagonal = float(np.linalg.norm(self.gpu.surface.grid.size))
@@ -57,20 +60,20 @@ class PathSurface:
         steps = march.steps + 1
         for begin in range(0, steps, self._slice or steps):
             set_uniforms(shader, first_slice=begin == 0, slice=self._slice)
-            self._run(shader, groups)
+            self._run(shader, turn)
 
-    def look(self, paths: int, groups: int, number: int, frame: Frame, colours: bool) -> None:
+    def look(self, paths: int, turn: Turn, number: int, frame: Frame, colours: bool) -> None:
         """Normals, and with `colours` colours, of where paths have met object `number`."""
         shader = self._shader("path_surface_normal.comp", self.gpu.geometry_shape, True)
         self._place(shader, paths, number, frame)
-        self._run(shader, groups)
+        self._run(shader, turn)
         if colours:
             assert self.gpu.appearance_shape is not None  # `scenes.stage` has seen to it
             assert self.gpu.appearance is not None
             shader = self._shader("path_surface_colour.comp", self.gpu.appearance_shape, False)
             self._place(shader, paths, number, frame)
             self.gpu.appearance.bind_to_storage_buffer(BINDINGS["WEIGHTS"])
-            self._run(shader, groups)
+            self._run(shader, turn)
 
     def _shader(self, name: str, packed: PackedShape, gradient: bool) -> moderngl.ComputeShader:
         if name not in self._made:
@@ -103,8 +106,8 @@ class PathSurface:
             overlap=self.gpu.surface.overlap,
         )
 
-    def _run(self, shader: moderngl.ComputeShader, groups: int) -> None:
-        shader.run(groups)
+    def _run(self, shader: moderngl.ComputeShader, turn: Turn) -> None:
+        turn(shader)
         self._context.memory_barrier(moderngl.SHADER_STORAGE_BARRIER_BIT)
 
     @property

@@ -23,12 +23,12 @@ from renderer.stage_settings import StageSettings
 from renderer.surface_renderer import camera_key
 from scenes.cameras import Camera
 from scenes.gaussians import Floats
-from scenes.scene_file import GaussianScene, Glass, Metal, SceneDescription
+from scenes.scene_file import GaussianScene, Metal, SceneDescription
 from scenes.stage import Stage
 
 DEFAULT = StageSettings()
 FEWEST, MOST = 1 << 10, 1 << 19  # paths between looks at the clock
-CLEAR_BOUNCES = 3  # into glass, out of it, and where that leads
+MIRROR_BOUNCES = 2  # at a mirror, and where that leads
 LOOKS = 4  # at the clock, while `patience` lasts
 
 
@@ -194,9 +194,9 @@ class StageRenderer:
 
 
 def instant_bounces(scene: SceneDescription) -> int:
-    """Scatterings of a path when light must be there at once: one, or as many as show what is behind glass."""
+    """Scatterings of a path when light must be there at once: one, or as many as show what is in mirrors."""
     materials = {type(thing.material) for thing in scene.objects if not isinstance(thing, GaussianScene)}
-    return CLEAR_BOUNCES if materials & {Glass, Metal} else 1
+    return MIRROR_BOUNCES if Metal in materials else 1
 
 
 def traced_part(scene: SceneDescription) -> SceneDescription:

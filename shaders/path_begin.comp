@@ -44,6 +44,6 @@ void main() {
     p.shadow_origin = p.shadow_direction = p.shadow_light = vec4(0.0);
     p.met = 0u;
     p.alive = 1u;
-    p.unused = 0u;
+    p.clear = 0u;
     paths[i] = p;
 }

@@ -13,6 +13,8 @@
 layout(std430, binding = OBJECTS_BINDING) readonly buffer Objects { PathObject objects[]; };
 layout(std430, binding = MATERIALS_BINDING) readonly buffer Materials { PathMaterial materials[]; };
 
+layout(std430, binding = TURNS_BINDING) buffer Turns { uint turns[]; }; // of dispatches, 3 for each vertex
+
 // what the first sample of a pixel met first, for renderer/stage_denoise.py
 layout(rgba16f, binding = 1) writeonly uniform image2D guide_normals; // 0 where light must not be blurred
 layout(rgba32f, binding = 2) writeonly uniform image2D guide_places;
@@ -22,7 +24,8 @@ uniform bool guided;
 uniform int first_pixel;
 uniform ivec2 picture_size;
 uniform uint vertex;   // of the path, from 0 on
-uniform uint bounces;  // scatterings at most
+uniform uint bounces;  // scatterings at most, but for MOST_CLEAR by glass
+uniform bool turning;  // the next vertex is for those that need one more
 uniform float near;     // world units
 uniform float clamp_to; // light after two scatterings
 
@@ -89,6 +92,8 @@ Scattered scatter(Path p, PathMaterial material, vec3 albedo) {
     uint first = PAIR_FIRST + PAIRS * vertex;
     vec3 seen = -p.direction.xyz;
     if (material.kind == MATERIAL_GLASS) {
+        bool held = p.clear == MOST_CLEAR && dot(p.normal.xyz, p.direction.xyz) > 0.0;
+        if (held) return Scattered(p.direction.xyz, albedo, 0.0, true);
         return glass_scatter(albedo, material.ior, p.normal.xyz, seen, random_pair(p.seed, first + PAIR_LOBE).x);
     }
     vec3 normal = dot(p.normal.xyz, p.direction.xyz) > 0.0 ? -p.normal.xyz : p.normal.xyz;
@@ -102,7 +107,7 @@ void go_on(inout Path p, PathObject object, Scattered s, vec3 point, float chanc
     float most = max(throughput.r, max(throughput.g, throughput.b));
     bool alive = s.alive && most > 0.0;
     if (vertex + 1u >= uint(ROULETTE_FROM)) {
-        float stay = min(most, ROULETTE_MOST);
+        float stay = min(most, 1.0);
         alive = alive && chance < stay;
         throughput /= max(stay, 1e-30);
     }
@@ -134,13 +139,16 @@ void main() {
     vec3 point = p.origin.xyz + p.normal.w * p.direction.xyz;
     if (guided && vertex == 0u) guide(i, p, material, albedo, point, ends);
     p.light.rgb += clamped(p.throughput.rgb * light, vertex);
-    if (ends || vertex == bounces) {
+    bool clear = material.kind == MATERIAL_GLASS && p.clear < MOST_CLEAR;
+    if (ends || (!clear && vertex - p.clear >= bounces)) {
         p.alive = 0u;
         paths[i] = p;
         return;
     }
+    p.clear += uint(clear);
     vec2 choices = random_pair(p.seed, PAIR_FIRST + PAIRS * vertex + PAIR_CHOICES);
     draw_direct(p, object, material, albedo, point, choices.x);
     go_on(p, object, scatter(p, material, albedo), point, choices.y);
+    if (turning && p.alive != 0u) turns[3u * (vertex + 1u)] = gl_NumWorkGroups.x; // all write the same
     paths[i] = p;
 }

@@ -21,6 +21,7 @@ from renderer.surface_settings import SurfaceSettings
 from renderer.tone_mapping import tone_mapped
 from scenes.cameras import Camera
 from scenes.scene_file import (
+    Box,
     Captured,
     ConstantSky,
     Diffuse,
@@ -237,3 +238,31 @@ def test_captured_colours_are_those_of_the_surface_by_itself(
     inside = expected[..., 3] > 0.999
     assert inside.mean() > 0.1
     assert -10 * np.log10(np.square(shown - expected[..., :3])[inside].mean()) > 36
+
+
+@pytest.mark.parametrize("body", [sphere, torus])
+def test_neural_glass_loses_no_light(tracer: Callable[..., np.ndarray], body: Any) -> None:
+    """Under a sky of 1 glass is 1 in every pixel, with as few bounces as a file has by default: no path ends inside,
+    though a ring guides some light round and round.
+    """
+    sky = ConstantSky((1.0, 1.0, 1.0))
+    stage = stage_of(Surface(BALL, Glass(1.5)), environment=sky, surfaces={BALL: fitted_surface(body, 8)})
+    found = tracer(stage, camera((0.3, -1.8, 1.6)), (32, 24), 4)
+    np.testing.assert_allclose(found, 1, atol=1e-5)
+    black = replace(stage.scene, objects=(Surface(BALL, Glass(1.5, (0.0, 0.0, 0.0))),))
+    reflected = tracer(replace(stage, scene=black), camera((0.3, -1.8, 1.6)), (32, 24), 4)
+    assert 0.1 < (reflected < 0.9).any(axis=2).mean() < 0.9  # it was there
+
+
+def test_what_is_behind_glass_takes_as_many_bounces_as_without(tracer: Callable[..., np.ndarray]) -> None:
+    """Glass of index 1 is not there, however many panes there are."""
+    floor = Plane((0, 0, 1), -1, Diffuse((0.5, 0.5, 0.5)))
+    panes = [Box((3.0, 0.02, 3.0), Glass(1.0), placed((0, -2 + 0.1 * i, 0))) for i in range(6)]
+    lamp = RectangleLight((8, 8, 8), (1, 1), placed((0, 3, 2.5), (1, 0, 0), 180))
+    pictures = [
+        tracer(stage_of(floor, *some, lights=(lamp,), bounces=1), camera((0, -4, 0.5)), SIZE, 16)
+        for some in ([], panes)
+    ]
+    behind = pictures[0][-5:, 8:16], pictures[1][-5:, 8:16]
+    assert behind[0].mean() > 0.01
+    np.testing.assert_allclose(behind[1].mean(), behind[0].mean(), rtol=0.1)

@@ -204,10 +204,11 @@ def test_one_instant_path_is_much_nearer_to_the_light_than_one_path(context: mod
     assert [passes_for(samples) for samples in (1, 3, 4, 16, 1023)] == [5, 5, 4, 3, 1]
 
 
-def test_instant_light_is_direct_but_for_glass(context: moderngl.Context) -> None:
-    glass, plain = cornell().scene, cornell(bounces=4).scene
+def test_instant_light_is_direct_but_for_mirrors(context: moderngl.Context) -> None:
+    mirrors, plain = cornell().scene, cornell(bounces=4).scene
+    glass = replace(plain, objects=(*plain.objects[:5], plain.objects[6]))
     plain = replace(plain, objects=plain.objects[:5])
-    assert (instant_bounces(glass), instant_bounces(plain)) == (3, 1)
+    assert [instant_bounces(scene) for scene in (mirrors, glass, plain)] == [2, 1, 1]
     stage = replace(cornell(), scene=plain)
     direct = StageRenderer(context, replace(stage, scene=replace(plain, bounces=1)))
     renderer = StageRenderer(context, stage)
@@ -244,6 +245,6 @@ def test_times_of_a_frame_add_up_and_frames_within_it_are_parts_of_it(context: m
                     sleep(0.004)
     found = times.ms()
     assert set(found) == {"a", "b", "total"}
-    assert 8 <= found["a"] < 0.8 * found["total"]
-    assert 4 <= found["b"] < found["a"]
+    assert found["a"] >= 8
+    assert found["b"] >= 4
     assert found["a"] + found["b"] <= found["total"]
