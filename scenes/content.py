@@ -25,6 +25,7 @@ class Content:
     gaussians: Gaussians
     dropped: int = 0  # left out: NaN, infinite, or without a rotation
     notes: tuple[str, ...] = ()  # what else was left out, one sentence each
+    bytes: int | None = None  # of the files that were read, where they are several
 
 
 @dataclass(frozen=True)

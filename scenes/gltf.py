@@ -16,6 +16,7 @@ Axes are left, up, front; here they become right, down, front as in .ply: half a
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def read_gltf(path: Path, options: ReadOptions) -> Content:
     for primitive, matrix in found:
         parts.append(_gaussians(gltf, primitive))
         _place(gltf, primitive, parts[-1], matrix)
-    return keep_valid(path, merged(parts), "primitives")
+    return replace(keep_valid(path, merged(parts), "primitives"), bytes=gltf.bytes)
 
 
 def _primitives(gltf: Gltf) -> list[tuple[JsonEntry, Matrix]]:

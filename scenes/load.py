@@ -13,6 +13,7 @@ from pathlib import Path
 from scenes.compressed_ply import is_compressed, read_compressed
 from scenes.content import Content, ReadOptions, check_count
 from scenes.detect import KILO_MAGIC, READABLE, file_of, format_of
+from scenes.errors import SceneFileError
 from scenes.gaussians import Gaussians
 from scenes.gltf import read_gltf
 from scenes.ksplat import read_ksplat
@@ -49,7 +50,7 @@ class SceneFile:
     format: str  # as `scenes.detect` has it, or "compressed.ply"
     scene: Gaussians | NeuralGaussians
     dropped: int  # rows left out because they cannot be drawn
-    bytes: int  # size of the file; of a description with all that it may name
+    bytes: int  # size of the file; of a description with the files it names that were read
     notes: tuple[str, ...] = ()  # what else was left out, one sentence each
 
     @cached_property
@@ -83,7 +84,9 @@ def _load(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:
         return _load_ply(path, progress, options)
     content = READERS[found](path, options)
     progress(1.0)
-    return SceneFile(path, found, content.gaussians, content.dropped, _bytes(path, found), content.notes)
+    return SceneFile(
+        path, found, content.gaussians, content.dropped, content.bytes or path.stat().st_size, content.notes
+    )
 
 
 def _load_ply(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:
@@ -99,13 +102,9 @@ def _load_ply(path: Path, progress: Progress, options: ReadOptions) -> SceneFile
 
 def _load_kilo(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:
     from scenes.kilo import open_kilo  # its codecs take a while to import, and a .ply needs none
+    from scenes.open_scene import kind_of  # which itself is about this module
 
+    if kind_of(path) == "surface":
+        raise SceneFileError(path, "file", "Gaussians", "a neural surface (kilofield mesh makes triangles of it)")
     scene, notes = open_kilo(path, options, progress)
     return SceneFile(path, "kilo", scene, 0, path.stat().st_size, notes)
-
-
-def _bytes(path: Path, found: str) -> int:
-    """The size of a file; where it is the description of others, that of all files in its folder."""
-    if found not in ("sog folder", "streamed sog"):
-        return path.stat().st_size
-    return sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file())

@@ -20,6 +20,7 @@ scales and in sh0, where the fourth is the logit of the opacity, and one for all
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def read_sog_files(files: SogFiles, options: ReadOptions) -> Content:
         gaussians.opacity_logits[block] = colours[3][colour_texels[block, 3]]
         if palette:
             gaussians.sh[block, 1:] = palette.decode(files, block)
-    return keep_valid(files.path, gaussians, "textures")
+    return replace(keep_valid(files.path, gaussians, "textures"), bytes=files.bytes)
 
 
 def _version(meta: JsonEntry) -> int:

@@ -46,6 +46,7 @@ class SogFiles(Protocol):
     """The named parts of one scene."""
 
     path: Path
+    bytes: int  # of the meta.json and what was read beside it, or of the zip
 
     def size(self, name: str) -> int:
         """The stored bytes of the part called `name`; `SceneFileError` if there is none."""
@@ -88,7 +89,7 @@ class ZipFiles:
         try:
             self._zip = zipfile.ZipFile(path)
         except ZIP_DAMAGE as error:
-            raise SceneFileError(path, "file", "a whole zip", brief(str(error).lower()) or "another file") from error
+            raise SceneFileError(path, "file", "a whole zip", "one that is cut short or damaged") from error
         self._folder = self._folder_of_meta()
 
     def _folder_of_meta(self) -> str:
@@ -112,7 +113,8 @@ class ZipFiles:
         try:
             return self._zip.read(entry)
         except ZIP_DAMAGE as error:
-            found = brief(str(error).lower()) or type(error).__name__
+            said = brief(str(error).lower()) or type(error).__name__
+            found = "one that does not fit its checksum" if "crc-32" in said else said
             raise SceneFileError(self.path, place, "a whole one", found) from error
 
     def _entry(self, name: str) -> zipfile.ZipInfo:

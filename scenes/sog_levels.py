@@ -45,22 +45,21 @@ def read_sog_levels(path: Path, options: ReadOptions) -> Content:
             _add_run(JsonEntry.of(path, "tree, lods", entry.values[str(options.lod)]), runs)
     check_count(path, f"level {options.lod}", sum(count for file in runs.values() for _, count in file), options)
     names = _names(meta)
-    parts, dropped, left = [], 0, options.max_gaussians
+    found: list[Content] = []
+    left = options.max_gaussians
     for index in sorted(runs):
         if index >= len(names):
             raise SceneFileError(
                 path, "tree, lods, file", f"less than {len(names)}, the number of filenames", str(index)
             )
-        content = _scene(path, names[index], replace(options, max_gaussians=left))
-        _check_runs(path, names[index], content, runs[index])
-        parts.append(content.gaussians)
-        dropped += content.dropped
-        left -= len(parts[-1])
+        found.append(_scene(path, names[index], replace(options, max_gaussians=left)))
+        _check_runs(path, names[index], found[-1], runs[index])
+        left -= len(found[-1].gaussians)
     if meta.values.get("environment") is not None:
-        content = _scene(path, meta.text("environment"), replace(options, max_gaussians=left))
-        parts.append(content.gaussians)
-        dropped += content.dropped
-    return Content(merged(parts), dropped)
+        found.append(_scene(path, meta.text("environment"), replace(options, max_gaussians=left)))
+    size = path.stat().st_size + sum(content.bytes or 0 for content in found)
+    dropped = sum(content.dropped for content in found)
+    return Content(merged([content.gaussians for content in found]), dropped, bytes=size)
 
 
 def _leaves(meta: JsonEntry, node: Any, depth: int) -> Iterator[JsonEntry]:

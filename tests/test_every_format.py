@@ -16,6 +16,7 @@ from PIL import Image
 
 from renderer.metrics import psnr
 from scenes.camera_files import write_cameras
+from scenes.content import ReadOptions
 from scenes.gaussians import Gaussians
 from scenes.kilo import write_kilo
 from scenes.kilo_surface import write_surface
@@ -147,3 +148,14 @@ def test_a_folder_is_as_good_as_the_description_in_it(folder: Path) -> None:
     a, b = load_scene(path), load_scene(path / "lod-meta.json")
     assert (a.path, a.format) == (b.path, b.format) == (path / "lod-meta.json", "streamed sog")
     np.testing.assert_array_equal(a.gaussians.positions, b.gaussians.positions)
+
+
+def test_the_size_of_a_scene_is_that_of_what_is_read(tmp_path: Path) -> None:
+    levels, gltf = write_levels(tmp_path / "levels", SCENE), WRITTEN["gltf"](tmp_path / "a", SCENE)
+    (levels / "unrelated.txt").write_text("of other things")
+    parts = [sum(file.stat().st_size for file in (levels / f"{level}_0").iterdir()) for level in range(2)]
+    meta = (levels / "lod-meta.json").stat().st_size
+    for level in range(2):
+        assert load_scene(levels, options=ReadOptions(lod=level)).bytes == meta + parts[level]
+    assert load_scene(levels / "1_0").bytes == parts[1]
+    assert load_scene(gltf).bytes == gltf.stat().st_size + gltf.with_suffix(".bin").stat().st_size

@@ -26,7 +26,8 @@ def scene_facts(file: SceneFile | SurfaceFile | StageFile, video_memory: int) ->
         rows = [("Format", ".kilo, a surface"), *_surface_facts(file.surface), *_left_out(file)]
         return [*rows, ("File", readable_bytes(file.bytes)), ("Video memory", readable_bytes(video_memory))]
     scene = file.scene
-    rows = [("Format", f".{file.format}"), ("Gaussians", f"{len(scene):,}, SH degree {scene.sh_degree}")]
+    name = f".{file.format}" if " " not in file.format else file.format.replace("sog", "SOG")
+    rows = [("Format", name), ("Gaussians", f"{len(scene):,}, SH degree {scene.sh_degree}")]
     rows += _left_out(file)
     if isinstance(scene, NeuralGaussians):
         rows += _bank_facts(scene)

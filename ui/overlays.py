@@ -153,6 +153,7 @@ def _bar(start: float, stop: float) -> None:
 
 def _empty(app: App) -> None:
     imgui.set_next_window_pos(ImVec2(*app.view_rect.middle), imgui.Cond_.always, ImVec2(0.5, 0.5))
+    imgui.set_next_window_size(ImVec2(_box_width(app), 0))
     imgui.begin("empty", None, BOX)
     imgui.text_wrapped(f"Drop a scene here: {SCENE_WORDS}")
     if imgui.button("Open a file"):

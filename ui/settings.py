@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from scenes.naming import SUFFIXES
 
 SCENE_PATTERNS = (*(f"*{s}" for s in SUFFIXES if s != ".compressed.ply"), "*.json")  # *.ply has the left out one, too
-SCENE_WORDS = f"{', '.join(SUFFIXES)}, a folder of a .sog, or a scene file (.json)"  # what can be opened
+SCENE_WORDS = "PLY, SPLAT, SPZ, KSPLAT, SOG (also a folder), glTF, KILO, or a scene file (JSON)"  # what can be opened
 SPLAT_SCALES = (0.05, 3.0)
 BACKGROUNDS = ((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
 ANTIALIASED = (("As trained", None), ("On", True), ("Off", False))
