@@ -11,7 +11,8 @@ read (`fuzz_readers`); inputs that were refused at a place no other was are chan
     what is accepted is finite and of the shapes that are promised
 
 The same seed gives the same inputs; which of them a run gets to depends on --minutes alone. Figures go to
-results/fuzz.json, after every batch too; inputs that break a rule to --finds, a folder each.
+results/fuzz.json, after every batch too; with --only other formats keep theirs. Inputs that break a rule go to --finds,
+a folder each.
 """
 
 from __future__ import annotations
@@ -104,11 +105,15 @@ def _row(name: str, tally: Tally) -> tuple[str, ...]:
 
 
 def _write(path: Path, options: argparse.Namespace, tallies: Mapping[str, Tally], seconds: float) -> None:
+    """The figures; with --only those of other formats stay as they are in the file."""
+    machine = machine_facts("")
+    kept = _figures_in(path) if options.only else {}
+    figures = kept | {name: _figures(tally, options.seed, str(machine["commit"])) for name, tally in tallies.items()}
     content = {
-        "machine": machine_facts(""),
-        "seed": options.seed,
-        "inputs": sum(tally.inputs for tally in tallies.values()),
-        "minutes": round(seconds / 60, 1),
+        "machine": machine,
+        "inputs": sum(found["inputs"] for found in figures.values()),
+        "finds": sum(len(found["finds"]) for found in figures.values()),
+        "minutes of the last run": round(seconds / 60, 1),
         "limits": {
             "seconds of processor": HANG,
             "memory in bytes": f"{FREE} + {TIMES} x input",
@@ -116,15 +121,18 @@ def _write(path: Path, options: argparse.Namespace, tallies: Mapping[str, Tally]
         },
         "memory is": "the most that was resident beyond what was before the input (VmHWM), in a process whose address "
         "space is limited to the same and 32 MB (RLIMIT_AS)",
-        "formats": {name: _figures(tally) for name, tally in tallies.items()},
-        "finds": [vars(find) for tally in tallies.values() for find in tally.finds],
+        "formats": figures,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _figures(tally: Tally) -> dict[str, Any]:
+def _figures_in(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))["formats"] if path.is_file() else {}
+
+
+def _figures(tally: Tally, seed: str, commit: str) -> dict[str, Any]:
     return {
         "inputs": tally.inputs,
         "accepted": tally.accepted,
@@ -133,6 +141,9 @@ def _figures(tally: Tally) -> dict[str, Any]:
         "slowest in seconds": round(tally.slowest, 3),
         "most memory in bytes": tally.most_memory,
         "largest input in bytes": tally.largest,
+        "finds": [f"{find.kind}: {find.what}" for find in tally.finds],
+        "seed": seed,
+        "commit": commit,
     }
 
 

@@ -29,6 +29,15 @@ from scenes.stage import read_stage
 from scenes.surface import NeuralSurface
 from scenes.verify import verify
 
+# Of the inputs, against each other: what is slow to read has fewer
+SLOW, MIDDLE, QUICK = 2, 3, 6
+SHARES = {
+    **dict.fromkeys(
+        ("sog", "sog folder", "streamed sog", "colmap text", "colmap binary", "transforms.json", "idr"), SLOW
+    ),
+    **dict.fromkeys(("kilo", "kilo surface", "salvage", "glb", "gltf", "scene file", "checkpoint", "spz 1-3"), MIDDLE),
+}
+
 
 class UnsafeError(Exception):
     """A reader accepted what it promises never to return."""
@@ -50,16 +59,16 @@ def formats(data: Path | None) -> list[Format]:
     scenes, others = gaussian_seeds(data), other_seeds(data)
     described = {"sog folder": "meta.json", "streamed sog": "lod-meta.json"}
     found = [
-        Format(name, described.get(name, SCENE), tuple(seeds), _read_scene, 1 if "sog" in name else 3)
+        Format(name, described.get(name, SCENE), tuple(seeds), _read_scene, SHARES.get(name, QUICK))
         for name, seeds in scenes.items()
     ]
     kilos = (*scenes["kilo"], *scenes["kilo surface"])
-    found.append(Format("salvage", SCENE, kilos, _salvage, 3))
+    found.append(Format("salvage", SCENE, kilos, _salvage, SHARES["salvage"]))
     found.append(
         Format("verify", SCENE, (*kilos, *(seeds[0] for seeds in scenes.values() if SCENE in seeds[0])), _verify)
     )
     for name, (main, read) in OTHERS.items():
-        found.append(Format(name, main, tuple(others[name]), read))
+        found.append(Format(name, main, tuple(others[name]), read, SHARES.get(name, QUICK)))
     return found
 
 

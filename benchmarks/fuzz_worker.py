@@ -142,7 +142,8 @@ class Fuzzer:
     def _collecting(self) -> Iterator[None]:
         """Warnings are kept: a user would see them."""
         with warnings.catch_warnings():
-            warnings.simplefilter("always", append=True)  # but for those that are ignored on purpose
+            warnings.simplefilter("always", append=True)
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # as `scenes/images.py` has it; pytest has filters too
             warnings.showwarning = lambda message, kind, file, line, *_: self._warned.append(
                 f"{kind.__name__} in {_short(file)}:{line}: {message}"
             )

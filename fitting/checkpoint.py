@@ -14,6 +14,7 @@ import signal
 import struct
 import threading
 import time
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -90,7 +91,9 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of odd bytes in a damaged file, which are an error or nothing
+                content = torch.load(self.path, map_location="cpu", weights_only=True)
             found, state = content["fingerprint"], content["state"]
         except UNREADABLE as error:
             raise SceneFileError(self.path, "file", "a checkpoint", f"{type(error).__name__} on reading") from error
