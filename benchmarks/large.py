@@ -5,7 +5,7 @@
 
 Each command is a process of its own. Its peak memory is that of all its processes together: their resident memory,
 added up ten times a second, so that what they share counts more than once. Figures land in large.json after every
-command.
+command; those of commands that are not `--only` measured again stay there.
 
 Example: `.venv/bin/python -m benchmarks.large --work /var/tmp`
 """
@@ -37,6 +37,7 @@ STOPS = 16  # views among the tiles, to judge by
 FRAMES = 24  # of a flight
 SIZE = "640x360"
 POLL = 0.1  # seconds between two looks at the memory
+NAMES = ("info of the .ply", "compress", "info of the .kilo", "verify", "compare", "fly the .kilo", "fly the .ply")
 LIMIT = 12e9  # bytes that any of it may take
 
 
@@ -55,6 +56,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted.out.mkdir(parents=True, exist_ok=True)
     wanted.work.mkdir(parents=True, exist_ok=True)
     source = wanted.work / f"{wanted.scene}-{wanted.tiles}-tiles.ply"
+    tiling = _make(source, wanted)
+    figures: dict[str, Any] = {
+        "benchmark": "large",
+        "scene": wanted.scene,
+        "tiles": wanted.tiles,
+        "gaussians": wanted.tiles * len(tiling.gaussians),
+        "source_bytes": source.stat().st_size,
+        "limit_bytes": LIMIT,
+    }
+    path = wanted.out / "large.json"
+    found = json.loads(path.read_text())["commands"] if wanted.only and path.exists() else {}
+    all_commands = commands(source, wanted)
+    for name in wanted.only or all_commands:
+        found[name] = _measured_command(name, all_commands[name], wanted.work)
+        in_order = {name: found[name] for name in all_commands if name in found}
+        peak = max(command["peak_bytes"] for command in in_order.values())
+        figures |= {"peak_bytes": peak, "commands": in_order, "machine": machine_facts("")}
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(figures, indent=2) + "\n")
+        print(f"{name}: {found[name]['seconds']:,.0f} s, {found[name]['peak_bytes'] / 1e9:.2f} GB", flush=True)
+    print(table(figures))
+
+
+def _make(source: Path, wanted: argparse.Namespace) -> Tiling:
+    """The scene, unless it is there already, and the cameras."""
     with readable_source(Scene(wanted.scene), wanted.data, None) as tile:
         tiling = Tiling(load_scene(tile).gaussians, wanted.tiles)
     if not source.exists():
@@ -63,26 +89,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{source}: written in {time.perf_counter() - start:.0f} s", flush=True)
     write_cameras(wanted.work / "walk.json", tiling.walk(STOPS))
     write_cameras(wanted.work / "aisle.json", tiling.aisle(FRAMES))
-    figures: dict[str, Any] = {
-        "benchmark": "large",
-        "scene": wanted.scene,
-        "tiles": wanted.tiles,
-        "gaussians": wanted.tiles * len(tiling.gaussians),
-        "source_bytes": source.stat().st_size,
-        "limit_bytes": LIMIT,
-        "commands": {},
-    }
-    for name, command in commands(source, wanted).items():
-        report = wanted.work / f"{name}.json"
-        cost = measured(["--json", str(report), "--force", "--quiet"], command)
-        found = facts_of(name, json.loads(report.read_text()))
-        figures["commands"][name] = {"command": _shown(command), **asdict(cost), **found}
-        figures["peak_bytes"] = max(c["peak_bytes"] for c in figures["commands"].values())
-        figures["machine"] = machine_facts("")
-        with replacing(wanted.out / "large.json") as path:
-            path.write_text(json.dumps(figures, indent=2) + "\n")
-        print(f"{name}: {cost.seconds:,.0f} s, {cost.peak_bytes / 1e9:.2f} GB", flush=True)
-    print(table(figures))
+    return tiling
+
+
+def _measured_command(name: str, command: Sequence[str], work: Path) -> dict[str, Any]:
+    report = work / f"{name}.json"
+    cost = measured(["--json", str(report), "--force", "--quiet"], command)
+    return {"command": _shown(command), **asdict(cost), **facts_of(name, json.loads(report.read_text()))}
 
 
 def commands(source: Path, wanted: argparse.Namespace) -> dict[str, list[str]]:
@@ -90,15 +103,16 @@ def commands(source: Path, wanted: argparse.Namespace) -> dict[str, list[str]]:
     kilo, flights = source.with_suffix(".kilo"), wanted.work / "flights"
     more = ["--jobs", str(wanted.jobs)] if wanted.jobs else []
     flight = ["--path", str(wanted.work / "aisle.json"), "--frames", str(FRAMES), "--size", SIZE, "--warmup", "0"]
-    return {
-        "info of the .ply": ["info", str(source)],
-        "compress": ["compress", str(source), str(kilo), "--preset", "draft", *more],
-        "info of the .kilo": ["info", str(kilo)],
-        "verify": ["verify", str(kilo)],
-        "compare": ["compare", str(source), str(kilo), "--cameras", str(wanted.work / "walk.json"), "--size", SIZE],
-        "fly the .kilo": ["fly", str(kilo), *flight, "--out", str(flights / "kilo")],
-        "fly the .ply": ["fly", str(source), *flight, "--out", str(flights / "ply")],
-    }
+    all_commands = [
+        ["info", str(source)],
+        ["compress", str(source), str(kilo), "--preset", "draft", *more],
+        ["info", str(kilo)],
+        ["verify", str(kilo)],
+        ["compare", str(source), str(kilo), "--cameras", str(wanted.work / "walk.json"), "--size", SIZE],
+        ["fly", str(kilo), *flight, "--out", str(flights / "kilo")],
+        ["fly", str(source), *flight, "--out", str(flights / "ply")],
+    ]
+    return dict(zip(NAMES, all_commands, strict=True))
 
 
 def measured(options: Sequence[str], command: Sequence[str]) -> Cost:
@@ -144,7 +158,7 @@ def facts_of(name: str, report: dict[str, Any]) -> dict[str, Any]:
         kept = ("bytes", "ratio", "gaussians", "networks", "psnr", "ssim", "stages", "notes")
         return {key: report[key] for key in kept}
     if name == "compare":
-        return {"views": STOPS, "psnr": report["psnr"], "ssim": report["ssim"]}
+        return {"views": STOPS, "psnr": report["mean"]["psnr"], "ssim": report["mean"]["ssim"]}
     if name.startswith("fly"):
         scene = report["scenes"][0]
         kept = ("gaussians", "video_memory", "working_memory", "read_ms", "load_ms", "first_frame_ms")
@@ -172,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scene", default="playbot-125k", help="a file of the data folder")
     parser.add_argument("--tiles", type=int, default=TILES)
     parser.add_argument("--jobs", type=int, help="chunks at once; the program's own choice if not given")
+    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--work", type=Path, required=True, help="folder for the scene and what is made of it; kept")
     add_folders(parser)
     return parser

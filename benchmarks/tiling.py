@@ -80,7 +80,7 @@ class Tiling:
             column, row = (rng.integers(0, max(n - 1, 1)) for n in (self.columns, rows))
             eye = extent.centre + _place(extent, column + 0.5, row + 0.5) + EYE_HEIGHT * extent.radius * extent.up
             thing = extent.centre + _place(extent, column + rng.integers(2), row + rng.integers(2))
-            cameras.append(look_at(eye, thing, extent.up, FOV_Y, name=f"stop {i + 1}"))
+            cameras.append(look_at(eye, thing, extent.up, FOV_Y, f"stop {i + 1}", extent.near))
         return cameras
 
     def aisle(self, frames: int) -> list[Camera]:
@@ -91,7 +91,7 @@ class Tiling:
             column = share * (self.columns - 1) - 0.5
             eye = extent.centre + _place(extent, column, 0.5) + EYE_HEIGHT * extent.radius * extent.up
             ahead = extent.centre + _place(extent, column + 2, 0.5 + 0.5 * np.sin(4 * np.pi * share))
-            cameras.append(look_at(eye, ahead, extent.up, FOV_Y, name=f"{share:.3f}"))
+            cameras.append(look_at(eye, ahead, extent.up, FOV_Y, f"{share:.3f}", extent.near))
         return cameras
 
 
