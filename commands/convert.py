@@ -6,17 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from commands.arguments import output_file
-from commands.console import Screen
+from commands.console import Screen, Step, progress
 from commands.options import Reading
 from commands.reading import load_told, tell
 from scenes.errors import KilofieldError
 from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
+    from scenes.content import ReadOptions
     from scenes.edits import Edits
+    from scenes.load import SceneFile
     from scenes.save import SaveOptions
 
 
@@ -41,36 +43,63 @@ def run(files: Sequence[Path], options: ConvertOptions, reading: Reading, force:
     """Write the Gaussians of all `files` but the last, decoded, merged and edited, to the last."""
     from scenes.edits import edited
     from scenes.merging import merged
-    from scenes.save import save_scene, suffix_of
+    from scenes.save import save_scene
 
-    if len(files) < 2:
-        raise KilofieldError(f"convert: expected one or more scenes and then the output, found {files[0]} alone")
     *sources, target = files
+    _check(sources, target, force)
+    edits, saving, how = edits_of(options), saving_of(options), reading.options
+    with progress(f"convert {target.name}", screen.quiet) as step:
+        read = _read(sources, how, step)
+        step(1.0, "editing and writing")
+        whole = merged([file.gaussians for file in read])
+        scene = edited(whole, edits)
+        lost = save_scene(target, scene, saving)
+    tell(target, lost)
+    found = _figures(read, target, len(whole), len(scene))
+    _say(found, screen)
+    screen.figures({"source": str(sources[0]), "sources": [str(source) for source in sources], **found})
+
+
+def _check(sources: Sequence[Path], target: Path, force: bool) -> None:
+    """A `KilofieldError` unless there is something to read and a place to write."""
+    from scenes.save import suffix_of
+
+    if not sources:
+        raise KilofieldError(f"convert: expected one or more scenes and then the output, found {target} alone")
+    if target.suffix.lower() == ".kilo":
+        raise KilofieldError(f"{target}: expected an output for other programs; kilofield compress makes a .kilo")
     suffix_of(target)
     output_file(target, force, target.suffix.lower(), sources)
-    edits, saving, how = edits_of(options), saving_of(options), reading.options
-    read = [load_told(source, how) for source in sources]
-    whole = merged([file.gaussians for file in read])
-    scene = edited(whole, edits)
-    tell(target, save_scene(target, scene, saving))
-    size, source_bytes = target.stat().st_size, sum(file.bytes for file in read)
-    left = f" of {len(whole):,}" if len(scene) < len(whole) else ""
-    screen.line(
-        f"{target}: {len(scene):,}{left} Gaussians, {readable_bytes(size)} (from {readable_bytes(source_bytes)})"
-    )
-    screen.figures(
-        {
-            "source": str(sources[0]),
-            "sources": [str(source) for source in sources],
-            "path": str(target),
-            "format": read[0].format,
-            "gaussians": len(scene),
-            "left_out": len(whole) - len(scene),
-            "dropped": sum(file.dropped for file in read),
-            "source_bytes": source_bytes,
-            "bytes": size,
-        }
-    )
+
+
+def _read(sources: Sequence[Path], options: ReadOptions, step: Step) -> list[SceneFile]:
+    """The scenes of all files; `step` is told the share of them."""
+
+    def reading(index: int, source: Path) -> SceneFile:
+        words = f"reading {source.name}"
+        return load_told(source, options, lambda share: step((index + share) / len(sources), words))
+
+    return [reading(index, source) for index, source in enumerate(sources)]
+
+
+def _figures(read: Sequence[SceneFile], target: Path, whole: int, written: int) -> dict[str, Any]:
+    """What --json writes, but for the sources: `whole` Gaussians were read, of which so many are `written`."""
+    return {
+        "path": str(target),
+        "format": read[0].format,
+        "gaussians": written,
+        "left_out": whole - written,
+        "dropped": sum(file.dropped for file in read),
+        "source_bytes": sum(file.bytes for file in read),
+        "bytes": target.stat().st_size,
+    }
+
+
+def _say(found: dict[str, Any], screen: Screen) -> None:
+    count, left_out = found["gaussians"], found["left_out"]
+    of = f" of {count + left_out:,}" if left_out else ""
+    sizes = f"{readable_bytes(found['bytes'])} (from {readable_bytes(found['source_bytes'])})"
+    screen.line(f"{found['path']}: {count:,}{of} Gaussians, {sizes}")
 
 
 def edits_of(options: ConvertOptions) -> Edits:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.console import note, note_dropped
+from scenes.progress import Progress, silent
 
 if TYPE_CHECKING:
     from scenes.content import ReadOptions
@@ -22,11 +23,11 @@ def open_told(path: Path, options: ReadOptions) -> SceneFile | SurfaceFile:
     return _told(open_scene(path, options=options))
 
 
-def load_told(path: Path, options: ReadOptions) -> SceneFile:
+def load_told(path: Path, options: ReadOptions, progress: Progress = silent) -> SceneFile:
     """The Gaussians of a file; what it left out is told. Raises `SceneFileError`."""
     from scenes.load import load_scene
 
-    file = load_scene(path, options=options)
+    file = load_scene(path, progress, options)
     _told(file)
     return file
 

@@ -192,6 +192,12 @@ def test_options_that_are_refused(tmp_path: Path, options: tuple[str, ...], mess
     assert not target.exists()
 
 
+def test_a_kilo_is_not_an_output(tmp_path: Path) -> None:
+    result = kilofield("convert", written(tmp_path / "a.ply", sample()), tmp_path / "b.kilo")
+    expected = f"{tmp_path / 'b.kilo'}: expected an output for other programs; kilofield compress makes a .kilo\n"
+    assert (result.exit_code, result.stderr) == (1, expected)
+
+
 def test_an_output_alone_is_refused(tmp_path: Path) -> None:
     result = kilofield("convert", tmp_path / "a.ply")
     assert result.exit_code == 1
