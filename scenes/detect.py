@@ -63,6 +63,8 @@ def format_of(path: Path) -> str:
         return "splat"
     if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         return _format_of_json(path, read_json(path))
+    if path.suffix.lower() == ".splat" and size % RECORD.itemsize:  # has no first bytes of its own to be known by
+        raise SceneFileError(path, "file", f"records of {RECORD.itemsize} bytes, as a .splat has", f"{size} bytes")
     raise SceneFileError(path, "file", READABLE, f"a file that begins with {brief(start[:16].decode('latin-1'))}")
 
 

@@ -34,6 +34,8 @@ def read_json(path: str | os.PathLike[str], most: int = MAX_JSON) -> Any:
         return parsed_json(Path(path).read_bytes())
     except json.JSONDecodeError as error:
         raise SceneFileError(path, f"line {error.lineno}", "JSON", error.msg.lower()) from error
+    except UnicodeDecodeError as error:
+        raise SceneFileError(path, "file", "JSON", f"bytes that are no text, from byte {error.start} on") from error
     except ValueError as error:
         raise SceneFileError(path, "file", "JSON", brief(str(error), 120)) from error
 

@@ -121,6 +121,8 @@ def read_located(path: str | os.PathLike[str]) -> Located:
         return _Reader(path, text).value("file")
     except json.JSONDecodeError as error:
         raise SceneFileError(path, f"line {error.lineno}", "JSON", error.msg.lower()) from error
+    except UnicodeDecodeError as error:
+        raise SceneFileError(path, "file", "JSON", f"bytes that are no text, from byte {error.start} on") from error
     except ValueError as error:
         raise SceneFileError(path, "file", "JSON", brief(str(error), 120)) from error
 

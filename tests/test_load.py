@@ -250,7 +250,7 @@ READABLE_OR = f"file: expected {READABLE}, found "
             "file: expected a scene in .ply, .compressed.ply, .splat, .spz, .ksplat, .sog, .glb, "
             ".gltf or .kilo, found a file that begins with Dear diary, toda",
         ),
-        (b"PK\x03\x04 a zip of a sort", "file: expected a whole zip, found file is not a zip file"),
+        (b"PK\x03\x04 a zip of a sort", "file: expected a whole zip, found one that is cut short or damaged"),
         (b"\x1f\x8b no gzip", READABLE_OR + "a file that begins with ?? no gzip"),
         (b'{"camera": 1}', READABLE_OR + "JSON with camera"),
         (b" {}", READABLE_OR + "JSON with nothing"),
