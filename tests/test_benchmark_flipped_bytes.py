@@ -11,7 +11,7 @@ from benchmarks.flipped_bytes import (
     areas_of,
     drawn_bits,
     drawn_bytes,
-    every_bit,
+    every_byte,
     made_gaussians,
     made_surface,
     table,
@@ -26,7 +26,7 @@ SURFACE = made_surface(4, 2)
 def test_flips_are_seen_and_their_places_named(data: bytes, tmp_path: Path) -> None:
     stops = [stop for stop, _ in areas_of(data, tmp_path)]
     edges = [(at, 1) for stop in stops for at in (stop - 1, stop) if at < len(data)]
-    header = every_bit(20)
+    header = [(at, 1 << bit) for at in range(20) for bit in range(8)]
     flips = header + edges + drawn_bytes(len(data), 300, 0) + drawn_bits(len(data), 300, 1)
     tally = try_flips(data, flips, tmp_path)
     assert (tally.unseen, tally.blamed, tally.slow) == ([], [], [])
@@ -51,10 +51,8 @@ def test_what_is_not_seen_is_counted(tmp_path: Path) -> None:
 
 
 def test_flips_change_something() -> None:
-    assert all(
-        0 <= at < 9 and 0 < change < 256
-        for flips in (drawn_bytes(9, 500, 0), drawn_bits(9, 500, 0), every_bit(9))
-        for at, change in flips
-    )
-    assert {at for at, _ in drawn_bytes(9, 500, 0)} == set(range(9))
-    assert len(every_bit(9)) == 81
+    ways = (drawn_bytes(9, 500, 0), drawn_bits(9, 500, 0), every_byte(9, 0))
+    assert all(0 <= at < 9 and 0 < change < 256 for flips in ways for at, change in flips)
+    assert all({at for at, _ in flips} == set(range(9)) for flips in ways)
+    assert all(change.bit_count() == 1 for _, change in (*ways[1], *ways[2][9:]))
+    assert len(ways[2]) == 18
