@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ def test_flips_are_seen_and_their_places_named(data: bytes, tmp_path: Path) -> N
     assert (tally.unseen, tally.blamed, tally.slow) == ([], [], [])
     assert tally.detected == tally.flips == len(flips)
     assert len(tally.places) > 10
+    assert json.loads(json.dumps(asdict(tally)))["places"] == tally.places
 
 
 def test_areas_cover_a_file(tmp_path: Path) -> None:
