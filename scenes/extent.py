@@ -49,7 +49,7 @@ def scene_extent(gaussians: Gaussians) -> Extent:
     positions, weights = _weighted_positions(gaussians)
     if not len(positions):
         return Extent(np.zeros(3), 1.0, np.array(UP_HABIT))
-    ends = [[weighted_quantile(x, weights, share) for share in (EDGE_SHARE, 1 - EDGE_SHARE)] for x in positions.T]
+    ends = [weighted_quantiles(x, weights, EDGE_SHARE, 1 - EDGE_SHARE) for x in positions.T]
     centre = np.mean(ends, axis=1)
     distances = np.linalg.norm(positions - centre, axis=1)
     radius = weighted_quantile(distances, weights, RADIUS_SHARE) or 1.0
@@ -58,9 +58,14 @@ def scene_extent(gaussians: Gaussians) -> Extent:
 
 def weighted_quantile(values: Doubles, weights: Doubles, share: float) -> float:
     """The smallest of `values` [N] that has at least `share` of the `weights` [N] at or below it."""
+    return weighted_quantiles(values, weights, share)[0]
+
+
+def weighted_quantiles(values: Doubles, weights: Doubles, *shares: float) -> list[float]:
+    """`weighted_quantile` for each of `shares`, sorting once."""
     order = np.argsort(values)
     cumulative = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(cumulative, share * cumulative[-1])])
+    return [float(values[order[np.searchsorted(cumulative, share * cumulative[-1])]]) for share in shares]
 
 
 def _weighted_positions(gaussians: Gaussians) -> tuple[Doubles, Doubles]:
@@ -99,7 +104,7 @@ def _bottom_layer(heights: Doubles, across: Doubles, weights: Doubles) -> tuple[
 
     `heights` is [N] and `across` [N, 2], the coordinates at right angles to them.
     """
-    lowest, top, highest = (weighted_quantile(heights, weights, s) for s in (FLOATERS, EDGE_SHARE, 1 - FLOATERS))
+    lowest, top, highest = weighted_quantiles(heights, weights, FLOATERS, EDGE_SHARE, 1 - FLOATERS)
     if highest <= lowest:
         return 0.0, 0.0  # the scene is flat along this axis: both ends are as good, so neither is the ground
     inside = heights <= top
@@ -110,5 +115,5 @@ def _bottom_layer(heights: Doubles, across: Doubles, weights: Doubles) -> tuple[
 
 def _spread(values: Doubles, weights: Doubles) -> float:
     """The distance between the ends of what is neither in the first nor the last tenth of the weight."""
-    low, high = (weighted_quantile(values, weights, share) for share in (EDGE_SHARE, 1 - EDGE_SHARE))
+    low, high = weighted_quantiles(values, weights, EDGE_SHARE, 1 - EDGE_SHARE)
     return high - low

@@ -87,7 +87,7 @@ def prepare(
     place = find_place(gaussians, seed)
     if images is None:
         progress(0.0, "drawing the original")
-        views = chosen_cameras(source, gaussians, place, effort.views, seed)
+        views = chosen_cameras(source, gaussians, scene_extent(gaussians), place, effort.views, seed)
         targets, held_out, weight = own_pictures(tensors, views, effort.side, gaussians.antialiased, progress)
         notes = (views.note,)
     else:
@@ -144,7 +144,9 @@ def own_pictures(
     return targets[:count], targets[count:], weight
 
 
-def chosen_cameras(source: Path, gaussians: Gaussians, place: Place | None, count: int, seed: int) -> Views:
+def chosen_cameras(
+    source: Path, gaussians: Gaussians, extent: Extent, place: Place | None, count: int, seed: int
+) -> Views:
     """Those beside the `source`, if there are enough, or `count` of our own."""
     note = f"views: {count} virtual cameras" + (", where a visitor could stand" if place else "")
     beside = cameras_beside(source)
@@ -156,7 +158,7 @@ def chosen_cameras(source: Path, gaussians: Gaussians, place: Place | None, coun
             note = f"views: {len(chosen)} of the {len(given)} in {path}"
             return Views([rest[i] for i in chosen], held_out[:: -(-len(held_out) // HELD_OUT)], note)
         note += f"; the {len(given)} in {path} are too few"
-    cameras = virtual_cameras(gaussians, scene_extent(gaussians), count + HELD_OUT, seed, place)
+    cameras = virtual_cameras(gaussians, extent, count + HELD_OUT, seed, place)
     return Views(cameras[HELD_OUT:], cameras[:HELD_OUT], note)
 
 

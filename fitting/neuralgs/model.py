@@ -16,7 +16,7 @@ from fitting.neuralgs.options import DEFAULT_RECIPE, Recipe
 from fitting.tensors import GaussianTensors
 from fitting.torch_bank import ClusterBatch, evaluate_bank, initial_weights, quantise_weights
 from scenes.bank import BankShape, MlpBank
-from scenes.extent import scene_extent
+from scenes.extent import Extent, scene_extent
 from scenes.gaussians import Gaussians, sh_count
 from scenes.neural_gaussians import NeuralGaussians, PositionGrid
 from scenes.octree import morton_codes
@@ -225,10 +225,10 @@ def start_model(
     )
 
 
-def shared_frame(gaussians: Gaussians) -> Frame:
-    """The frame of chunks of `gaussians`."""
+def shared_frame(gaussians: Gaussians, extent: Extent) -> Frame:
+    """The frame of chunks of `gaussians`, most of which are within `extent`."""
     some = gaussians.select(np.arange(0, len(gaussians), -(-len(gaussians) // FRAMED)))
-    return Frame(position_grid(gaussians), _half_mean(canonical_attributes(some), np.ones(len(some))))
+    return Frame(position_grid(gaussians, extent), _half_mean(canonical_attributes(some), np.ones(len(some))))
 
 
 def _half_mean(attributes: NDArray[np.float32], share: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -267,7 +267,7 @@ def _principal_components(
     return vectors.T, values.astype(np.float64) @ vectors
 
 
-def position_grid(gaussians: Gaussians) -> PositionGrid:
+def position_grid(gaussians: Gaussians, extent: Extent | None = None) -> PositionGrid:
     """A cubic grid over all positions, its step a fraction of what the smaller Gaussians of the middle cover.
 
     A background far away makes the span large, and its own Gaussians too; it must not make the step large.
@@ -275,7 +275,7 @@ def position_grid(gaussians: Gaussians) -> PositionGrid:
     positions = gaussians.positions.astype(np.float64)
     low, high = positions.min(axis=0), positions.max(axis=0)
     span = max(float((high - low).max()), 1e-6) * 1.02
-    extent = scene_extent(gaussians)
+    extent = extent or scene_extent(gaussians)
     inside = np.linalg.norm(positions - extent.centre, axis=1) <= extent.radius
     middle_scales = np.sort(gaussians.log_scales[inside if inside.any() else slice(None)], axis=1)[:, 1]
     fine = max(STEP_SHARE * float(np.exp(np.median(middle_scales.astype(np.float64)))), span / (2**MOST_BITS - 1))

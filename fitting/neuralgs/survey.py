@@ -59,7 +59,7 @@ def survey(
     gaussians, brought = brought_nearer(cleaned.gaussians, cleaned.extent)
     place = find_place(gaussians, seed)
     room = cleaned.extent if place is None and is_room(gaussians, cleaned.extent) else None
-    views = chosen_cameras(source, gaussians, place, VIEWS, seed)
+    views = chosen_cameras(source, gaussians, cleaned.extent, place, VIEWS, seed)
     beside = cameras_beside(source)
     given = tuple(beside[1]) if beside is not None and len(beside[1]) >= 2 * HELD_OUT else ()
     tensors = GaussianTensors.of(gaussians, device)
@@ -68,4 +68,6 @@ def survey(
     chunks = split(gaussians.positions, most)
     notes = (f"{len(chunks)} chunks, fitted one by one", *cleaned.notes, *([brought] if brought else []))
     around = Surroundings(cleaned.extent, place, room, given)
-    return Survey(gaussians, chunks, shares(weight, chunks), shared_frame(gaussians), around, held_out, notes)
+    return Survey(
+        gaussians, chunks, shares(weight, chunks), shared_frame(gaussians, cleaned.extent), around, held_out, notes
+    )
