@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from commands.console import note
-from scenes.errors import KilofieldError
+from scenes.errors import CannotWriteError, KilofieldError
 
 
 def checkpoint_of(target: Path) -> Path:
@@ -20,6 +22,18 @@ def check_checkpoint(target: Path, resume: bool, force: bool) -> None:
         raise KilofieldError(f"{checkpoint}: left by an interrupted run; --resume continues it, --force starts afresh")
     if resume and not checkpoint.exists():
         note(f"{checkpoint}: nothing to resume, starting from the beginning")
+
+
+@contextmanager
+def going_on_told(target: Path) -> Iterator[None]:
+    """Where an output cannot be written at the end of a long run, say how to go on once there is room."""
+    try:
+        yield
+    except CannotWriteError as error:
+        checkpoint = checkpoint_of(target)
+        if not checkpoint.exists():
+            raise
+        raise KilofieldError(f"{error}; the same command with --resume continues from {checkpoint}") from error
 
 
 def interruption(target: Path, trouble: str) -> str:

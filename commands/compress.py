@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file
-from commands.checkpoints import check_checkpoint, interruption
+from commands.checkpoints import check_checkpoint, going_on_told, interruption
 from commands.compress_board import watching
 from commands.console import Screen, note_dropped, readable_time
 from commands.errors import Interrupted, TargetMissedError
@@ -80,7 +80,7 @@ def run(
     from fitting.neuralgs.compress import compress
 
     try:
-        with watching(f"compress {source.name}", options.target_psnr, screen.quiet) as show:
+        with going_on_told(target), watching(f"compress {source.name}", options.target_psnr, screen.quiet) as show:
             result = compress(source, target, options, show, pictures)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(_interruption(target, options, str(interrupt))) from None

@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from commands.logs import LOG
+from scenes.atomic import replacing
 from scenes.errors import KilofieldError
 
 TITLE = "kilofield crash report"
@@ -54,9 +55,10 @@ class CrashReport:
         if self.path is None:
             return f"a bug in kilofield: {what}; run again with --crash-report FILE{SUFFIX} to write the details"
         try:
-            self.path.write_text(report(error, self._arguments, LOG.last), encoding="utf-8")
-        except OSError as trouble:
-            return f"a bug in kilofield: {what}; {self.path}: cannot write: {trouble.strerror}"
+            with replacing(self.path) as temporary:
+                temporary.write_text(report(error, self._arguments, LOG.last), encoding="utf-8")
+        except KilofieldError as trouble:
+            return f"a bug in kilofield: {what}; {trouble}"
         return f"a bug in kilofield: {what}; the details are in {self.path}, please send them"
 
 

@@ -7,6 +7,7 @@ and how long it takes, DEBUG everything. Notes and errors, which are on stderr i
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import shlex
 import sys
@@ -36,6 +37,17 @@ class _Last(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self.format(record))
+
+
+class _File(logging.FileHandler):
+    """Says in one line when the file can be written no more, as on a full disk, and stops."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        error = sys.exc_info()[1]
+        reason = error.strerror if isinstance(error, OSError) else error
+        print(f"{self.baseFilename}: cannot write: {reason}", file=sys.stderr)
+        self.emit = lambda record: None
+        self.stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - not tried again at the end, either
 
 
 class Log:
@@ -82,7 +94,7 @@ class Log:
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(f"{line}\n" for line in self._last.lines)
-            handler = logging.FileHandler(path, encoding="utf-8")
+            handler = _File(path, encoding="utf-8")
         except OSError as error:
             raise KilofieldError(f"{path}: cannot write: {error.strerror}") from error
         handler.setLevel(logging.DEBUG)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import at_least, output_file
-from commands.checkpoints import check_checkpoint, interruption
+from commands.checkpoints import check_checkpoint, going_on_told, interruption
 from commands.console import Screen, progress, readable_time
 from commands.errors import Interrupted
 from commands.surface_preview import SurfacePreview
@@ -62,7 +62,7 @@ def run(source: Path, target: Path, options: SurfaceOptions, preview: Path | Non
     from fitting.kiloneus.surface import fit_surface
 
     try:
-        with progress(f"surface {source.name}", screen.quiet) as bar:
+        with going_on_told(target), progress(f"surface {source.name}", screen.quiet) as bar:
             result = fit_surface(
                 source, target, options, lambda now: bar(now.done, f"{now.stage} {now.detail}".strip()), pictures
             )

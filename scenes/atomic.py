@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from scenes.errors import KilofieldError
+from scenes.errors import CannotWriteError, KilofieldError
 
 LOGGER = logging.getLogger("kilofield.write")
 MARK = ".kilofield-"  # in the names of temporary files: no other program's, and no user's
@@ -31,7 +31,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path in the folder of `path`; renamed to `path` when the block ends without an error.
 
     An error leaves `path` as it was and removes the temporary file. A folder that cannot be written to and a full disk
-    are a `KilofieldError`. What a killed process left of the same target is removed first.
+    are a `CannotWriteError`. What a killed process left of the same target is removed first.
     """
     path, start = Path(path), time.perf_counter()
     with _temporary(path, path.parent, folder=False) as temporary, told_of(path):
@@ -75,11 +75,11 @@ def _is_kept(folder: Path) -> bool:
 
 @contextmanager
 def told_of(path: Path) -> Iterator[None]:
-    """Makes what the system says of writing, such as a full disk, a `KilofieldError` that names `path`."""
+    """Makes what the system says of writing, such as a full disk, a `CannotWriteError` that names `path`."""
     try:
         yield
     except OSError as error:
-        raise KilofieldError(f"{path}: cannot write: {error.strerror or error}") from error
+        raise CannotWriteError(path, error.strerror or error) from error
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def _make(path: Path, place: Path, folder: bool) -> tuple[Path, int | None]:
             if lock is None or _is_still(Path(name), lock):
                 return Path(name), lock
             os.close(lock)
-    raise KilofieldError(f"{path}: cannot write: other runs remove its temporary files")
+    raise CannotWriteError(path, "other runs remove its temporary files")
 
 
 def _short(stem: str) -> str:

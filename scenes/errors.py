@@ -9,6 +9,13 @@ class KilofieldError(Exception):
     """A mistake the user can mend; the command line prints it on one line and exits with 1."""
 
 
+class CannotWriteError(KilofieldError):
+    """The system refuses to write an output, as where a disk is full."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: object) -> None:
+        super().__init__(f"{os.fspath(path)}: cannot write: {reason}")
+
+
 class SceneFileError(KilofieldError):
     """A file that cannot be read as what it claims to be.
 

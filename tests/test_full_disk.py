@@ -16,6 +16,7 @@ from cli_samples import kilofield, sample_cameras, sample_gaussians
 from full_disks import SmallDisk, need_disks, no_file_above, small_disk
 from kilo_surface_samples import sample
 
+from commands import logs
 from fitting.checkpoint import Checkpoint
 from fitting.neuralgs.options import EFFORTS
 from renderer.camera_paths import Key, write_keys
@@ -165,6 +166,45 @@ def test_a_fit_goes_on_when_its_checkpoint_finds_no_room_and_tells_at_the_end(
     assert set(disk.files()) == {"out.kilo"}
     trouble = f"the last checkpoint could not be written: {out}.checkpoint: {FULL}"
     assert trouble in json.loads(figures.read_text())["notes"]
+
+
+def test_a_fit_that_finds_no_room_for_its_result_is_not_lost(
+    disk: SmallDisk, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EFFORTS, "draft", replace(EFFORTS["draft"], steps=6, views=4, side=32))
+    monkeypatch.setenv("KILOFIELD_CHECKPOINT_SECONDS", "0")
+    clear(disk)
+    out = disk.path / "out.kilo"
+    command = ["compress", str(samples / "scene.ply"), str(out), "--preset", "draft", "--quiet"]
+    save, steps = Checkpoint.save, []
+
+    def then_full(self: Checkpoint, state: dict[str, Any]) -> None:
+        save(self, state)
+        steps.append(1)
+        if len(steps) == 6:
+            disk.leave(0)
+
+    monkeypatch.setattr(Checkpoint, "save", then_full)
+    full = kilofield(*command)
+    go_on = f"the same command with --resume continues from {out}.checkpoint"
+    assert (full.exit_code, full.stderr) == (1, f"{out}: {FULL}; {go_on}\n")
+    assert set(disk.files()) == {"out.kilo.checkpoint"}
+    monkeypatch.setattr(Checkpoint, "save", save)
+    disk.leave(1 << 20)
+    assert kilofield(*command, "--resume").exit_code == 0
+    assert set(disk.files()) == {"out.kilo"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_that_finds_no_room_is_told_once(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "SUFFIXES", ("",))
+    log = tmp_path / "log"
+    log.symlink_to("/dev/full")
+    monkeypatch.setattr(logs.LOG, "_last", logs._Last())  # with no line yet that is written at once
+    monkeypatch.setattr(logs.Log, "begin", lambda self, arguments: None)
+    result = kilofield("convert", str(samples / "scene.ply"), str(tmp_path / "o.ply"), "--log-file", str(log))
+    assert result.exit_code == 0
+    assert result.stderr == f"{log}: cannot write: No space left on device\n"
 
 
 @pytest.mark.parametrize("suffix", WRITERS)

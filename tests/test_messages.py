@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cli_samples import kilofield, sample_gaussians
@@ -81,6 +82,31 @@ def test_a_report_is_written_when_asked_for_and_names_nobody(
     assert "command: kilofield" in text.split("last messages:")[1]
     assert str(home) not in text
     assert not re.search(r"\bada\b|hunter2", text, re.IGNORECASE)
+
+
+def test_a_bug_in_the_window_is_told_like_any_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks_down(app: App, frame: int) -> None:
+        raise IndexError(f"frame {frame} of {home}")
+
+    class App:
+        closing = False
+
+        def __init__(self, *arguments: object) -> None:
+            self.closed = False
+
+        def frame(self) -> None:
+            breaks_down(self, 7)
+
+        def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setitem(sys.modules, "ui.app", SimpleNamespace(App=App))  # as no display is needed to break
+    report = home / "crash.txt"
+    result = kilofield("view", "--crash-report", report)
+    assert result.exit_code == 70
+    assert result.stderr.startswith("a bug in kilofield: IndexError: frame 7 of ")
+    assert "IndexError: frame 7 of ~\n" in report.read_text()
+    assert "viewer.py" in report.read_text()
 
 
 def test_a_report_does_not_replace_other_files(home: Path) -> None:
