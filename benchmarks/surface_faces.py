@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.surface_faces", description=__doc__)
     parser.add_argument("--preset", default="draft", choices=list(EFFORTS))
     parser.add_argument("--cells", type=int, default=12, help="along the longest axis")
-    parser.add_argument("--rays", type=int, default=20_000)
+    parser.add_argument("--rays", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     add_folders(parser)
     return parser

@@ -85,7 +85,7 @@ def _faces_row(row: Mapping[str, Any]) -> tuple[str, ...]:
         _preset(row),
         f"{row['overlap']:g}" if row["overlap"] else "none",
         f"{row['face_loss']:g}" if row["face_loss"] else "none",
-        f"{row['processor_seconds']:.0f}",
+        f"{row['processor_seconds']:.1f}",
         f"{hits['distance']:.4f} %",
         f"{hits['normal']:.2f}°",
         f"{hits['holes']:.3f} %",

@@ -62,7 +62,7 @@ def test_a_row_of_the_face_loss() -> None:
     table = _cells(faces_table([row, row | {"overlap": 0.2, "face_loss": 0.0}]))
     assert len({len(cells) for cells in table}) == 1
     assert table[2] == [
-        *("spot", "draft, 12 cells", "none", "10", "7", "0.0026 %", "0.40°", "0.010 %"),
+        *("spot", "draft, 12 cells", "none", "10", "7.2", "0.0026 %", "0.40°", "0.010 %"),
         *("0.609 %", "9.06 %", "3.721°", "38.13°"),
     ]
     assert table[3][2:4] == ["0.2", "none"]
