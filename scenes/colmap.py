@@ -248,7 +248,7 @@ def _text_lenses(path: Path) -> Iterator[tuple[int, ColmapLens]]:
             continue
         if len(words) < 4 or words[1] not in by_name:
             expected = f"an id, one of {', '.join(by_name)}, a size and parameters"
-            raise SceneFileError(path, place, expected, brief(line) or "an empty line")
+            raise SceneFileError(path, place, expected, brief(line.strip()) or "an empty line")
         number, width, height = (int(_number(path, place, word)) for word in (words[0], *words[2:4]))
         numbers = [_number(path, place, word) for word in words[4:]]
         yield number, _lens(path, place, by_name[words[1]], (width, height), numbers)
@@ -262,7 +262,7 @@ def _text_photographs(path: Path) -> Iterator[_Photograph]:
         words = line.split(maxsplit=9)
         if len(words) < 10:
             expected = "an id, a pose of 7 numbers, a camera and a name"
-            raise SceneFileError(path, place, expected, brief(line) or "an empty line")
+            raise SceneFileError(path, place, expected, brief(line.strip()) or "an empty line")
         _, *pose, camera = (_number(path, place, word) for word in words[:9])
         yield _Photograph(place, tuple(pose), int(camera), words[9].strip())
 

@@ -59,6 +59,11 @@ def read_gltf(path: Path, options: ReadOptions) -> Content:
     return replace(keep_valid(path, merged(parts), "primitives"), bytes=gltf.bytes)
 
 
+def is_of_gaussians(path: Path) -> bool:
+    """Whether a glTF has Gaussians, and not just meshes. Raises `SceneFileError` for one that is damaged."""
+    return bool(list(_primitives(Gltf(path))))
+
+
 def _primitives(gltf: Gltf) -> list[tuple[JsonEntry, Matrix]]:
     """The primitives that are Gaussians, and the matrix [4, 4] of the node each is in, once for each node."""
     count = gltf.length("nodes")
@@ -66,7 +71,9 @@ def _primitives(gltf: Gltf) -> list[tuple[JsonEntry, Matrix]]:
     roots = _list(gltf, "scenes, nodes", scene.get("nodes", []) if gltf.length("scenes") else list(range(count)))
     found: list[tuple[JsonEntry, Matrix]] = []
     world = np.eye(4)
-    waiting = deque((root, world, 0) for root in roots[: count + 1])
+    if len(roots) > count:
+        raise SceneFileError(gltf.path, "scenes, nodes", f"at most {count}, as there are nodes", str(len(roots)))
+    waiting = deque((root, world, 0) for root in roots)
     while waiting:
         index, above, depth = waiting.popleft()
         node = gltf.item("nodes", index)

@@ -95,7 +95,7 @@ class Gltf:
         if not _is_whole(kind) or kind not in COMPONENTS:
             raise entry.error("componentType", f"one of {', '.join(map(str, COMPONENTS))}", shown(kind))
         if NUMBERS.get(entry.text("type")) != numbers:
-            raise entry.error("type", f"{numbers} numbers an element", brief(entry.text("type")))
+            raise entry.error("type", f"{numbers} numbers an element", shown(entry.values["type"]))
         if "sparse" in entry.values:
             raise entry.error("sparse", "no sparse accessor", "one")
         stored = self._elements(entry, np.dtype(COMPONENTS[kind]), count, numbers)

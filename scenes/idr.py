@@ -156,7 +156,7 @@ def _matrix(file: Path, name: str, stored: bytes) -> Doubles:
     header = NPY_HEADER.match(stored)
     if header is None:
         raise SceneFileError(file, name, "numpy's .npy of numbers", brief(repr(stored[:40])))
-    dtype, order, shape = header[1].decode(), header[2], tuple(map(int, re.findall(rb"\d{1,9}", header[3])))
+    dtype, order, shape = header[1].decode(), header[2], tuple(map(int, re.findall(rb"\d{1,18}", header[3])))
     known = NUMBERS.fullmatch(dtype) is not None
     if shape not in ((4, 4), (3, 4)) or not known:
         found = f"{np.dtype(dtype) if known else brief(dtype)} {' x '.join(map(str, shape))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import warnings
 from collections.abc import Iterator
@@ -19,8 +20,9 @@ from scenes.quiet import quiet_libraries
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")  # Pillow knows many more, some by way of other programs
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # beyond, Pillow refuses
 # A claim to more pixels than the file can hold is false, and no memory is taken for it. Deflate makes at most 1,032
-# bytes of one, the others less, WebP of a picture of one colour more.
-FREE, DENSEST, DENSEST_WEBP = 4 << 20, 1 << 11, 1 << 13  # bytes, and times the file
+# bytes of one, runs in a .bmp 128, WebP of a picture of one colour more than either.
+FREE, DENSEST = 1 << 20, 1032  # bytes, and times the file
+DENSEST_OF = {"BMP": 128, "WEBP": 1 << 13}
 BITS = {"1": 1, "P": 1, "L": 2, "I;16": 16, "I;16B": 16, "LA": 4, "PA": 2}  # at least, of a pixel; of others 24
 # What Pillow raises for damaged files
 DAMAGE = (
@@ -37,6 +39,7 @@ DAMAGE = (
 
 # Of what Pillow only warns of, it reads the rest: no user can do anything about a tag that is cut short.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its errors go to the terminal
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -104,5 +107,5 @@ def _check_size(path: Path, image: Image.Image) -> None:
 
 def most_pixels(image: Image.Image, size: int) -> int:
     """The most pixels a picture of this kind can have in `size` bytes."""
-    held = FREE + size * (DENSEST_WEBP if image.format == "WEBP" else DENSEST)
+    held = FREE + size * DENSEST_OF.get(image.format or "", DENSEST)
     return min(MAX_PIXELS, 8 * held // BITS.get(image.mode, 24))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 
 OUTPUTS = (1, 2)  # stdout, stderr
 _ONE_AT_A_TIME = threading.RLock()
@@ -24,7 +25,8 @@ def quiet_libraries() -> Iterator[None]:
             for number, copy in kept.items():
                 if copy is not None:
                     os.dup2(nowhere, number)
-            yield
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # some write by way of Python
+                yield
         finally:
             _flush()
             os.close(nowhere)

@@ -233,7 +233,7 @@ def _radiance(entry: Located, keys: Mapping[str, Located], area: float) -> Colou
 def _camera(entry: Located) -> SceneCamera:
     keys = entry.keys(CAMERA_KEYS)
     position, target = _vector(entry.need("position")), _vector(entry.need("target"))
-    if not math.dist(position, target) > SHORTEST * max(math.hypot(*position), math.hypot(*target)):
+    if not math.dist(position, target) > SHORTEST * max(math.hypot(*position), math.hypot(*target), 1.0):
         raise keys["target"].error("a place other than the position")
     return SceneCamera(
         position,
