@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from scenes.content import ReadOptions
 from scenes.detect import KILO_MAGIC, file_of
+from scenes.errors import SceneFileError
 from scenes.files import read_start
 from scenes.load import SceneFile, load_scene
 from scenes.progress import Progress, silent
@@ -55,10 +56,23 @@ def open_scene(
 
     `progress` is told the share that has been read; of formats that are quick, only that all has.
     """
-    if kind_of(path) == "gaussians":
+    options = options or ReadOptions()
+    if _kind_told(path, options) == "gaussians":
         return load_scene(path, progress, options)
     from scenes.kilo_surface import open_surface
 
     path = Path(path)
-    surface, notes = open_surface(path, options or ReadOptions(), progress)
+    surface, notes = open_surface(path, options, progress)
     return SurfaceFile(path, surface, path.stat().st_size, notes)
+
+
+def _kind_told(path: str | os.PathLike[str], options: ReadOptions) -> Kind:
+    """`kind_of`; who salvages is told that nothing can be without a manifest."""
+    try:
+        return kind_of(path)
+    except SceneFileError as error:
+        if not options.salvage or error.place not in ("header", "manifest"):
+            raise
+        from scenes.kilo_salvage import fatal
+
+        raise fatal(error) from error

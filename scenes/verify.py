@@ -160,7 +160,7 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
         if not os.path.isdir(path) or _is_scene(path):
             yield path
             continue
-        found = list(_below(path))
+        found = list(_below(path, set()))
         if not found:
             raise KilofieldError(f"{path}: expected scene files in this folder or below it, found none")
         yield from found
@@ -170,9 +170,13 @@ def _is_scene(folder: Path) -> bool:
     return any((folder / name).is_file() for name in IN_FOLDERS)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, seen: set[str]) -> Iterator[Path]:
+    """Each folder once, however many links lead to it."""
+    if os.path.realpath(folder) in seen:
+        return
+    seen.add(os.path.realpath(folder))
     for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and not entry.is_symlink():
-            yield from [entry] if _is_scene(entry) else _below(entry)
+        if entry.is_dir():
+            yield from [entry] if _is_scene(entry) else _below(entry, seen)
         elif entry.suffix.lower() in SUFFIXES:
             yield entry

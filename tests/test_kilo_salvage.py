@@ -165,6 +165,8 @@ def test_without_what_all_is_read_with_nothing_is_salvaged(tmp_path: Path) -> No
     stored = 20 + int.from_bytes(WHOLE[8:12], "little")
     ending = "found 100, cut short; without it nothing is salvaged"
     assert text == f"{path}: manifest: expected a file of {stored} bytes or more, {ending}"
+    with pytest.raises(SceneFileError, match="100, cut short; without it nothing is salvaged"):
+        open_scene(path, options=ReadOptions(salvage=True))
     first = min(tier["codes"]["offset"] for chunk in MANIFEST["chunks"] for tier in chunk["tiers"])
     text = message(lambda: salvaged(tmp_path, WHOLE[: START + first]))
     assert text == f"{path}: chunks: expected one that is whole, found none of 3; nothing is salvaged"

@@ -21,7 +21,7 @@ from scenes.verify import Verdict, files_in, verify
 from tests.kilo_damage import parts, put
 from tests.kilo_scenes import random_scene
 from tests.kilo_surface_samples import sample
-from tests.mesh_samples import TETRAHEDRON
+from tests.mesh_samples import TETRAHEDRON, ball
 from tests.test_sog import levels
 
 SCENE = pack_kilo(random_scene(count=90, networks=3), chunks=[1, 2], tiers=np.arange(90) % 2)
@@ -143,7 +143,11 @@ def test_whole_files_of_every_format(tmp_path: Path) -> None:
     (tmp_path / "a.kilo").write_bytes(SCENE)
     (tmp_path / "b.kilo").write_bytes(SURFACE)
     (tmp_path / "a.obj").write_text(TETRAHEDRON)
+    ball().export(tmp_path / "b.glb")
+    ball().export(tmp_path / "b.ply")
     expected |= {
+        "b.glb": ("glb mesh", 320, "triangle"),
+        "b.ply": ("ply mesh", 320, "triangle"),
         "a.kilo": ("kilo", 90, "Gaussian"),
         "b.kilo": ("kilo", 24, "cell"),
         "a.obj": ("obj mesh", 4, "triangle"),
@@ -154,7 +158,10 @@ def test_whole_files_of_every_format(tmp_path: Path) -> None:
     result = kilofield("verify", tmp_path)
     assert (result.exit_code, result.stderr) == (0, "")
     text = " ".join(result.stdout.split())
-    assert "9 files, none with problems" in text
+    assert "11 files, none with problems" in text
+    (tmp_path / "lit.json").write_text(json.dumps({"objects": [{"kind": "gaussians", "file": "a.ply"}]}))
+    lit = verify(tmp_path / "lit.json")
+    assert (lit.format, lit.holds, lit.problems) == ("scene file", "1 thing", ())
     assert f"kilo 90 Gaussians {len(SCENE) / 1000:.2f} KB whole, {found['a.kilo'].checksums} checksums" in text
 
 
@@ -194,6 +201,31 @@ def test_folders_are_searched_and_scenes_in_folders_are_one(tmp_path: Path) -> N
     assert kilofield("verify", empty).stderr == (
         f"{empty}: expected scene files in this folder or below it, found none\n"
     )
+
+
+def test_links_that_lead_back_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "a.kilo").write_bytes(SCENE)
+    (tmp_path / "back").symlink_to(tmp_path, target_is_directory=True)
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "b.kilo").write_bytes(SCENE)
+    (tmp_path / "linked").symlink_to(elsewhere, target_is_directory=True)
+    assert [path.name for path in files_in([tmp_path])] == ["a.kilo", "b.kilo"]
+
+
+def test_whatever_is_in_a_file_is_a_problem_and_no_crash(tmp_path: Path) -> None:
+    scene, rng = sample_gaussians(20), random.Random(4)
+    for name in ("a.ply", "a.compressed.ply", "a.splat", "a.spz", "a.sog", "a.glb"):
+        save_scene(tmp_path / name, scene)
+        whole = (tmp_path / name).read_bytes()
+        for _ in range(12):
+            data = bytearray(whole[: rng.randrange(len(whole))] if rng.random() < 0.5 else whole)
+            for _ in range(3):
+                at = rng.randrange(len(data) + 1)
+                data[at : at + 1] = bytes([rng.randrange(256)])
+            (tmp_path / name).write_bytes(data)
+            found = verify(tmp_path / name)
+            assert bool(found.problems) != bool(found.count)
 
 
 def test_progress_covers_every_file(tmp_path: Path) -> None:
