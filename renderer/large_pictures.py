@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import moderngl
 import numpy as np
@@ -59,6 +59,16 @@ class Renderer(Protocol[Settings_contra]):
         ...
 
 
+@runtime_checkable
+class PatientRenderer(Protocol):
+    """A renderer that returns before a picture is all there: it is asked for it again, until it is."""
+
+    @property
+    def share(self) -> float:
+        """Of the picture that was drawn last; less than 1, what it gave is nothing yet."""
+        ...
+
+
 @dataclass(frozen=True)
 class Box:
     """Some pixels of a picture."""
@@ -104,6 +114,10 @@ def _cuts(side: int, largest: int) -> list[int]:
     return [side * i // parts for i in range(parts + 1)]
 
 
+def _whole() -> float:
+    return 1.0
+
+
 class LargePicture:
     """A picture of `size` (width, height) that grows by `step`.
 
@@ -129,13 +143,15 @@ class LargePicture:
             )
         self._camera, self._context = camera, renderer.context
         self._software_part = SOFT_RAYS_PART if renderer.casts_rays else SOFT_PART
+        self._software_part = PART if isinstance(renderer, PatientRenderer) else self._software_part
         self._render = lambda view, width, height: renderer.render(view, width, height, settings)
         self._render_rgba = lambda view, width, height: renderer.render_rgba(view, width, height, settings)
         self._paint = lambda view, target: renderer.draw(view, target, settings)
         self._size, self._alpha, self._samples = size, alpha, supersampling
         whole = camera.projection == "equirectangular"
         self._boxes = boxes(size, max(size) if whole else max((part or self._largest_part()) // supersampling, 1))
-        self._done = 0
+        self._done, self._drawn = 0, 0.0  # parts, and of the next one
+        self._share = (lambda: renderer.share) if isinstance(renderer, PatientRenderer) else _whole
         try:
             self.picture = np.zeros((size[1], size[0], 4 if alpha else 3), np.uint8)
         except MemoryError as error:
@@ -145,6 +161,11 @@ class LargePicture:
         return self._software_part if is_software(self._context) else PART
 
     @property
+    def patient(self) -> bool:
+        """A part takes many steps."""
+        return self._share is not _whole
+
+    @property
     def parts(self) -> int:
         """How many steps there are."""
         return len(self._boxes)
@@ -152,14 +173,17 @@ class LargePicture:
     @property
     def progress(self) -> float:
         """Of the picture, 0 to 1."""
-        return self._done / self.parts
+        return (self._done + self._drawn) / self.parts
 
     def step(self) -> bool:
-        """Draws one part more; True when the picture is whole."""
+        """Draws one part more, or more of a part; True when the picture is whole."""
         if self._done < self.parts:
             box = self._boxes[self._done]
-            self.picture[box.slices] = to_8_bit(self._draw(box))
-            self._done += 1
+            part = self._draw(box)
+            self._drawn = self._share()
+            if self._drawn >= 1:
+                self.picture[box.slices] = to_8_bit(part)
+                self._done, self._drawn = self._done + 1, 0.0
         return self._done == self.parts
 
     def _draw(self, box: Box) -> Picture:

@@ -118,6 +118,13 @@ class StageRenderer:
                 self._fronts.draw(framebuffer)
         self._note_facts()
 
+    def trace(self, camera: Camera, size: tuple[int, int], settings: StageSettings = DEFAULT) -> float:
+        """Adds paths to the picture while `patience` lasts, without showing it; the share of them that are there."""
+        with self.times.frame():
+            self._trace(camera, size, settings)
+        self._note_facts()
+        return min(self.tracer.paths / (settings.samples * size[0] * size[1]), 1.0)
+
     def render(self, camera: Camera, width: int, height: int, settings: StageSettings = DEFAULT) -> Floats:
         """[H, W, 3] in [0, 1], as the scene's tone mapping has it."""
         with self.times.frame():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scenes.content import ReadOptions
@@ -47,6 +47,16 @@ def stage_file(path: Path, stage: Stage) -> StageFile:
     files = {path, *stage.surfaces, *stage.meshes, *stage.gaussians}
     files |= {light.file} if isinstance(light, EnvironmentImage) else set()
     return StageFile(path, stage, sum(file.stat().st_size for file in files))
+
+
+def with_files(stage: Stage, more: Stage) -> Stage:
+    """The same with what the files of another one hold, too; a file that both name stays what it was."""
+    return replace(
+        stage,
+        surfaces={**more.surfaces, **stage.surfaces},
+        meshes={**more.meshes, **stage.meshes},
+        gaussians={**more.gaussians, **stage.gaussians},
+    )
 
 
 def read_stage(path: str | os.PathLike[str], progress: Progress = silent, options: ReadOptions | None = None) -> Stage:

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
+import trimesh
+from gaussian_samples import random_gaussians
 from path_samples import camera, cornell
+from surface_samples import random_surface
 
 from renderer.camera_rays import camera_rays
 from scenes.cameras import Camera
+from scenes.errors import SceneFileError
+from scenes.kilo_surface import write_surface
+from scenes.ply import write_ply
+from scenes.save import save_scene
 from scenes.scene_file import (
     Box,
     GaussianScene,
+    MeshObject,
     Plane,
     RectangleLight,
     SceneDescription,
     Sphere,
     SphereLight,
+    Surface,
     matrix_of,
     placed,
 )
 from scenes.sky import world_frame
+from scenes.stage import Stage
 from scenes.stage_extent import stage_extent
 from ui.screen import Rect
+from ui.stage_additions import Additions, FileObject, object_of, placed_at
 from ui.stage_edit import (
     NEW,
     History,
@@ -174,3 +186,43 @@ def test_the_extent_is_around_what_ends() -> None:
     assert extent.radius == pytest.approx((highest - lowest) / 2)
     np.testing.assert_allclose(extent.centre, [(highest + lowest) / 2, 0, 0], atol=1e-12)
     assert stage_extent(replace(stage, scene=SceneDescription((Plane(),)))).radius == 1
+
+
+def test_what_files_are_in_a_scene(tmp_path: Path) -> None:
+    write_surface(tmp_path / "a.kilo", random_surface())
+    write_ply(tmp_path / "gaussians.ply", random_gaussians(5, 0, 0))
+    save_scene(tmp_path / "gaussians.glb", random_gaussians(5, 0, 0))
+    body = trimesh.creation.icosphere(1)
+    for name in ("mesh.ply", "mesh.glb", "mesh.obj", "mesh.stl"):
+        body.export(tmp_path / name)
+    kinds = {path.name: type(object_of(path)) for path in tmp_path.iterdir()}
+    assert kinds == {
+        "a.kilo": Surface,
+        "gaussians.ply": GaussianScene,
+        "gaussians.glb": GaussianScene,
+        **dict.fromkeys(("mesh.ply", "mesh.glb", "mesh.obj", "mesh.stl"), MeshObject),
+    }
+    (tmp_path / "bad.glb").write_bytes(b"glTF")
+    with pytest.raises(SceneFileError, match=r"bad\.glb: "):
+        object_of(tmp_path / "bad.glb")
+
+
+def polled(additions: Additions) -> tuple[FileObject, Stage]:
+    """What comes next, as soon as it is there."""
+    while (found := additions.poll()) is None:
+        sleep(0.01)
+    return found
+
+
+def test_an_addition_is_read_beside_and_put_in_its_place(tmp_path: Path) -> None:
+    trimesh.creation.icosphere(1, 0.5).apply_translation((3, 0, 0)).export(tmp_path / "mesh.ply")
+    additions = Additions()
+    for name in ("mesh.ply", "none.ply"):
+        additions.ask(tmp_path / name)
+    thing, stage = polled(additions)
+    assert list(stage.meshes) == [tmp_path / "mesh.ply"]
+    world = world_of(placed_at(stage, thing, np.array([0.0, 1.0, 2.0])))
+    np.testing.assert_allclose(world[:3, 3], [-3, 1, 2], atol=1e-6)
+    with pytest.raises(SceneFileError, match=r"none\.ply: "):
+        polled(additions)
+    assert not additions.busy

@@ -8,6 +8,7 @@ from pathlib import Path
 import glfw
 from imgui_bundle import ImVec2, imgui
 
+from scenes.detect import is_scene_name
 from scenes.errors import KilofieldError
 from ui.actions import action_for
 from ui.app_view import AppView
@@ -18,8 +19,10 @@ from ui.loading import SceneLoader
 from ui.menus import draw_menus
 from ui.overlays import draw_overlays
 from ui.scene_slot import device_error
+from ui.stage_tool import StageTool
 from ui.stored import write_layout, write_stored
 from ui.tool import Tool
+from ui.unsaved import UnsavedTool
 
 EMPTY = (0.07, 0.075, 0.08)  # behind everything while there is no scene
 SETTLE_FRAMES = 3  # imgui needs after an event until what it shows stands still
@@ -98,7 +101,13 @@ class App(AppView):
 
     def _answer(self, key: int) -> None:
         """What a key does to a dialog."""
-        enter = key in (glfw.KEY_ENTER, glfw.KEY_KP_ENTER)
+        enter, unsaved = key in (glfw.KEY_ENTER, glfw.KEY_KP_ENTER), self.tool(UnsavedTool)
+        if unsaved.asking and not any(message.error for message in self.messages.shown(0.0)):
+            if enter:
+                unsaved.save(self)
+            elif key == glfw.KEY_ESCAPE:
+                unsaved.cancel()
+            return
         if enter and self.dialogs.in_window and not any(message.error for message in self.messages.shown(0.0)):
             self.dialogs.accept()
         elif enter or key == glfw.KEY_ESCAPE:
@@ -107,7 +116,11 @@ class App(AppView):
     @property
     def asking(self) -> bool:
         """A dialog of the window waits for an answer."""
-        return self.dialogs.in_window or any(message.error for message in self.messages.shown(0.0))
+        return (
+            self.tool(UnsavedTool).asking
+            or self.dialogs.in_window
+            or any(message.error for message in self.messages.shown(0.0))
+        )
 
     def escape(self) -> None:
         """Closes what is on top: a dialog, the help; or stops loading."""
@@ -123,17 +136,38 @@ class App(AppView):
             self.switches.help = not self.switches.help
 
     def dropped(self, paths: list[Path]) -> None:
-        """Opens the first, and lists all."""
+        """Opens the first, and lists all; what is dropped on a scene file and is none itself is added to it."""
+        if paths and self.scenes[0].stage is not None and not any(is_scene_name(path) for path in paths):
+            for path in paths:
+                self.tool(StageTool).add_file(path)
+            return
         found = self.listed(paths)
         if found:
-            self.loader.start(found[0])
+            self.open(found[0])
+
+    def open(self, path: Path) -> None:
+        """Begins to load a file, once it is known what becomes of changes that are not saved."""
+        if not self.tool(UnsavedTool).before(self, lambda: self.open(path)):
+            super().open(path)
+
+    def open_index(self, index: int) -> None:
+        """The same with file number `index` of the list."""
+        if not self.tool(UnsavedTool).before(self, lambda: self.open_index(index)):
+            super().open_index(index)
 
     # One frame
 
     @property
     def closing(self) -> bool:
-        """The user has had enough."""
-        return bool(glfw.window_should_close(self.window.handle))
+        """The user has had enough, and has said what becomes of changes that are not saved."""
+        if not glfw.window_should_close(self.window.handle):
+            return False
+        unsaved = self.tool(UnsavedTool)
+        if unsaved.asking or unsaved.before(self, self.quit):
+            glfw.set_window_should_close(self.window.handle, False)
+            self._settling = SETTLE_FRAMES
+            return False
+        return True
 
     def frame(self) -> None:
         """Takes in events, moves the camera, brings the picture up to date, and draws; without showing it yet."""
@@ -198,6 +232,7 @@ class App(AppView):
             self.panels.draw(self)
         draw_overlays(self, now)
         self.dialogs.draw(self.gui.scale)
+        self.tool(UnsavedTool).draw_question(self)
         self.picture.picture.show_on(self.look.background if self.loaded else EMPTY)
         self.gui.end()
         if self.gui.layout_changed:

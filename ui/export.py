@@ -157,8 +157,8 @@ class PictureJob(Job):
 
     @property
     def long(self) -> bool:
-        """Many parts."""
-        return self._picture.parts > SHORT
+        """Many parts, or a part that takes a while."""
+        return self._picture.parts > SHORT or self._picture.patient
 
     @property
     def text(self) -> str:

@@ -14,7 +14,9 @@ from scenes.errors import KilofieldError
 from ui.export import Job, PathJob, PictureJob, check_free
 from ui.loading import LoadedScene
 from ui.path_tool import PathTool
+from ui.scene_slot import SceneSlot
 from ui.screenshots import free_name, picture_stem
+from ui.stage_export import StageExport
 from ui.tool import Tool
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class ExportTool(Tool):
     job: Job | None = None
     question: Question | None = None
     _scene: LoadedScene | None = None  # that the job draws
+    _stage: StageExport | None = None  # what draws it, when it is a scene file
 
     # What to do
 
@@ -86,7 +89,7 @@ class ExportTool(Tool):
 
         def begin() -> Job:
             size = wishes.size or app.view_size
-            scene, settings = app.scenes[0], app.exported_settings()
+            scene, settings = self._drawer(app), app.exported_settings()
             arguments = wishes.alpha, wishes.supersampling
             return PictureJob(LargePicture(scene, app.camera(), size, settings, *arguments), out)
 
@@ -108,7 +111,7 @@ class ExportTool(Tool):
 
         def begin() -> Job:
             arguments = wishes.fps, wishes.alpha and not wishes.video, wishes.supersampling
-            scene, settings = app.scenes[0], app.exported_settings()
+            scene, settings = self._drawer(app), app.exported_settings()
             return PathJob(scene, cameras, wishes.size, settings, out, *arguments)
 
         self._begin(app, out, begin)
@@ -128,7 +131,21 @@ class ExportTool(Tool):
         if self.job is not None:
             self.job.cancel()
             app.note(f"Stopped: nothing is left of {self.job.out.name}")
-            self.job = None
+            self._end()
+
+    def _drawer(self, app: App) -> SceneSlot | StageExport:
+        """What draws the first scene: of a scene file, one that lets the window go on."""
+        stage = app.scenes[0].stage
+        if stage is None:
+            return app.scenes[0]
+        self._stage = StageExport(app.context, stage.stage)
+        return self._stage
+
+    def _end(self) -> None:
+        self.job = None
+        if self._stage is not None:
+            self._stage.release()
+            self._stage = None
 
     def _begin(self, app: App, out: Path, begin: Callable[[], Job]) -> None:
         if self.job is not None:
@@ -146,6 +163,7 @@ class ExportTool(Tool):
         try:
             self.job = begin()
         except KilofieldError as error:
+            self._end()
             app.messages.error(str(error))
         else:
             self._scene = app.loaded
@@ -168,18 +186,18 @@ class ExportTool(Tool):
         except KilofieldError as error:
             job.cancel()
             app.messages.error(str(error))
-            self.job = None
+            self._end()
         else:
             if done:
                 app.note(f"Saved {job.out}")
-                self.job = None
+                self._end()
         return True
 
     def close(self) -> None:
         """Nothing is left of a job when the window closes."""
         if self.job is not None:
             self.job.cancel()
-            self.job = None
+            self._end()
 
 
 def _out(text: str, app: App, what: str, suffix: str) -> Path:

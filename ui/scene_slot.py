@@ -22,7 +22,7 @@ from scenes.neural_gaussians import NeuralGaussians
 from scenes.open_scene import SurfaceFile
 from scenes.scene_file import SceneDescription
 from scenes.sizes import readable_bytes
-from scenes.stage import StageFile
+from scenes.stage import Stage, StageFile, with_files
 from ui.kinds import SceneKind
 from ui.loading import LoadedScene, SceneLoader
 
@@ -69,11 +69,12 @@ class SceneSlot:
         """Of a scene file, as it is shown now."""
         return self.stage.stage.scene if self.stage else None
 
-    def edit(self, description: SceneDescription) -> None:
-        """Another scene of the same files, while a scene file is open. Raises `KilofieldError` for one that cannot be
-        drawn."""
+    def edit(self, description: SceneDescription, more: Stage | None = None) -> None:
+        """Another scene of the same files, and of those of `more`, while a scene file is open. Raises `KilofieldError`
+        for one that cannot be drawn."""
         assert self.stage is not None
-        self.stage.show(replace(self.stage.stage, scene=description))
+        stage = self.stage.stage if more is None else with_files(self.stage.stage, more)
+        self.stage.show(replace(stage, scene=description))
 
     @property
     def sh_degree(self) -> int:

@@ -40,6 +40,10 @@ def instantly(look: StageSettings, when: str) -> StageSettings:
     return replace(look, instant=always, denoise=always, hurried=when != "never")
 
 
+def _save(app: App) -> None:
+    app.tool(StageTool).save(app)
+
+
 def _next_instant(app: App) -> None:
     look = app.stage_look
     here = 2 if look.instant else int(look.hurried)
@@ -67,7 +71,7 @@ STAGE_ACTIONS = (
         needs="stage",
     ),
     Action(glfw.KEY_5, INSTANT_WORDS, _next_instant, needs="stage"),
-    Action(glfw.KEY_F10, "edit: save the scene file", lambda app: app.tool(StageTool).save(app), needs="stage"),
+    Action(glfw.KEY_F10, "edit: save the scene file", _save, needs="stage"),
     Action(
         glfw.KEY_F10,
         "edit: save the scene file as",

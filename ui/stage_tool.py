@@ -14,10 +14,12 @@ from renderer.stage_renderer import StageRenderer, numbered
 from scenes.errors import KilofieldError
 from scenes.scene_file import Plane, SceneCamera, SceneDescription, matrix_of, placed
 from scenes.scene_file_write import write_scene_file
+from scenes.stage import Stage
 from scenes.stage_extent import own_ball
 from ui.inputs import DOUBLE_CLICK
 from ui.measure import TREMBLE
 from ui.picking import pick_stage
+from ui.stage_additions import PATTERNS, Additions, placed_at
 from ui.stage_edit import Doubles, History, Thing, added, new_thing, put, things_of, with_thing, world_of
 from ui.stage_gizmo import OPERATIONS, is_held, is_over, manipulated
 from ui.tool import Tool
@@ -45,6 +47,7 @@ class StageTool(Tool):
         self.own_axes = False
         self.history = History(SceneDescription())
         self.path: Path | None = None
+        self.additions = Additions()
         self._loaded: LoadedScene | None = None
         self._moved = 0.0  # since the press
         self._on_gizmo = self._held = False
@@ -65,10 +68,11 @@ class StageTool(Tool):
         things = things_of(self.history.now)
         return things[self.chosen] if self.chosen is not None and self.chosen < len(things) else None
 
-    def change(self, app: App, scene: SceneDescription, what: object = None) -> None:
-        """Shows another description; see `History.change`. One that cannot be shown is told, and left."""
+    def change(self, app: App, scene: SceneDescription, what: object = None, more: Stage | None = None) -> None:
+        """Shows another description, which may name the files of `more`; see `History.change`. One that cannot be shown
+        is told, and left."""
         try:
-            app.scenes[0].edit(scene)
+            app.scenes[0].edit(scene, more)
         except KilofieldError as error:
             app.messages.error(str(error))
         else:
@@ -95,6 +99,30 @@ class StageTool(Tool):
         self.change(app, scene)
         self.chosen = number
 
+    def ask_add(self, app: App) -> None:
+        """Asks for a file to add."""
+        app.dialogs.open_file("Add to the scene", PATTERNS, self.add_file)
+
+    def add_file(self, path: Path) -> None:
+        """Begins to read a surface, Gaussians or a mesh, to be put where the camera looks."""
+        self.additions.ask(path)
+
+    def _take_addition(self, app: App) -> bool:
+        """What has been read is in the scene, and chosen; True while there is more to come."""
+        try:
+            found = self.additions.poll()
+        except (KilofieldError, OSError, MemoryError) as error:
+            name = self.additions.path.name if self.additions.path else "This file"
+            app.messages.error(str(error) or "not enough memory", f"{name} cannot be added")
+            return True
+        if found is not None:
+            thing = placed_at(found[1], found[0], app.navigator.orbit.pivot)
+            scene, number = added(self.history.now, thing)
+            self.change(app, scene, more=found[1])
+            self.chosen = number if self.history.now == scene else self.chosen
+            return True
+        return self.additions.busy
+
     def copy(self, app: App) -> None:
         """The chosen thing once more, in the same place, and chooses that."""
         thing = self.thing()
@@ -120,28 +148,38 @@ class StageTool(Tool):
 
     # Files
 
-    def save(self, app: App) -> None:
-        """To where it was read or saved last."""
-        if self.path is not None:
-            self.save_to(app, self.path)
+    def unsaved(self, app: App) -> bool:
+        """A scene file is open, and was changed since it was read or saved."""
+        return self.stage(app) is not None and app.loaded is self._loaded and self.history.dirty
+
+    def forget_changes(self) -> None:
+        """Nobody is asked about what was changed so far."""
+        self.history.saved = self.history.now
+
+    def save(self, app: App) -> bool:
+        """To where it was read or saved last; whether that worked."""
+        return self.path is not None and self.save_to(app, self.path)
 
     def ask_save(self, app: App) -> None:
         """Asks for a place and saves there."""
-        if self.path is not None:
-            app.dialogs.save_file(
-                "Save the scene", self.path.name, (f"*{SUFFIX}",), lambda path: self.save_to(app, path)
-            )
 
-    def save_to(self, app: App, path: Path) -> None:
-        """Writes the scene; from then on it is saved there."""
+        def save(path: Path) -> None:
+            self.save_to(app, path)
+
+        if self.path is not None:
+            app.dialogs.save_file("Save the scene", self.path.name, (f"*{SUFFIX}",), save)
+
+    def save_to(self, app: App, path: Path) -> bool:
+        """Writes the scene; from then on it is saved there. Whether that worked: else the user is told."""
         path = path if path.suffix else path.with_suffix(SUFFIX)
         try:
             write_scene_file(path, self.history.now)
         except (KilofieldError, OSError) as error:
             app.messages.error(str(error))
-            return
+            return False
         self.path, self.history.saved = path, self.history.now
         app.note(f"Saved {path}")
+        return True
 
     # What the user does
 
@@ -149,6 +187,7 @@ class StageTool(Tool):
         """Another scene has other things; a drag that has ended is one change."""
         if app.loaded is not self._loaded:
             self._loaded, self.chosen = app.loaded, None
+            self.additions.cancel()
             description = app.scenes[0].description
             self.history = History(description or SceneDescription())
             self.path = app.loaded.file.path if app.loaded and description else None
@@ -158,7 +197,7 @@ class StageTool(Tool):
         if self._held and not held:
             self.history.settle()
         self._held = held
-        return held
+        return self._take_addition(app) or held
 
     def on_press(self, app: App, x: float, y: float, button: int, modifiers: int) -> bool:
         """A handle, or a click that chooses."""

@@ -11,6 +11,7 @@ from scenes.stage_extent import around
 from ui.loading import LoadedScene
 from ui.scene_slot import SceneSlot
 from ui.settings import SCENE_PATTERNS
+from ui.stage_tool import StageTool
 from ui.tool import Tool
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class TogetherTool(Tool):
         """A dialog for what to add."""
         if app.loaded is None:
             app.note("Nothing to add to: no scene is open")
+        elif app.scenes[0].stage is not None:
+            app.tool(StageTool).ask_add(app)
         else:
             app.dialogs.open_file("Add to the scene", SCENE_PATTERNS, lambda path: self.add(app, path))
 

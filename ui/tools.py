@@ -13,6 +13,7 @@ from ui.scene_memory import SceneMemory
 from ui.stage_tool import StageTool
 from ui.together import TogetherTool
 from ui.tool import Tool
+from ui.unsaved import UnsavedTool
 
 TOOLS: tuple[type[Tool], ...] = (
     SceneMemory,
@@ -25,4 +26,5 @@ TOOLS: tuple[type[Tool], ...] = (
     StageTool,
     MeasureTool,
     CompareTool,
+    UnsavedTool,
 )

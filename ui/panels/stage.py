@@ -108,6 +108,10 @@ def _changes(app: App, tool: StageTool) -> None:
         for kind in NEW:
             if imgui.menu_item(kind.capitalize(), "", False)[0]:
                 tool.add(app, kind)
+        imgui.separator()
+        if imgui.menu_item("From a file ...", "", False)[0]:
+            tool.ask_add(app)
+        tip("a surface, Gaussians or a mesh; or drop it on the window")
         imgui.end_popup()
     imgui.same_line()
     imgui.begin_disabled(tool.thing() is None)
