@@ -41,8 +41,8 @@ def speed_table(rows: Sequence[Row]) -> str:
 
 def _agreement(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
     ours, theirs = ([row for row in rows if row["written by"] == program] for program in (OURS, THEIRS))
-    apart = max(value for row in rows for value in row["read by both, steps apart"].values())
-    lost = [v for row in ours for k, v in row.get("lost, steps", {}).items() if not k.endswith(ROOMLESS)]
+    apart = max(_steps(row, "read by both, steps apart") for row in rows)
+    lost = [_steps(row, "lost, steps") for row in ours if "lost, steps" in row]
     pairs = [(a["bytes"], b["bytes"]) for a in ours for b in theirs if a["scene"] == b["scene"]]
     ratio = sum(a for a, _ in pairs) / sum(b for _, b in pairs) if pairs else None
     return (
@@ -54,6 +54,11 @@ def _agreement(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
         _decibels(theirs),
         f"{ratio:.2f}" if ratio else "-",
     )
+
+
+def _steps(row: Row, key: str) -> float:
+    """The worst attribute."""
+    return max(value for name, value in row[key].items() if not name.endswith(ROOMLESS))
 
 
 def _decibels(rows: Sequence[Row]) -> str:

@@ -63,6 +63,7 @@ ROOM: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "spz": {"log_scales": (-10, 255 / 16 - 10), "colour": (-0.5 / 0.15, 0.5 / 0.15), "sh": (-127 / 128, 127 / 128)},
     "splat": {"colour": (-0.5 / SH_C0, 0.5 / SH_C0)},
     "compressed.ply": {"log_scales": (-20, 20), "sh": (-4, 4)},
+    "ksplat": {"log_scales": (np.log(2.0**-24), np.log(65504))},  # half floats: below them is 0, without a logarithm
 }
 KSPLAT_SIDE = 5.0  # world units
 CLOUD = 1_000_000  # Gaussians
@@ -84,16 +85,11 @@ def attributes(scene: Gaussians) -> Attributes:
     }
 
 
-def apart(a: Gaussians, b: Gaussians, steps: Mapping[str, Any]) -> dict[str, float]:
-    """The largest difference in each attribute, in `steps`; the same rotation as q and -q is the same."""
-    mine, other = attributes(a), attributes(b)
-    turned = np.sign((mine["rotations"] * other["rotations"]).sum(axis=1, keepdims=True))
-    other["rotations"] = other["rotations"] * turned
-    return {name: float((np.abs(mine[name] - other[name]) / steps[name]).max(initial=0)) for name in NAMES}
+def apart(found: Gaussians, source: Gaussians, kind: str, steps: Mapping[str, Any]) -> dict[str, float]:
+    """The largest difference in each attribute, in `steps`; the same rotation as q and -q is the same.
 
-
-def lost(found: Gaussians, source: Gaussians, kind: str, steps: Mapping[str, Any]) -> dict[str, float]:
-    """`apart`, of the values that the format has room for; and the share of those it has not, where there are any."""
+    Of the values that the format has room for; and the share of those it has not, where there are any.
+    """
     mine, other = attributes(found), attributes(source)
     turned = np.sign((mine["rotations"] * other["rotations"]).sum(axis=1, keepdims=True))
     other["rotations"] = other["rotations"] * turned
@@ -207,9 +203,9 @@ def agreement(tools: Tools, name: str, source: Path, cameras: Path, pictures: bo
             steps = steps_of(path, kind, found)
             compared = scene if kind in UNREAD else tools.read_by_them(path)
             row: dict[str, Any] = {"scene": name, "format": kind, "written by": writer, "bytes": path.stat().st_size}
-            row["read by both, steps apart"] = apart(found, compared, steps)
+            row["read by both, steps apart"] = apart(found, compared, kind, steps)
             if writer == "kilofield" and not kind.startswith("ksplat"):
-                row["lost, steps"] = lost(found, _in_file_order(scene, kind), kind, steps)
+                row["lost, steps"] = apart(found, _in_file_order(scene, kind), kind, steps)
             if pictures:
                 row["psnr"] = min(judge(wanted, render(found, views)).psnr, 999.0)
             rows.append(row)
@@ -239,7 +235,7 @@ def _in_file_order(scene: Gaussians, kind: str) -> Gaussians:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    both = max(row["read by both, steps apart"].values())
+    both = max(row["read by both, steps apart"][name] for name in NAMES)
     text = f"{row['scene']:15} {row['format']:15} by {row['written by']:16} {row['bytes']:>10,}"
     text += f"  both read: {both:.3f} steps"
     if "lost, steps" in row:

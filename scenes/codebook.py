@@ -89,9 +89,12 @@ def _different(rows: Floats, size: int) -> tuple[Floats, NDArray[np.int32]] | No
         hashes += np.ascontiguousarray(rows[:, column]).view(np.uint32) * factor
         hashes ^= hashes >> np.uint64(29)
     _, firsts, labels = np.unique(hashes, return_index=True, return_inverse=True)
-    if len(firsts) > size or not np.array_equal(rows[firsts][labels], rows):
+    if len(firsts) > size:
         return None
-    return rows[firsts], labels.astype(np.int32)
+    palette = rows[firsts]
+    if not all(np.array_equal(palette[labels[block]], rows[block]) for block in blocks(len(rows))):
+        return None
+    return palette, labels.astype(np.int32)
 
 
 def _shares(rows: Floats, members: list[NDArray[np.intp]], size: int) -> NDArray[np.int64]:

@@ -28,6 +28,7 @@ WEBP_EFFORT, WEBP_METHOD = 70, 4  # of Pillow, as libwebp has them for lossless 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say, so that the same scene gives the same bytes
 
 Texels = NDArray[np.uint8]  # [N, 3 or 4]
+Order = NDArray[np.uint32]  # [N] which Gaussian comes where
 
 
 def write_sog(path: Path, gaussians: Gaussians) -> None:
@@ -47,10 +48,9 @@ def _textures(gaussians: Gaussians, meta: dict[str, Any], side: int) -> Iterator
 
     Each attribute is put in order when it is its turn, so that no second scene is held.
     """
-    order = morton_order(gaussians.positions)
-    low, high, meta["means"] = _means(gaussians.positions, order)
-    yield "means_l.webp", low, side
-    yield "means_u.webp", high, side
+    order = morton_order(gaussians.positions).astype(np.uint32)
+    for name, texels in _means(gaussians.positions, order, meta):
+        yield name, texels, side
     meta["quats"] = {"files": ["quats.webp"]}
     yield "quats.webp", _quats(gaussians.rotations, order), side
     levels = levels_of(gaussians.log_scales)
@@ -66,16 +66,17 @@ def _textures(gaussians: Gaussians, meta: dict[str, Any], side: int) -> Iterator
         yield from _higher_bands(gaussians.sh[order, 1:], meta, side)
 
 
-def _means(positions: Floats, order: NDArray[np.intp]) -> tuple[Texels, Texels, dict[str, Any]]:
-    """The low and the high bytes [N, 3], and what they mean."""
+def _means(positions: Floats, order: Order, meta: dict[str, Any]) -> Iterator[tuple[str, Texels]]:
+    """The low and the high bytes [N, 3]."""
     mins, maxs = _logs(positions.min(axis=0)), _logs(positions.max(axis=0))
     steps = np.empty(positions.shape, np.uint16)
     for block in blocks(len(positions)):
         logs = _logs(positions[order[block]])
         steps[block] = np.rint((logs - mins) * (65535 / np.where(maxs > mins, maxs - mins, 1)))
     files = ["means_l.webp", "means_u.webp"]
-    meta = {"mins": mins.tolist(), "maxs": maxs.tolist(), "files": files}
-    return (steps & 255).astype(np.uint8), (steps >> 8).astype(np.uint8), meta
+    meta["means"] = {"mins": mins.tolist(), "maxs": maxs.tolist(), "files": files}
+    yield files[0], (steps & 255).astype(np.uint8)
+    yield files[1], (steps >> 8).astype(np.uint8)
 
 
 def _logs(positions: Floats) -> NDArray[np.float64]:
@@ -83,7 +84,7 @@ def _logs(positions: Floats) -> NDArray[np.float64]:
     return np.sign(positions) * np.log1p(np.abs(positions.astype(np.float64)))
 
 
-def _quats(rotations: Floats, order: NDArray[np.intp]) -> Texels:
+def _quats(rotations: Floats, order: Order) -> Texels:
     texels = np.empty(rotations.shape, np.uint8)
     for block in blocks(len(rotations)):
         largest, rest = to_smallest_three(rotations[order[block]])
