@@ -11,7 +11,7 @@ import typer
 
 from commands.console import Screen, note, progress
 from commands.options import Reading
-from scenes.errors import SceneFileError
+from scenes.errors import SceneFileError, printable
 from scenes.sizes import readable_bytes
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def run(paths: Sequence[Path], reading: Reading, screen: Screen) -> None:
     elif not bad:
         screen.line(f"{found[0].path}: {', '.join(filter(None, _row(found[0])[1:]))}")
     screen.figures({"files": [figures(verdict) for verdict in found], "with_problems": len(bad)})
-    told = [f"{verdict.path}: {line}" for verdict in found for line in lines(verdict)]
+    for verdict in found:
+        for line in lines(verdict):
+            note(printable(line))
     if bad:
-        told.append(_summary(bad, len(found)))
-    for line in filter(None, told):
-        note(line)
-    if bad:
+        for line in _summary(bad, len(found)):
+            note(line)
         raise typer.Exit(1)
 
 
@@ -85,20 +85,20 @@ def figures(verdict: Verdict) -> dict[str, Any]:
         "bytes": verdict.bytes,
         "checksums": verdict.checksums,
         "notes": list(verdict.notes),
-        "problems": [{"place": e.place, "expected": e.expected, "found": e.found} for e in verdict.problems],
+        "problems": [
+            {"path": e.path, "place": e.place, "expected": e.expected, "found": e.found} for e in verdict.problems
+        ],
         "salvage": {"count": salvage.kept, "without_colour": salvage.grey} if salvage else None,
     }
 
 
 def lines(verdict: Verdict) -> Iterator[str]:
     """What is left out and what is wrong, one line each; streams that lie behind the end of a file share one."""
-    yield from verdict.notes
+    yield from (f"{verdict.path}: {left_out}" for left_out in verdict.notes)
     behind = [problem for problem in verdict.problems if problem.found == BEHIND]
-    for problem in verdict.problems:
-        if problem.found != BEHIND or len(behind) == 1:
-            yield f"{problem.place}: expected {problem.expected}, found {problem.found}"
+    yield from (str(problem) for problem in verdict.problems if problem.found != BEHIND or len(behind) == 1)
     if len(behind) > 1:
-        yield f"{len(behind):,} streams are behind the end of the file: {_names(behind)}"
+        yield f"{verdict.path}: {len(behind):,} streams are behind the end of the file: {_names(behind)}"
 
 
 def _names(problems: Sequence[SceneFileError]) -> str:
@@ -107,11 +107,13 @@ def _names(problems: Sequence[SceneFileError]) -> str:
 
     places = [re.fullmatch(r"chunk ([0-9]+) (.*)", problem.place) for problem in problems]
     others = [problem.place for problem, place in zip(problems, places, strict=True) if not place]
-    return ", ".join([*others, names_of(Lost(place[2], int(place[1]), True) for place in places if place)])
+    in_chunks = names_of(Lost(place[2], int(place[1]), True) for place in places if place)
+    return ", ".join([*others, *([in_chunks] if in_chunks else [])])
 
 
-def _summary(bad: Sequence[Verdict], count: int) -> str:
-    """The last line; "" where those above it say all."""
+def _summary(bad: Sequence[Verdict], count: int) -> Iterator[str]:
+    """The last line, where those above it do not say all."""
     if count > 1:
-        return f"{len(bad):,} of {count:,} files have problems"
-    return f"{bad[0].path}: --salvage reads {bad[0].salvage.share}" if bad[0].salvage else ""
+        yield f"{len(bad):,} of {count:,} files have problems"
+    elif bad[0].salvage:
+        yield f"{bad[0].path}: --salvage reads {bad[0].salvage.share}"

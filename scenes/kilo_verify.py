@@ -35,24 +35,16 @@ class KiloCheck:
 
 def check_kilo(path: Path, kind: Kind, options: ReadOptions, progress: Progress = silent) -> KiloCheck:
     """Reads all of a file of this kind; nothing that is wrong with it is raised."""
-    damage, readable = Damage(), False
+    damage = Damage()
     try:
-        scene = (
-            salvage_surface(path, damage, progress=progress)
-            if kind == "surface"
-            else salvage_kilo(path, damage, max_gaussians=options.max_gaussians, progress=progress)
-        )
-        readable = True
-        further = (
-            ()
-            if damage.errors
-            else _of_surface(path, scene)
-            if isinstance(scene, NeuralSurface)
-            else _of_gaussians(path, scene)
-        )
-        return KiloCheck(damage, (*_cut(path, damage), *damage.errors, *further), readable)
+        if kind == "surface":
+            further = _of_surface(path, salvage_surface(path, damage, progress=progress), damage)
+        else:
+            most = options.max_gaussians
+            further = _of_gaussians(path, salvage_kilo(path, damage, max_gaussians=most, progress=progress), damage)
+        return KiloCheck(damage, (*_cut(path, damage), *damage.errors, *further), readable=True)
     except SceneFileError as error:
-        return KiloCheck(damage, (*_cut(path, damage), *(damage.errors or [error])), readable)
+        return KiloCheck(damage, (*_cut(path, damage), *(damage.errors or [error])), readable=False)
 
 
 def _cut(path: Path, damage: Damage) -> Iterator[SceneFileError]:
@@ -60,8 +52,10 @@ def _cut(path: Path, damage: Damage) -> Iterator[SceneFileError]:
         yield SceneFileError(path, "file", f"{damage.whole_size} bytes", f"{damage.size}, cut short")
 
 
-def _of_gaussians(path: Path, scene: NeuralGaussians) -> Iterator[SceneFileError]:
-    """What a whole file may still have wrong."""
+def _of_gaussians(path: Path, scene: NeuralGaussians, damage: Damage) -> Iterator[SceneFileError]:
+    """What a file without damage may still have wrong."""
+    if damage.errors:
+        return
     ends = np.concatenate([[0], np.cumsum(scene.counts)])
     for index, chunk in enumerate(read_manifest(path)["chunks"]):
         first, count = chunk["clusters"]
@@ -73,7 +67,9 @@ def _of_gaussians(path: Path, scene: NeuralGaussians) -> Iterator[SceneFileError
         yield SceneFileError(path, "Gaussians", "finite attributes, decoded", f"{bad} of {len(scene)} with others")
 
 
-def _of_surface(path: Path, surface: NeuralSurface) -> Iterator[SceneFileError]:
+def _of_surface(path: Path, surface: NeuralSurface, damage: Damage) -> Iterator[SceneFileError]:
+    if damage.errors:
+        return
     origin, edge = np.asarray(surface.grid.origin), surface.grid.edge
     for index, chunk in enumerate(read_surface_manifest(path)["chunks"]):
         first, count = chunk["cells"]
