@@ -392,9 +392,10 @@ def info(
 ) -> None:
     """Say what a scene file holds.
 
-    Format, number of Gaussians, SH degree, bounds in world units and bytes; of a .kilo also clusters, networks, the
-    bytes of each stream, and the ratio to the same Gaussians as a .ply. Of a neural surface its cells, networks, bounds
-    and bytes.
+    Format, number of Gaussians, SH degree, bounds in world units and bytes, and the ratio to the same Gaussians as a
+    .ply. Of a .kilo also its networks, chunks and tiers (how much of the file has to be there to see each tier), the
+    bytes and codec of each stream, version, what a reader has to know, a checksum that stands for all of it, and what
+    made it. Of a neural surface its cells, networks and streams. --json has every chunk.
 
     Example: `kilofield info garden.kilo`
     """
