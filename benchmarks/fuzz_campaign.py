@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -109,7 +110,7 @@ def _finished(worker: _Worker, told: Callable[[Batch, Tally], object]) -> _Worke
     batch, worker.batch = worker.batch, None
     try:
         result = worker.pipe.recv()
-    except EOFError:
+    except (EOFError, ConnectionResetError):
         worker.batch = batch
         return _replaced(worker, told)
     if isinstance(result, BaseException):
@@ -138,13 +139,14 @@ def _serve(pipe: Any, data: Path | None, work: Path, finds: Path, begun: Any) ->
         begun.value += 1
 
     try:
-        from benchmarks.fuzz_readers import formats
+        batch = pipe.recv()
+        from benchmarks.fuzz_readers import formats  # once there is something to do: what it raises has to get through
 
         fuzzer = Fuzzer({form.name: form for form in formats(data)}, work, finds)
         while True:
-            pipe.send(fuzzer.run(pipe.recv(), count))
+            pipe.send(fuzzer.run(batch, count))
+            batch = pipe.recv()
     except (EOFError, KeyboardInterrupt):
         return
-    except BaseException as error:  # of the fuzzing itself, told to whoever began it
-        error.__cause__ = None
-        pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
+    except BaseException:  # of the fuzzing itself, told to whoever began it
+        pipe.send(RuntimeError(traceback.format_exc()))

@@ -110,7 +110,7 @@ def _plys(scene: Gaussians) -> list[Files]:
         _ply(before),
         _halves(table),
     ]
-    return [_scene(content) for content in written]
+    return [*map(_scene, written)]
 
 
 def _element(table: Any) -> plyfile.PlyElement:
@@ -136,9 +136,8 @@ def _stream(content: bytes) -> Any:
 
 
 def _random_compressed() -> list[Files]:
-    return [{SCENE: _ply(compressed(300, sh, colours=bool(sh)))} for sh in (0, 9)] + [
-        {SCENE: _ply(compressed(20, 9), text=True)}
-    ]
+    large = [_ply(compressed(300, sh, colours=bool(sh))) for sh in (0, 9)]
+    return [_scene(content) for content in (*large, _ply(compressed(20, 9), text=True))]
 
 
 # .spz

@@ -33,7 +33,7 @@ def test_a_slice_of_the_campaign_finds_nothing(known: dict[str, Format], tmp_pat
     for name, form in known.items():
         shares = sum(other.share for other in known.values())
         total.add(fuzzer.run(Batch(name, "test", SLICE * form.share // shares)))
-    assert [(find.format, find.kind, find.what) for find in total.finds if find.kind != "hang"] == []  # a loaded machine
+    assert [(find.format, find.kind, find.what) for find in total.finds] == []
     assert total.inputs >= SLICE - len(known)
     assert total.accepted > total.inputs / 20
     assert len(total.places) > 100
