@@ -153,11 +153,10 @@ def _work(task: Task, pipe: Any, shows: bool) -> None:
     def look(look: Look, pictures: Pictures) -> None:
         send("look", (look, pictures))
 
-    try:
+    with suppress(KeyboardInterrupt, BrokenPipeError):
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        fit_chunk(task, Reporter(tell, look if shows else None))
-    except KilofieldError as error:
-        send("error", str(error))
-    except (KeyboardInterrupt, BrokenPipeError):
-        pass
+        try:
+            fit_chunk(task, Reporter(tell, look if shows else None))
+        except KilofieldError as error:
+            send("error", str(error))
