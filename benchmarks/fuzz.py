@@ -11,8 +11,8 @@ read (`fuzz_readers`); inputs that were refused at a place no other was are chan
     what is accepted is finite and of the shapes that are promised
 
 The same seed gives the same inputs; which of them a run gets to depends on --minutes alone. Figures go to
-results/fuzz.json, after every batch too; with --only other formats keep theirs. Inputs that break a rule go to --finds,
-a folder each.
+results/fuzz.json, after every batch too; with --only other formats keep theirs, with --add a run with
+another seed is added. Inputs that break a rule go to --finds, a folder each.
 """
 
 from __future__ import annotations
@@ -49,13 +49,15 @@ def main() -> int:
     tallies = {form.name: Tally() for form in chosen}
     start = time.monotonic()
 
+    kept = _figures_in(options.out / "fuzz.json") if options.only or options.add else {}
+
     def told(batch: Batch, tally: Tally) -> None:
         tallies[batch.format].add(tally)
         done = sum(found.inputs for found in tallies.values())
         print(f"{time.monotonic() - start:7.0f} s  {done:9,} inputs  {batch.format}  {_line(tally)}", flush=True)
         for find in tally.finds:
             print(f"    {find.kind}: {find.what} {find.input}", flush=True)
-        _write(options.out / "fuzz.json", options, tallies, time.monotonic() - start)
+        _write(options.out / "fuzz.json", options, tallies, kept, time.monotonic() - start)
 
     run_batches(batches, told, data, options.finds, options.workers, start + 60 * options.minutes)
     print(table(tallies))
@@ -69,6 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=1e6, help="no batch begins after them")
     parser.add_argument("--seed", default="7")
     parser.add_argument("--only", action="append", default=[], metavar="FORMAT", help="may be given several times")
+    parser.add_argument("--add", action="store_true", help="to the figures of runs with other seeds")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     finds = Path(tempfile.gettempdir()) / "kilofield-fuzz"
     parser.add_argument("--finds", type=Path, default=finds, help="folder for inputs that break a rule")
@@ -104,11 +107,17 @@ def _row(name: str, tally: Tally) -> tuple[str, ...]:
     return (name, *(f"{count:,}" for count in counts), *figures)
 
 
-def _write(path: Path, options: argparse.Namespace, tallies: Mapping[str, Tally], seconds: float) -> None:
-    """The figures; with --only those of other formats stay as they are in the file."""
+def _write(
+    path: Path, options: argparse.Namespace, tallies: Mapping[str, Tally], before: Mapping[str, Any], seconds: float
+) -> None:
+    """The figures, with those there were `before`, by format."""
     machine = machine_facts("")
-    kept = _figures_in(path) if options.only else {}
-    figures = kept | {name: _figures(tally, options.seed, str(machine["commit"])) for name, tally in tallies.items()}
+    figures = {
+        **before,
+        **{name: _figures(tally, options.seed, str(machine["commit"])) for name, tally in tallies.items()},
+    }
+    if options.add:
+        figures = {name: _sum(before[name], found) if name in before else found for name, found in figures.items()}
     content = {
         "machine": machine,
         "inputs": sum(found["inputs"] for found in figures.values()),
@@ -137,14 +146,25 @@ def _figures(tally: Tally, seed: str, commit: str) -> dict[str, Any]:
         "inputs": tally.inputs,
         "accepted": tally.accepted,
         "refused": tally.rejected,
-        "places": len(tally.places),
+        "places": sorted(tally.places),
         "slowest in seconds": round(tally.slowest, 3),
         "most memory in bytes": tally.most_memory,
         "largest input in bytes": tally.largest,
         "finds": [f"{find.kind}: {find.what}" for find in tally.finds],
-        "seed": seed,
-        "commit": commit,
+        "seeds": [seed],
+        "commits": [commit],
     }
+
+
+def _sum(before: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of two runs as one."""
+    found = {}
+    for key, value in more.items():
+        if isinstance(value, list):
+            found[key] = sorted({*before[key], *value})
+        else:
+            found[key] = before[key] + value if key in ("inputs", "accepted", "refused") else max(before[key], value)
+    return found
 
 
 if __name__ == "__main__":

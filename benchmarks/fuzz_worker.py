@@ -16,7 +16,6 @@ import resource
 import shutil
 import stat
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -29,6 +28,7 @@ from benchmarks.fuzz_readers import Format
 from scenes.errors import KilofieldError, SceneFileError
 
 ROOT = Path(__file__).resolve().parents[1]
+PREFIX = f"{ROOT}{os.sep}"
 OURS = ("scenes", "fitting", "ui", "commands")  # where errors have their places
 STDOUT, STDERR = 1, 2
 HANG = 1.0  # seconds
@@ -301,12 +301,15 @@ def _limits(memory: int) -> Iterator[None]:
 
 
 def _short(file: str) -> str:
-    return os.fspath(Path(file).relative_to(ROOT)) if file.startswith(os.fspath(ROOT)) else Path(file).name
+    return file[len(PREFIX) :] if file.startswith(PREFIX) else os.path.basename(file)
 
 
 def _trail(error: BaseException) -> tuple[str, ...]:
     """The last lines of ours that an error passed through; the last of all if none is."""
-    frames = [(_short(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    frames, at = [], error.__traceback__
+    while at is not None:  # `traceback` would read every line of code anew
+        frames.append((_short(at.tb_frame.f_code.co_filename), at.tb_lineno))
+        at = at.tb_next
     ours = [f"{name}:{line}" for name, line in frames if name.startswith(OURS)]
     return tuple(ours[-4:]) or (f"{frames[-1][0]}:{frames[-1][1]}",)
 
