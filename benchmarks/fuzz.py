@@ -112,16 +112,14 @@ def _write(
 ) -> None:
     """The figures, with those there were `before`, by format."""
     machine = machine_facts("")
-    figures = {
-        **before,
-        **{name: _figures(tally, options.seed, str(machine["commit"])) for name, tally in tallies.items()},
-    }
+    found = {name: _figures(tally, options.seed, str(machine["commit"])) for name, tally in tallies.items()}
     if options.add:
-        figures = {name: _sum(before[name], found) if name in before else found for name, found in figures.items()}
+        found = {name: _sum(before[name], more) if name in before else more for name, more in found.items()}
+    figures = {**before, **found}
     content = {
         "machine": machine,
-        "inputs": sum(found["inputs"] for found in figures.values()),
-        "finds": sum(len(found["finds"]) for found in figures.values()),
+        "inputs": sum(of_one["inputs"] for of_one in figures.values()),
+        "finds": sum(len(of_one["finds"]) for of_one in figures.values()),
         "minutes of the last run": round(seconds / 60, 1),
         "limits": {
             "seconds of processor": HANG,
@@ -146,7 +144,7 @@ def _figures(tally: Tally, seed: str, commit: str) -> dict[str, Any]:
         "inputs": tally.inputs,
         "accepted": tally.accepted,
         "refused": tally.rejected,
-        "places": sorted(tally.places),
+        "places": len(tally.places),
         "slowest in seconds": round(tally.slowest, 3),
         "most memory in bytes": tally.most_memory,
         "largest input in bytes": tally.largest,
