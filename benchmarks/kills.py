@@ -130,8 +130,20 @@ def row(command: Command, found: Campaign) -> dict[str, Any]:
         "equal_in_the_end": found.equal,
         "whole_at_any_time": {kill.left for kill in found.kills} <= {"old", "new", "some new"},
         "left_over": found.leftovers,
+        # A run that goes on has to prepare once more before it writes the next one
         "most_seconds_since_the_last_checkpoint": max(unsaved, default=None),
     }
+
+
+def write(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """What has been found so far."""
+    found = {
+        "machine": machine_facts(device_facts(create_context())["renderer"]),
+        "seconds_between_checkpoints": SECONDS,
+        "gaussians": GAUSSIANS,
+        "commands": rows,
+    }
+    path.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def main() -> int:
@@ -147,12 +159,9 @@ def main() -> int:
             if options.only in (None, command.name):
                 rows.append(row(command, killed(command, Path(folder))))
                 print(json.dumps(rows[-1]), flush=True)
+                if options.only is None:
+                    write(rows, options.out / "kills.json")
     good = all(r["equal_in_the_end"] and r["whole_at_any_time"] and not r["left_over"] for r in rows)
-    if options.only is None:
-        context = create_context()
-        machine = machine_facts(device_facts(context)["renderer"])
-        found = {"machine": machine, "seconds_between_checkpoints": SECONDS, "gaussians": GAUSSIANS, "commands": rows}
-        (options.out / "kills.json").write_text(json.dumps(found, indent=2) + "\n")
     return 0 if good else 1
 
 
