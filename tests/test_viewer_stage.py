@@ -1,4 +1,4 @@
-"""Scene files in the real window: each scenario of `window_stage_scenarios.py`."""
+"""Scene files in the real window: each scenario of `window_stage_scenarios.py` and `window_edit_scenarios.py`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cli_samples import kilofield
 from test_viewer import config, display, python  # noqa: F401 - fixtures
 from test_viewer_surface import colours
 from ui_scenes import shell
+from window_edit_scenarios import SCENARIOS as EDITS
 from window_stage_scenarios import SCENARIOS
 
 from scenes.kilo_surface import write_surface
@@ -57,11 +58,12 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", [*SCENARIOS, *EDITS])
 def test_window(name: str, display: str, scenes: Path, tmp_path: Path) -> None:  # noqa: F811 - the fixture
     for file in scenes.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    done = python("tests/window_stage_scenarios.py", name, str(tmp_path), display=display)
+    script = "window_edit_scenarios.py" if name in EDITS else "window_stage_scenarios.py"
+    done = python(f"tests/{script}", name, str(tmp_path), display=display)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done\n"
     assert done.stderr == ""
