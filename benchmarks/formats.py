@@ -96,7 +96,7 @@ def apart(found: Gaussians, source: Gaussians, kind: str, steps: Mapping[str, An
     row: dict[str, float] = {}
     for name in NAMES:
         low, high = ROOM.get(kind.split()[0], {}).get(name, (-np.inf, np.inf))
-        inside = (other[name] >= low) & (other[name] <= high)
+        inside = np.logical_and.reduce([(low <= side[name]) & (side[name] <= high) for side in (mine, other)])
         row[name] = float((np.abs(mine[name] - other[name]) / steps[name])[inside].max(initial=0))
         if not inside.all():
             row[f"{name} without room"] = float(1 - inside.mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class Content:
     gaussians: Gaussians
     dropped: int = 0  # left out: NaN, infinite, or without a rotation
     notes: tuple[str, ...] = ()  # what else was left out, one sentence each
-    bytes: int | None = None  # of the files that were read, where they are several
+    files: tuple[Path, ...] = ()  # that were read, where they are several
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def read_gltf(path: Path, options: ReadOptions) -> Content:
     for primitive, matrix in found:
         parts.append(_gaussians(gltf, primitive))
         _place(gltf, primitive, parts[-1], matrix)
-    return replace(keep_valid(path, merged(parts), "primitives"), bytes=gltf.bytes)
+    return replace(keep_valid(path, merged(parts), "primitives"), files=tuple(gltf.read_files))
 
 
 def is_of_gaussians(path: Path) -> bool:

@@ -39,7 +39,7 @@ class Gltf:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bytes = path.stat().st_size  # of the file and of those beside it that were read
+        self.read_files = [path]  # and those beside it that were read
         self._chunk: Bytes | None = None
         self._buffers: dict[int, Bytes] = {}
         document = self._read_glb() if read_start(path, 4) == MAGIC else read_json(path)
@@ -148,7 +148,7 @@ class Gltf:
             raise entry.error("uri", "the name of a file beside it", brief(name) or "an empty one")
         file = self.path.parent / name
         read_start(file, 1)
-        self.bytes += file.stat().st_size
+        self.read_files.append(file)
         return np.memmap(file, np.uint8, "r")
 
 

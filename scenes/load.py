@@ -52,6 +52,7 @@ class SceneFile:
     dropped: int  # rows left out because they cannot be drawn
     bytes: int  # size of the file; of a description with the files it names that were read
     notes: tuple[str, ...] = ()  # what else was left out, one sentence each
+    others: tuple[Path, ...] = ()  # files that were read beside `path`
 
     @cached_property
     def gaussians(self) -> Gaussians:
@@ -84,9 +85,9 @@ def _load(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:
         return _load_ply(path, progress, options)
     content = READERS[found](path, options)
     progress(1.0)
-    return SceneFile(
-        path, found, content.gaussians, content.dropped, content.bytes or path.stat().st_size, content.notes
-    )
+    others = tuple(dict.fromkeys(file for file in content.files if file != path))
+    size = sum(file.stat().st_size for file in (path, *others))
+    return SceneFile(path, found, content.gaussians, content.dropped, size, content.notes, others)
 
 
 def _load_ply(path: Path, progress: Progress, options: ReadOptions) -> SceneFile:

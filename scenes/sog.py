@@ -92,7 +92,7 @@ def read_sog_files(files: SogFiles, options: ReadOptions) -> Content:
         gaussians.opacity_logits[block] = colours[3][colour_texels[block, 3]]
         if palette:
             gaussians.sh[block, 1:] = palette.decode(files, block)
-    return replace(keep_valid(files.path, gaussians, "textures"), bytes=files.bytes)
+    return replace(keep_valid(files.path, gaussians, "textures"), files=tuple(files.read_files))
 
 
 def _version(meta: JsonEntry) -> int:

@@ -46,7 +46,7 @@ class SogFiles(Protocol):
     """The named parts of one scene."""
 
     path: Path
-    bytes: int  # of the meta.json and what was read beside it, or of the zip
+    read_files: list[Path]  # the meta.json and what was read beside it, or the zip
 
     def size(self, name: str) -> int:
         """The stored bytes of the part called `name`; `SceneFileError` if there is none."""
@@ -62,7 +62,7 @@ class FolderFiles:
 
     def __init__(self, meta: Path) -> None:
         self.path = meta
-        self.bytes = meta.stat().st_size
+        self.read_files = [meta]
 
     def size(self, name: str) -> int:
         """See `SogFiles`; `name` may lead to folders below, and nowhere else."""
@@ -76,7 +76,7 @@ class FolderFiles:
         size, file = self.size(name), self.path.parent / name
         if size > most:
             raise SceneFileError(file, "file", f"at most {most} bytes", str(size))
-        self.bytes += size
+        self.read_files.append(file)
         return file.read_bytes()
 
 
@@ -85,7 +85,7 @@ class ZipFiles:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bytes = path.stat().st_size
+        self.read_files = [path]
         try:
             self._zip = zipfile.ZipFile(path)
         except ZIP_DAMAGE as error:

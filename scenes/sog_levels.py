@@ -57,9 +57,9 @@ def read_sog_levels(path: Path, options: ReadOptions) -> Content:
         left -= len(found[-1].gaussians)
     if meta.values.get("environment") is not None:
         found.append(_scene(path, meta.text("environment"), replace(options, max_gaussians=left)))
-    size = path.stat().st_size + sum(content.bytes or 0 for content in found)
+    files = tuple(file for content in found for file in content.files)
     dropped = sum(content.dropped for content in found)
-    return Content(merged([content.gaussians for content in found]), dropped, bytes=size)
+    return Content(merged([content.gaussians for content in found]), dropped, files=(path, *files))
 
 
 def _leaves(meta: JsonEntry, node: Any, depth: int) -> Iterator[JsonEntry]:

@@ -159,3 +159,23 @@ def test_the_size_of_a_scene_is_that_of_what_is_read(tmp_path: Path) -> None:
         assert load_scene(levels, options=ReadOptions(lod=level)).bytes == meta + parts[level]
     assert load_scene(levels / "1_0").bytes == parts[1]
     assert load_scene(gltf).bytes == gltf.stat().st_size + gltf.with_suffix(".bin").stat().st_size
+
+
+def test_a_checkpoint_serves_no_scene_of_other_parts(tmp_path: Path) -> None:
+    from fitting.neuralgs.checkpoint import fingerprint  # torch
+
+    levels = write_levels(tmp_path / "levels", SCENE)
+    made = [_fingerprint(fingerprint, levels, lod) for lod in (0, 1)]
+    assert made[0] != made[1]
+    texture = levels / "0_0" / "sh0.webp"
+    texture.write_bytes(texture.read_bytes() + b"\0")
+    again = [_fingerprint(fingerprint, levels, lod) for lod in (0, 1)]
+    assert (again[0] == made[0], again[1] == made[1]) == (False, True)
+
+
+def _fingerprint(fingerprint: Callable[..., str], path: Path, lod: int) -> str:
+    from fitting.neuralgs.options import CompressOptions
+
+    options = CompressOptions(reading=ReadOptions(lod=lod))
+    file = load_scene(path, options=options.reading)
+    return fingerprint((file.path, *file.others), options, "cpu")

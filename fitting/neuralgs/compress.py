@@ -51,7 +51,7 @@ def compress(
     file = load_scene(source, options=options.reading)
     device = chosen_device(options.device)
     effort = EFFORTS["lossless" if options.quality == "lossless" else options.preset].changed(options.recipe)
-    checkpoint = checkpoint_beside(target, source, options, device.type)
+    checkpoint = checkpoint_beside(target, (file.path, *file.others), options, device.type)
     in_chunks = not options.whole and len(file.gaussians) > options.chunk_size
     asked = Asked(source, target, options, effort, device, checkpoint, say)
     fitted = (fit_in_chunks if in_chunks else fit_whole)(asked, file.gaussians)
