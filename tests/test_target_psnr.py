@@ -190,7 +190,7 @@ def test_an_interrupted_search_writes_nothing(ball: Path, monkeypatch: pytest.Mo
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fitting.neuralgs.compress.search", interrupt)
+    monkeypatch.setattr("fitting.neuralgs.whole.search", interrupt)
     result = run(ball, "--target-psnr", "24")
     expected = "interrupted; nothing was written, and --target-psnr starts from the beginning\n"
     assert (result.exit_code, result.stderr) == (130, expected)
