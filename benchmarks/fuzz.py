@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -59,6 +60,7 @@ def main() -> int:
             print(f"    {find.kind}: {find.what} {find.input}", flush=True)
         _write(options.out / "fuzz.json", options, tallies, kept, time.monotonic() - start)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as Ctrl-C: processes and folders are put away
     run_batches(batches, told, data, options.finds, options.workers, start + 60 * options.minutes)
     print(table(tallies))
     return int(any(tally.finds for tally in tallies.values()))
