@@ -303,7 +303,8 @@ def main() -> None:
     out: Path = options.out / "formats.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     result = json.loads(out.read_text()) if out.exists() else {}
-    version = subprocess.run([options.tool, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    said = subprocess.run([options.tool, "--version"], capture_output=True, text=True, check=True)
+    version = (said.stdout + said.stderr).strip()  # 2.7 says it on stderr
     result |= {"tool": version, "machine": machine_facts(create_context().info["GL_RENDERER"])}
     with tempfile.TemporaryDirectory() as folder:
         tools = Tools(options.tool.resolve(), Path(folder))
