@@ -269,7 +269,9 @@ def _frame(path: Path, records: memoryview) -> str:
 def _named_frame(path: Path, payload: bytes) -> str:
     number = int.from_bytes(payload, "little")
     if len(payload) != 4 or number > len(FRAMES):
-        raise SceneFileError(path, "extension of the coordinate system", f"0 to {len(FRAMES)}", payload[:8].hex())
+        raise SceneFileError(
+            path, "extension of the coordinate system", f"0 to {len(FRAMES)}", payload[:8].hex() or "nothing"
+        )
     return FRAMES[number - 1] if number else RIGHT_UP_BACK  # 0 is unspecified
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import pickle
@@ -25,6 +26,7 @@ from scenes.camera_files import read_cameras
 from scenes.captures import read_capture
 from scenes.colmap import read_colmap
 from scenes.errors import SceneFileError
+from scenes.gltf_writer import write_glb
 from scenes.idr import read_idr
 from scenes.images import image_size, read_rgba
 from scenes.light_images import read_light, write_exr
@@ -36,6 +38,7 @@ from tests.mesh_samples import TETRAHEDRON
 from tests.test_gltf import glb
 from tests.test_gltf import unpacked as unpacked_glb
 from tests.test_sog import unpacked, version_1, zipped
+from tests.test_spz import half_spz
 
 Read = Callable[[Path], object]
 FEW = 8_000_000  # bytes of memory
@@ -338,8 +341,6 @@ def test_scene_files_whose_numbers_overflow(tmp_path: Path, text: str, said: str
 
 
 def _small_glb(folder: Path) -> tuple[dict[str, Any], bytes]:
-    from scenes.gltf_writer import write_glb
-
     write_glb(folder / "small.glb", sample(20, 1))
     return unpacked_glb(folder / "small.glb")
 
@@ -388,14 +389,15 @@ def test_many_nodes_took_a_matrix_each(tmp_path: Path) -> None:
 
 
 def test_half_floats_of_an_spz_that_are_none_gave_warnings(tmp_path: Path) -> None:
-    import gzip
-
-    from tests.test_spz import half_spz
-
     content = bytearray(half_spz(1))
     struct.pack_into("<H", content, 16, 0x7C01)
     path = written(tmp_path / "a", gzip.compress(bytes(content)))
     assert message(path, load_scene).startswith("attributes: expected at least one finite Gaussian")
+
+
+def test_a_frame_of_an_spz_that_is_empty_found_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", gzip.compress(half_spz(3, flags=2, tail=struct.pack("<II", 0xADBE0003, 0))))
+    assert message(path, load_scene) == "extension of the coordinate system: expected 0 to 16, found nothing"
 
 
 def test_ranges_of_a_compressed_ply_that_overflow_gave_warnings(tmp_path: Path) -> None:
