@@ -318,6 +318,12 @@ def _kind(error: BaseException) -> str:
     return "unsafe" if type(error).__name__ == "UnsafeError" else "exception"
 
 
+def _names_it(path: Path, elsewhere: str) -> bool:
+    """Whether a file of the input names `elsewhere`: the photographs of a capture may lie in any folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return os.path.isabs(elsewhere) and any(elsewhere.encode() in file.read_bytes() for file in files)
+
+
 def _message_trouble(error: KilofieldError, path: Path, work: Path) -> tuple[str, str] | None:
     """What is wrong with a refusal: it is one line, names the file and the place, and hides no lack of memory."""
     text, name = str(error), os.fspath(work)
@@ -326,7 +332,7 @@ def _message_trouble(error: KilofieldError, path: Path, work: Path) -> tuple[str
         return "memory", f"MemoryError behind {_trail(error)[-1]}"
     if not isinstance(error, SceneFileError) and path.name not in MAY_SAY_MORE:
         return "message", f"a KilofieldError and no SceneFileError at {_trail(error)[-1]}"
-    if not text.startswith(name):
+    if not text.startswith(name) and not _names_it(path, text.split(": ")[0]):
         return "message", f"no path at the start at {_trail(error)[-1]}: {beside[:100]!r}"
     if not beside.isprintable() or len(beside) > LONGEST_MESSAGE:
         return "message", f"not one short line at {_trail(error)[-1]}: {beside[:200]!r}"
