@@ -95,13 +95,14 @@ def test_a_display_is_noticed(name: str, shows: bool, monkeypatch: pytest.Monkey
 
 
 def test_the_viewer_opens_in_a_process_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """After pictures were drawn without a window, in this process; no display here, so the viewer says so."""
     create_context()
     monkeypatch.setenv("DISPLAY", ":9999")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    demo.open_viewer([Path("nothing.ply")])
+    write_kilo(tmp_path / "sample.kilo", sample_neural())
+    demo.open_viewer([tmp_path / "sample.kilo"])
     assert "no display: expected a window system" in capfd.readouterr().err
 
 
