@@ -142,8 +142,7 @@ def compress(
     Merges Gaussians, encodes them as short codes that small networks decode, and tunes everything by looking at renders
     of the original from many cameras. OUT.kilo appears only when it is finished. Ctrl-C while it tunes loses no step:
     it writes a checkpoint, and the same command with --resume goes on from there (after a crash, from half a minute
-    before it, or what KILOFIELD_CHECKPOINT_SECONDS says). A search for --target-psnr and lossless have none and start
-    again.
+    before it, or what KILOFIELD_CHECKPOINT_SECONDS says). Lossless, which tunes nothing, has none and starts again.
 
     Of a scene fitted in chunks, those that are finished wait in the folder OUT.kilo.chunks, and --resume goes on with
     the others. What --images, --target-psnr, lossless and the preset paper make is fitted as a whole, of any size.

@@ -83,7 +83,7 @@ def run(
         with going_on_told(target), watching(f"compress {source.name}", options.target_psnr, screen.quiet) as show:
             result = compress(source, target, options, show, pictures)
     except KeyboardInterrupt as interrupt:
-        raise Interrupted(_interruption(target, options, str(interrupt))) from None
+        raise Interrupted(interruption(target, str(interrupt))) from None
     note_dropped(source, result.dropped, result.source_gaussians)
     tell(source, result.left_out)
     _print(result, "the photographs" if options.images else "the source", screen)
@@ -125,12 +125,6 @@ def spent(result: CompressResult) -> list[Spent]:
     bits = 8 / max(result.gaussians, 1)
     most_first = sorted(result.streams.items(), key=lambda stream: -stream[1])
     return [Spent(name, size, 100 * size / result.bytes, bits * size) for name, size in most_first]
-
-
-def _interruption(target: Path, options: CompressOptions, trouble: str) -> str:
-    if options.target_psnr is not None:
-        return "interrupted; nothing was written, and --target-psnr starts from the beginning"
-    return interruption(target, trouble)
 
 
 def _missed(result: CompressResult) -> str:

@@ -176,10 +176,16 @@ def _told_why(path: Path) -> Iterator[None]:
 class Part:
     """The state of one stage of a run of several, kept beside what the others came to."""
 
-    whole: Checkpoint
+    whole: Checkpoint | Part
     name: str
     known: dict[str, Any]  # of all stages, by name
 
     def save_when_due(self, state: Callable[[], dict[str, Any]]) -> None:
         """As `Checkpoint.save_when_due`, of this stage."""
         self.whole.save_when_due(lambda: {**self.known, self.name: state()})
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """As `Checkpoint.guarding`."""
+        with self.whole.guarding():
+            yield

@@ -202,12 +202,13 @@ def pressed_at(step: int, times: int, monkeypatch: pytest.MonkeyPatch) -> list[i
     return made
 
 
-def test_ctrl_c_in_a_search_leaves_no_checkpoint(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_a_search_leaves_a_checkpoint(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pressed_at(4, 1, monkeypatch)
-    result = kilofield("compress", scene, scene.with_name("out.kilo"), "--preset", "draft", "--target-psnr", "24")
-    expected = "interrupted; nothing was written, and --target-psnr starts from the beginning\n"
+    out = scene.with_name("out.kilo")
+    result = kilofield("compress", scene, out, "--preset", "draft", "--target-psnr", "24")
+    expected = f"interrupted; the same command with --resume continues from {out}.checkpoint\n"
     assert (result.exit_code, result.stderr) == (130, expected)
-    assert sorted(p.name for p in scene.parent.iterdir()) == ["scene.ply"]
+    assert sorted(p.name for p in scene.parent.iterdir()) == ["out.kilo.checkpoint", "scene.ply"]
 
 
 def test_a_checkpoint_that_ctrl_c_cannot_write_is_told(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:

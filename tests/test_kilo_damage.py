@@ -174,7 +174,7 @@ def test_json_that_is_not_ours_is_refused() -> None:
 
 def test_a_limit_on_gaussians_is_kept() -> None:
     with pytest.raises(
-        SceneFileError, match="manifest count: expected at most 59 Gaussians .--max-gaussians., found 60"
+        SceneFileError, match=r"manifest count: expected at most 59 Gaussians \(--max-gaussians\), found 60"
     ):
         unpack_kilo(_small(), max_gaussians=59)
 

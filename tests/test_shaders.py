@@ -146,8 +146,12 @@ def trace_paths_through_a_surface(context: moderngl.Context) -> None:
     paths["alive"], paths["met"] = 1, 1
     paths["direction"][:, 2] = 1
     context.buffer(paths.tobytes()).bind_to_storage_buffer(PATH_BINDINGS["PATHS"])
-    surface.trace(64, 1, 0, np.eye(3, 4), False)
-    surface.look(64, 1, 0, np.eye(3, 4), True)
+
+    def one_group(shader: moderngl.ComputeShader) -> None:
+        shader.run(1)
+
+    surface.trace(64, one_group, 0, np.eye(3, 4), False)
+    surface.look(64, one_group, 0, np.eye(3, 4), True)
 
 
 def draw_both(pipeline: str, sort: str) -> Callable[[moderngl.Context], None]:

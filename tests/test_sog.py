@@ -308,7 +308,9 @@ def test_a_damaged_zip_is_told(tmp_path: Path) -> None:
     content = bytearray((tmp_path / "a.sog").read_bytes())
     content[60] ^= 1  # in the first texture
     (tmp_path / "a.sog").write_bytes(content)
-    with pytest.raises(SceneFileError, match=r"entry means_l\.webp: expected a whole one, found one that does not fit its checksum"):
+    with pytest.raises(
+        SceneFileError, match=r"entry means_l\.webp: expected a whole one, found one that does not fit its checksum"
+    ):
         load_scene(tmp_path / "a.sog")
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from cli_samples import kilofield, sample_gaussians, sample_neural
 
+from commands.checkpoints import checkpoint_of
+from fitting.checkpoint import INTERVAL_VARIABLE
 from fitting.neuralgs.compress import compress
 from fitting.neuralgs.options import EFFORTS, CompressOptions, Progress, Trial
 from fitting.neuralgs.search import MOST_RUNS, TOLERANCES, Attempt, Found, best_of, budget_limits, first_budget, search
@@ -186,13 +188,51 @@ def test_every_fit_is_told_as_it_ends_and_in_a_table(ball: Path) -> None:
     assert all(name in result.stdout for name in names)
 
 
+@pytest.mark.parametrize("step", [1, 35])
+def test_a_killed_search_goes_on_to_the_same_bytes(step: int, ball: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(INTERVAL_VARIABLE, "0")
+    options = CompressOptions(preset="draft", target_psnr=31.0)
+    whole = compress(ball, ball.with_name("whole.kilo"), options)
+    out, names = ball.with_name("out.kilo"), [t.name for t in whole.trials]
+
+    def kill(progress: Progress) -> None:
+        if progress.stage.startswith(names[1]) and progress.detail.startswith(f"step {step}/"):
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        compress(ball, out, options, kill)
+    assert not out.exists()
+    seen: list[Progress] = []
+    again = compress(ball, out, replace(options, resume=True), seen.append)
+    assert out.read_bytes() == whole.path.read_bytes()
+    assert again.trials == whole.trials
+    first = next(p for p in seen if p.detail.startswith("step "))
+    assert first.stage.startswith(names[1])
+    assert int(first.detail.split()[1].partition("/")[0]) in (step, step + 1)  # nothing is done twice
+    assert not checkpoint_of(out).exists()
+
+
+def test_a_checkpoint_is_of_one_target(ball: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(INTERVAL_VARIABLE, "0")
+
+    def kill(progress: Progress) -> None:
+        if "step 5/" in progress.detail:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        compress(ball, ball.with_name("out.kilo"), CompressOptions(preset="draft", target_psnr=24.0), kill)
+    result = run(ball, "--target-psnr", "25", "--resume")
+    assert result.exit_code == 1
+    assert "belongs to another run" in result.stderr
+
+
 def test_an_interrupted_search_writes_nothing(ball: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fitting.neuralgs.whole.search", interrupt)
     result = run(ball, "--target-psnr", "24")
-    expected = "interrupted; nothing was written, and --target-psnr starts from the beginning\n"
+    expected = "interrupted before the first checkpoint; nothing was written\n"
     assert (result.exit_code, result.stderr) == (130, expected)
     assert sorted(p.name for p in ball.parent.iterdir()) == ["ball.ply"]
 
@@ -202,7 +242,6 @@ def test_an_interrupted_search_writes_nothing(ball: Path, monkeypatch: pytest.Mo
     [
         (("--quality", "medium"), "--target-psnr: expected no --quality beside it, found both"),
         (("--max-mb", "0.1"), "--target-psnr: expected no --max-mb beside it, found both"),
-        (("--resume",), "--target-psnr: expected no --resume beside it; a search keeps no checkpoint"),
         (
             ("--preset", "paper"),
             "--target-psnr: expected another preset; paper's size follows from its networks and pruning",

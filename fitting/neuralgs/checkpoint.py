@@ -14,6 +14,7 @@ def fingerprint(sources: Sequence[Path], options: CompressOptions, device: str) 
     """The files of the source, every option that matters, device and program."""
     sizes = f"{options.quality} {options.max_bytes} {options.images}"
     sizes += f" {options.recipe}" if options.recipe != DEFAULT_RECIPE else ""
+    sizes += f" {options.target_psnr} dB" if options.target_psnr is not None else ""
     sizes += f" level {options.reading.lod}" if options.reading.lod else ""
     sizes += " salvaged" if options.reading.salvage else ""
     sizes += f" chunks of {options.chunk_size}" if not options.whole else ""

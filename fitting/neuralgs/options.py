@@ -125,8 +125,6 @@ class CompressOptions:
             raise KilofieldError(
                 "--target-psnr: expected another preset; paper's size follows from its networks and pruning"
             )
-        if self.resume:
-            raise KilofieldError("--target-psnr: expected no --resume beside it; a search keeps no checkpoint")
 
 
 @dataclass(frozen=True)

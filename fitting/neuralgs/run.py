@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fitting.checkpoint import Checkpoint
+from fitting.checkpoint import Checkpoint, Part
 from fitting.neuralgs.job import Job
 from fitting.neuralgs.model import Frame
 from fitting.neuralgs.options import CompressOptions, Effort, Trial
@@ -51,7 +51,7 @@ class Run:
     job: Job
     options: CompressOptions
     effort: Effort
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint | Part
     state: dict[str, Any] | None  # of an interrupted run, to go on from
     say: Reporter
     frame: Frame | None = None  # of the file, where this is one chunk of it,

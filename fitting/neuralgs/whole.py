@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from fitting.neuralgs.attempts import Attempts
 from fitting.neuralgs.fit import fit_ours
 from fitting.neuralgs.job import prepare
 from fitting.neuralgs.lossless import fit_lossless
@@ -11,10 +10,9 @@ from fitting.neuralgs.options import Trial
 from fitting.neuralgs.paper import fit_paper
 from fitting.neuralgs.reporter import FITTED, PREPARE_SHARE
 from fitting.neuralgs.run import Asked, Fitted, Run
-from fitting.neuralgs.search import Attempt, budget_limits, first_budget, search
+from fitting.neuralgs.search import budget_limits, first_budget, search
 from fitting.neuralgs.tune import judge_file
 from scenes.gaussians import Gaussians
-from scenes.kilo_writer import encode_kilo
 from scenes.neural_gaussians import NeuralGaussians
 
 
@@ -60,21 +58,8 @@ def _keep_all(run: Run) -> Judged:
 
 def _fit_to_psnr(run: Run) -> Judged:
     """The smallest scene that reaches `target_psnr`, or the best found."""
-    job, effort = run.job, run.effort
-    target, degree, count = run.options.target_psnr or 0.0, job.gaussians.sh_degree, len(job.gaussians)
-    never_written = replace(run.checkpoint, kept=False)  # a fit of several would not know which it was
-
-    def fit(name: str, budget: int, steps: int) -> Attempt:
-        asked = replace(run.options, max_bytes=budget, target_psnr=None)
-        part = run.say.part(name, steps, effort.steps)
-        once = replace(run, options=asked, effort=replace(effort, steps=steps), checkpoint=never_written, say=part)
-        neural = fit_ours(once, exact=False)
-        part("judging", FITTED)
-        psnr, ssim = judge_file(neural, job.held_out, job.device)
-        trial = Trial(name, steps, encode_kilo(neural, tool=run.maker)[1].total, psnr)
-        run.say("judging", part.stop, trial=trial)
-        return Attempt(budget, trial, ssim, neural)
-
-    found = search(target, first_budget(count, degree), budget_limits(count, degree), effort.steps, fit)
+    target, degree, count = run.options.target_psnr or 0.0, run.job.gaussians.sh_degree, len(run.job.gaussians)
+    limits, attempts = budget_limits(count, degree), Attempts.of(run)
+    found = search(target, first_budget(count, degree), limits, run.effort.steps, attempts.fit)
     best = found.best
     return best.neural, best.trial.psnr, best.ssim, tuple(a.trial for a in found.attempts)
