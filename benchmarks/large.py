@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import measured as starter
 from benchmarks.compression import ROOT, Scene, readable_source
 from benchmarks.machine import add_folders, machine_facts
 from benchmarks.tiling import Tiling
@@ -118,7 +119,8 @@ def commands(source: Path, wanted: argparse.Namespace) -> dict[str, list[str]]:
 def measured(options: Sequence[str], command: Sequence[str]) -> Cost:
     """Runs a command of ours and watches the memory of its whole session. A failure ends the benchmark."""
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "cli", *command, *options], cwd=ROOT, start_new_session=True)
+    program = [sys.executable, starter.__file__, sys.executable, "-m", "cli", *command, *options]
+    process = subprocess.Popen(program, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, encoding="utf-8")
     peaks = [0]
     ended = threading.Event()
 
@@ -129,14 +131,13 @@ def measured(options: Sequence[str], command: Sequence[str]) -> Cost:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        _, status, usage = os.wait4(process.pid, 0)
+        figures, _ = process.communicate()
     finally:
         ended.set()
         watcher.join()
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    largest = 1024 * usage.ru_maxrss
+    largest = json.loads(figures)["peak_bytes"]
     return Cost(time.perf_counter() - start, max(peaks[0], largest), largest)
 
 

@@ -281,7 +281,8 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_fit(
 
     monkeypatch.setattr(torch, "save", full)
     result = compress(source, tmp_path / "out.kilo", OPTIONS)
-    assert result.notes[-1] == "the last checkpoint could not be written: no space left"
+    written = f"{tmp_path / 'out.kilo.checkpoint'}: cannot write: no space left"
+    assert result.notes[-1] == f"the last checkpoint could not be written: {written}"
     assert read_kilo(result.path).decode().finite().all()
 
 

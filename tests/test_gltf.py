@@ -193,7 +193,10 @@ BAD: dict[str, tuple[Callable[[Document], None], str]] = {
         "primitives: expected at most 50000000 Gaussians (--max-gaussians), found 1000000000000000",
     ),
     "none": (put("accessors", 0, "count", value=0), "primitives: expected at least one Gaussian, found 0"),
-    "type": (put("accessors", 0, "type", value="VEC2"), "accessors 0, type: expected 3 numbers an element, found VEC2"),
+    "type": (
+        put("accessors", 0, "type", value="VEC2"),
+        'accessors 0, type: expected 3 numbers an element, found "VEC2"',
+    ),
     "component": (
         put("accessors", 0, "componentType", value=5130),
         "accessors 0, componentType: expected one of 5120, 5121, 5122, 5123, 5125, 5126, found 5130",
