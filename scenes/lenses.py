@@ -96,6 +96,7 @@ class Lens:
             angle = angle - error / np.where(np.abs(slope) > TOLERANCE, slope, 1)
         return np.where(np.abs(self._radius(angle) - radius) <= TOLERANCE, angle, np.nan)
 
+    @np.errstate(all="ignore")  # a file may say any coefficients: where they overflow, the lens shows nothing
     def _radius(self, angle: Doubles) -> Doubles:
         """[N] distances from the middle of the picture at angles [N], tangential distortion left out."""
         if self.fisheye:
@@ -103,6 +104,7 @@ class Lens:
         slope = np.tan(angle)
         return slope * _polynomial(self.radial, slope**2) / _polynomial(self.denominator, slope**2)
 
+    @np.errstate(all="ignore")
     def _moved(self, slopes: Doubles) -> Doubles:
         """[N, 2] of perspective slopes x / z, y / z [N, 2]."""
         (a, b), (p1, p2) = slopes.T, self.tangential

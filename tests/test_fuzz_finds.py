@@ -29,6 +29,7 @@ from scenes.errors import SceneFileError
 from scenes.gltf_writer import write_glb
 from scenes.idr import read_idr
 from scenes.images import image_size, read_rgba
+from scenes.lenses import Lens
 from scenes.light_images import read_light, write_exr
 from scenes.load import load_scene
 from scenes.meshes import read_mesh
@@ -544,3 +545,15 @@ def test_sound_parts_of_a_sog_are_still_read(tmp_path: Path) -> None:
         if name in ("sog", "spz 1-3", "spz 4", "compressed.ply"):
             for number, seed in enumerate(seeds):
                 assert len(load_scene(written(tmp_path / f"{name} {number}", seed[SCENE])).gaussians)
+
+
+@pytest.mark.parametrize("fisheye", [False, True])
+@pytest.mark.parametrize("coefficient", [1e300, -1e300, 1e160])
+def test_a_lens_whose_coefficients_overflow_shows_nothing_there(coefficient: float, fisheye: bool) -> None:
+    lens = Lens(radial=(coefficient,) * 3, tangential=(0.0, coefficient), fisheye=fisheye)
+    directions = np.array([[1e-3, 0, 1], [0.3, 0.2, 1], [100, 0, 1]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = np.abs(lens.distorted(directions)[1:]).max(axis=1)
+        assert not (shown < 1e6).any()  # NaN, or far from any picture
+        assert lens.directions(np.array([[0.1, 0.2]])).shape == (1, 3)
