@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path, PurePosixPath
@@ -56,3 +57,20 @@ def brief(text: str, length: int = 60) -> str:
     """`text` from a file, fit for a message: printable and at most `length` characters."""
     shown = printable(text[: length + 1])
     return shown if len(text) <= length else f"{shown[: length - 3]}..."
+
+
+class BoundedFile(io.BufferedReader):
+    """A file that reads no more than it has.
+
+    Python takes the memory for all that is asked for before it knows how much there is, and libraries ask for what a
+    length in the file says: of a damaged one gigabytes.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(io.FileIO(path))
+        self._end = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most `size` bytes, as `io.BufferedReader.read`."""
+        left = max(self._end - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))

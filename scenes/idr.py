@@ -27,7 +27,7 @@ from scenes.camera_checks import checked_camera
 from scenes.cameras import Camera
 from scenes.common_view import Sphere
 from scenes.errors import SceneFileError
-from scenes.files import brief, read_start
+from scenes.files import BoundedFile, brief, read_start
 from scenes.images import image_size
 from scenes.photographs import Photograph
 from scenes.transforms_json import IMAGE_SUFFIXES
@@ -130,7 +130,7 @@ def _matrices(file: Path) -> dict[str, Doubles]:
     if size > MAX_BYTES:
         raise SceneFileError(file, "file", f"at most {MAX_BYTES} bytes", str(size))
     try:
-        with file.open("rb") as stored, zipfile.ZipFile(stored) as content:
+        with BoundedFile(file) as stored, zipfile.ZipFile(stored) as content:
             names = [name.removesuffix(".npy") for name in content.namelist() if MATRIX_FILE.fullmatch(name)]
             if len(names) > 2 * MAX_CAMERAS:
                 raise SceneFileError(file, "file", f"at most {MAX_CAMERAS} cameras", str(len(names) // 2))

@@ -6,14 +6,14 @@ import logging
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scenes.errors import SceneFileError
-from scenes.files import brief, check_kind
+from scenes.files import BoundedFile, brief, check_kind
 from scenes.gaussians import Floats
 from scenes.quiet import quiet_libraries
 
@@ -77,16 +77,19 @@ def read_grey(path: Path) -> Floats:
 @contextmanager
 def opened_image(path: Path) -> Iterator[Image.Image]:
     """A picture whose header has been read and checked."""
-    with _open(path) as image:
+    with ExitStack() as opened:
+        image = _open(path, opened)
         _check_size(path, image)
         with quiet_libraries() if image.format == "TIFF" else nullcontext():  # libtiff says there what is wrong
             yield image
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path, opened: ExitStack) -> Image.Image:
+    """A picture that is closed with `opened`, as its file is, which Pillow leaves open."""
     try:
         check_kind(path)
-        return Image.open(path, formats=FORMATS)
+        file = opened.enter_context(BoundedFile(path))
+        return opened.enter_context(Image.open(file, formats=FORMATS))
     except UnidentifiedImageError as error:
         raise SceneFileError(path, "image", "a picture", "a file of another kind") from error
     except Image.DecompressionBombError as error:

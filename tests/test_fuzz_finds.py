@@ -13,7 +13,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from scenes.camera_files import read_cameras
 from scenes.captures import read_capture
 from scenes.colmap import read_colmap
 from scenes.errors import SceneFileError
+from scenes.files import BoundedFile
 from scenes.gltf_writer import write_glb
 from scenes.idr import read_idr
 from scenes.images import image_size, read_rgba
@@ -557,3 +558,33 @@ def test_a_lens_whose_coefficients_overflow_shows_nothing_there(coefficient: flo
         shown = np.abs(lens.distorted(directions)[1:]).max(axis=1)
         assert not (shown < 1e6).any()  # NaN, or far from any picture
         assert lens.directions(np.array([[0.1, 0.2]])).shape == (1, 3)
+
+
+def test_lengths_in_pictures_and_zips_take_no_memory(tmp_path: Path) -> None:
+    """A PNG whose last chunk claims 1.5 GB, which Pillow asks the file for; a zip whose directory claims as much."""
+    picture, claim = tmp_path / "a.png", 3 << 29
+    Image.new("RGBA", (24, 16)).save(picture)
+    data = bytearray(picture.read_bytes())
+    start = data.index(b"IDAT") - 4
+    short = data[:start] + struct.pack(">I", claim) + data[start + 4 :]
+    picture.write_bytes(short)
+    archive = tmp_path / "cameras_sphere.npz"
+    np.savez(archive, world_mat_0=np.eye(4))
+    data = bytearray(archive.read_bytes())
+    end = data.rindex(b"PK\5\6")
+    data[end + 12 : end + 16] = struct.pack("<I", claim)
+    archive.write_bytes(data)
+    for path in (picture, archive):
+        tracemalloc.start()
+        try:
+            with BoundedFile(path) as file:
+                assert file.read(claim) == path.read_bytes()
+            if path is picture:
+                with suppress(SceneFileError):
+                    read_rgba(path)
+            else:
+                with pytest.raises(SceneFileError):
+                    read_idr(tmp_path)
+            assert tracemalloc.get_traced_memory()[1] < 4e6
+        finally:
+            tracemalloc.stop()
