@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scenes.camera_checks import checked_camera
 from scenes.cameras import Camera
 from scenes.errors import SceneFileError
+from scenes.files import brief
 from scenes.images import image_size
 from scenes.json_entry import JsonEntry, shown
 from scenes.lenses import PINHOLE, Lens
@@ -40,6 +41,7 @@ PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV")  # OPENCV with no distortion 
 PERSPECTIVE = (*PINHOLES, "SIMPLE_RADIAL", "RADIAL")
 FISHEYE = "OPENCV_FISHEYE"
 OTHER_LENSES = ("ftheta_p0", "latlong", "equirectangular")  # instant-ngp's
+LONGEST = 400  # characters of a path in a message
 TINY = 1e-300  # half of the smallest number there is would be 0
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -61,7 +63,7 @@ class TransformsFrame:
         if "w" in self.entry.values or "h" in self.entry.values:
             return self.entry.number("w", above=0), self.entry.number("h", above=0)
         if not self.has_image():
-            raise self.entry.error("w", f"w and h, or an image at {self.image}", "neither")
+            raise self.entry.error("w", f"w and h, or an image at {brief(os.fspath(self.image), LONGEST)}", "neither")
         return image_size(self.image)
 
     @property

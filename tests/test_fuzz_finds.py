@@ -588,3 +588,12 @@ def test_lengths_in_pictures_and_zips_take_no_memory(tmp_path: Path) -> None:
             assert tracemalloc.get_traced_memory()[1] < 4e6
         finally:
             tracemalloc.stop()
+
+
+def test_a_long_name_of_a_photograph_does_not_flood_a_message(tmp_path: Path) -> None:
+    frame = {"file_path": "a" * 5000, "transform_matrix": np.eye(4).tolist()}
+    (tmp_path / "transforms.json").write_text(json.dumps({"camera_angle_x": 0.7, "frames": [frame]}))
+    with pytest.raises(SceneFileError) as found:
+        read_cameras(tmp_path / "transforms.json")
+    assert "expected w and h, or an image at" in str(found.value)
+    assert len(str(found.value)) < 1000
