@@ -228,7 +228,8 @@ def _nodes(path: Path, scene: trimesh.Scene) -> list[_Placed]:
 def _node(path: Path, scene: trimesh.Scene, node: str) -> _Placed:
     place = f"part {brief(str(node))}, " if len(scene.graph.nodes_geometry) > 1 else ""
     try:
-        transform, name = scene.graph[node]
+        with np.errstate(all="ignore"):  # what overflows is refused below
+            transform, name = scene.graph[node]
         return _Placed(place, np.asarray(transform, np.float64).reshape(4, 4), scene.geometry[name])
     except DAMAGE as error:
         found = brief(str(error)) or type(error).__name__

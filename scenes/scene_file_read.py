@@ -226,6 +226,9 @@ def _radiance(entry: Located, keys: Mapping[str, Located], area: float) -> Colou
         raise keys[given[0]].error("light: a number above 0 among three")
     if given[0] == "radiance":
         return colour
+    smallest = max(colour) / (math.pi * LARGEST)  # from less, radiance is more than can be calculated with
+    if not area > smallest:
+        raise entry.error(f"a light of more than {smallest:.2g} square units for its power", f"{area:.2g}")
     red, green, blue = (power / (math.pi * area) for power in colour)
     return red, green, blue
 

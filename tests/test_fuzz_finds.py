@@ -597,3 +597,11 @@ def test_a_long_name_of_a_photograph_does_not_flood_a_message(tmp_path: Path) ->
         read_cameras(tmp_path / "transforms.json")
     assert "expected w and h, or an image at" in str(found.value)
     assert len(str(found.value)) < 1000
+
+
+@pytest.mark.parametrize("radius", [1e-320, 1e-160, 1e-9])
+def test_a_light_too_small_for_its_power_is_refused(radius: float, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"lights": [{"kind": "sphere", "power": 40, "radius": radius, "position": [0, 0, 3]}]}))
+    with pytest.raises(SceneFileError, match=r"lights 0: expected a light of more than 1\.3e-11 square units for its"):
+        read_scene_file(path)
