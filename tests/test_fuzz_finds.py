@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import json
+import math
 import pickle
 import struct
 import tracemalloc
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import trimesh
 from PIL import Image
 
 from benchmarks.fuzz_seeds import SCENE, gaussian_seeds
@@ -363,6 +365,20 @@ def test_nodes_that_overflow(tmp_path: Path, node: dict[str, Any], said: str) ->
     document, binary = _small_glb(tmp_path)
     document["nodes"][0] |= node
     assert message(written(tmp_path / "a.glb", glb(document, binary)), load_scene) == said
+
+
+def test_an_infinite_matrix_of_a_mesh_gave_a_warning(tmp_path: Path) -> None:
+    trimesh.creation.box().export(tmp_path / "box.glb")
+    document, binary = unpacked_glb(tmp_path / "box.glb")
+    matrix = np.eye(4)
+    matrix[2, 1] = math.inf
+    document["nodes"] = [{"name": "a", "mesh": 0, "matrix": matrix.ravel().tolist()}]
+    document["scenes"], document["scene"] = [{"nodes": [0]}], 0
+    path = written(tmp_path / "a.glb", glb(document, binary))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(SceneFileError, match="expected 3 finite numbers"):
+            read_mesh(path)
 
 
 def test_numbers_of_a_glb_that_are_none_gave_warnings(tmp_path: Path) -> None:
