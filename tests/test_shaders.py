@@ -195,7 +195,9 @@ RUNS: dict[str, list[Callable[[moderngl.Context], None]]] = {
 }
 
 
-@pytest.mark.parametrize("run", {run for runs in RUNS.values() for run in runs}, ids=lambda run: run.__name__)
+@pytest.mark.parametrize(
+    "run", dict.fromkeys(run for runs in RUNS.values() for run in runs), ids=lambda run: run.__name__
+)
 def test_compiles_and_runs_in_time(run: Callable[[moderngl.Context], None], context: moderngl.Context) -> None:
     start = time.process_time()  # of all threads: llvmpipe's count, other programs do not
     run(context)
